@@ -1,3 +1,42 @@
-"""drifa: multimodal fusion learning on medical images with dual attention."""
+"""drifa: multimodal fusion learning on medical images with dual attention.
+
+The names below are loaded on first use, so that ``import drifa`` and ``drifa --help`` stay fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from drifa.attention import CLIA, HIFA, MFA, MGIFA, MIFA, MLIFA
+    from drifa.errors import DrifaError
+    from drifa.networks import FusionNet, create_model, load_model, save_model
+
+_WHERE = {
+    "DrifaError": "errors",
+    **dict.fromkeys(("CLIA", "HIFA", "MFA", "MGIFA", "MIFA", "MLIFA"), "attention"),
+    **dict.fromkeys(("FusionNet", "create_model", "load_model", "save_model"), "networks"),
+}
+
+__all__ = [
+    "CLIA",
+    "HIFA",
+    "MFA",
+    "MGIFA",
+    "MIFA",
+    "MLIFA",
+    "DrifaError",
+    "FusionNet",
+    "create_model",
+    "load_model",
+    "save_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"drifa.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 'drifa' has no attribute {name!r}")

@@ -1,0 +1,6 @@
+"""The paper's contribution: MFA inside a modality, MIFA across modalities. Plain torch modules, usable alone."""
+
+from drifa.attention.mfa import CLIA, HIFA, MFA
+from drifa.attention.mifa import MGIFA, MIFA, MLIFA
+
+__all__ = ["CLIA", "HIFA", "MFA", "MGIFA", "MIFA", "MLIFA"]

@@ -1,0 +1,171 @@
+"""MFA: multi-branch fusion attention inside one modality (eqs. 1-4).
+
+Paper: Dhar et al., "Multimodal Fusion Learning with Dual Attention for Medical Imaging", WACV 2025,
+https://arxiv.org/abs/2412.01248. Where the paper leaves a choice open, the default is the layer that the authors
+released; the paper-literal reading is an option of the same class.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from drifa.attention.pooling import global_max, global_mean
+from drifa.errors import DrifaError, suggest
+
+HIFA_FUSE = ("add", "concat")
+
+
+class HIFA(nn.Module):
+    r"""Hierarchical information fusion attention: local information at four depths (eqs. 1-2).
+
+    Four 1x1 convolutions :math:`\psi`, each followed by a sigmoid, feed alternating global average and maximum pooling:
+
+    .. math::
+        \Pi = \psi_0(x),\ \lambda_1 = \psi_1(\Pi),\ \lambda_2 = \psi_2(\Pi + \lambda_1),\ \lambda_3 = \psi_3(\lambda_2)
+
+    Args:
+        channels: C, the number of channels of the input.
+        fuse: How neighbouring descriptors are joined before the fully connected layer. ``"add"`` is the released
+            layer, :math:`f[l_0 + l_1; l_2 + l_3]`; ``"concat"`` is eq. 2 read literally, :math:`f[l_0; l_1; l_2; l_3]`.
+        reduction: r, the inner width is C // r. 1 is the paper; larger values make wide networks affordable.
+
+    Shape:
+        ``[B, C, H, W] -> [B, C]``, values in (0, 1).
+    """
+
+    def __init__(self, channels: int, fuse: str = "add", reduction: int = 1) -> None:
+        super().__init__()
+        if fuse not in HIFA_FUSE:
+            raise DrifaError(f"HIFA: fuse={fuse!r} is not known{suggest(fuse, HIFA_FUSE)}")
+        self.fuse = fuse
+        inner = inner_channels(channels, reduction)
+        self.convs = nn.ModuleList([nn.Conv2d(channels if p == 0 else inner, inner, 1) for p in range(4)])
+        self.fc = nn.Linear((2 if fuse == "add" else 4) * inner, channels)
+        glorot_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        psi = self.convs
+        features = torch.sigmoid(psi[0](x))  # Pi
+        lambda_1 = torch.sigmoid(psi[1](features))
+        lambda_2 = torch.sigmoid(psi[2](features + lambda_1))
+        lambda_3 = torch.sigmoid(psi[3](lambda_2))
+        l_0, l_1 = global_mean(features), global_max(lambda_1)  # eq. 1: beta, gamma alternate
+        l_2, l_3 = global_mean(lambda_2), global_max(lambda_3)
+        parts = (l_0 + l_1, l_2 + l_3) if self.fuse == "add" else (l_0, l_1, l_2, l_3)
+        return torch.sigmoid(self.fc(torch.cat(parts, dim=1)))  # eq. 2: d_hat
+
+
+class CLIA(nn.Module):
+    r"""Channel-wise local information attention (eq. 3).
+
+    :math:`\hat l = \delta(\eta_1) + \eta_2` with :math:`\eta_1 = \sigma(\psi_1(x))` and
+    :math:`\eta_2 = \sigma(\psi_2(\delta(\eta_1)))`, where :math:`\delta` is global average pooling.
+
+    Args:
+        channels: C, the number of channels of the input.
+        reduction: r, the inner width is C // r. With r > 1 a third layer expands back to C channels (an extension).
+
+    Shape:
+        ``[B, C, H, W] -> [B, C]``, values in (0, 2).
+    """
+
+    def __init__(self, channels: int, reduction: int = 1) -> None:
+        super().__init__()
+        inner = inner_channels(channels, reduction)
+        self.conv1 = nn.Conv2d(channels, inner, 1)
+        self.conv2 = nn.Conv2d(inner, inner, 1)
+        self.expand = nn.Linear(inner, channels) if reduction > 1 else None
+        glorot_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        compressed = global_mean(torch.sigmoid(self.conv1(x)))
+        refined = torch.sigmoid(self.conv2(compressed[:, :, None, None])).flatten(1)
+        local = compressed + refined
+        return local if self.expand is None else 2 * torch.sigmoid(self.expand(local))
+
+
+class MFA(nn.Module):
+    r"""Multi-branch fusion attention: :math:`x' = x \otimes a \otimes \omega_c`,
+    :math:`a = \sigma(\hat d\,\omega_d + \hat l\,\omega_l)` (eq. 4).
+
+    With the defaults it holds :math:`8C^2 + 9C + 1` parameters and :math:`a \in (0.5, \sigma(3))` while every
+    :math:`\omega` is 1. Every switch below is a row of an ablation table.
+
+    Args:
+        channels: C, the number of channels of the input.
+        hifa: Use the hierarchical branch (Table 5).
+        clia: Use the channel-wise branch (Table 5).
+        omega_d: Learn the scalar weight of the hierarchical branch (Table 6); fixed to 1 otherwise.
+        omega_l: Learn the per-channel weight of the channel-wise branch (Table 6); fixed to 1 otherwise.
+        omega_c: Learn the per-channel scale of the output (Table 6); fixed to 1 otherwise.
+        hifa_fuse: ``"add"`` (released layers) or ``"concat"`` (eq. 2 literally), see :class:`HIFA`.
+        reduction: r, inner width C // r; 1 is the paper.
+
+    Shape:
+        ``[B, C, H, W] -> [B, C, H, W]``
+
+    Raises:
+        DrifaError: If both branches are off, or a choice is unknown.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        hifa: bool = True,
+        clia: bool = True,
+        omega_d: bool = True,
+        omega_l: bool = True,
+        omega_c: bool = True,
+        hifa_fuse: str = "add",
+        reduction: int = 1,
+    ) -> None:
+        super().__init__()
+        if not (hifa or clia):
+            raise DrifaError("MFA: hifa=False and clia=False leave nothing to compute; leave the module out with mfa=False")
+        self.channels = channels
+        self.hifa = HIFA(channels, hifa_fuse, reduction) if hifa else None
+        self.clia = CLIA(channels, reduction) if clia else None
+        self.omega_d = nn.Parameter(torch.ones(1)) if hifa and omega_d else None
+        self.omega_l = nn.Parameter(torch.ones(channels)) if clia and omega_l else None
+        self.omega_c = nn.Parameter(torch.ones(channels)) if omega_c else None
+
+    def attention(self, x: Tensor) -> Tensor:
+        """The attention a of eq. 4. ``[B, C, H, W] -> [B, C]``, values in (0, 1)."""
+        return torch.sigmoid(
+            weighted_sum([(self.hifa and self.hifa(x), self.omega_d), (self.clia and self.clia(x), self.omega_l)])
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.attention(x)
+        if self.omega_c is not None:
+            scale = scale * self.omega_c
+        return x * scale[:, :, None, None]
+
+    def extra_repr(self) -> str:
+        return f"channels={self.channels}"
+
+
+def weighted_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:
+    """The sum of ``value * weight`` over the pairs whose value exists; a missing weight counts as 1."""
+    values = [value if weight is None else value * weight for value, weight in terms if value is not None]
+    return torch.stack(values).sum(0) if len(values) > 1 else values[0]
+
+
+def inner_channels(channels: int, reduction: int) -> int:
+    """C // r, refused where it would be empty."""
+    if channels < 1 or reduction < 1 or channels // reduction < 1:
+        raise DrifaError(
+            f"channels={channels} with reduction={reduction} leaves no inner channel; take 1 <= reduction <= {channels}"
+        )
+    return channels // reduction
+
+
+def glorot_init(module: nn.Module) -> None:
+    """Glorot-uniform weights and zero biases, as the released (Keras) layers start."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,103 @@
+"""The branch of one modality: a backbone cut into stages, with MFA attached (RRA blocks when it is a ResNet)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from drifa.backbones.cut import cut, timm_features
+from drifa.backbones.weights import load_pretrained
+from drifa.errors import DrifaError, suggest
+
+MFA_AT = ("conv", "block", "stage")
+# Paths that belong to a shortcut: the paper's RRA block has no MFA there.
+_SHORTCUT_NAMES = ("downsample", "shortcut", "conv_skip", "skip")
+
+
+class ConvMFA(nn.Module):
+    """A convolution followed by MFA: what replaces each spatial convolution of the main path."""
+
+    def __init__(self, conv: nn.Module, mfa: nn.Module) -> None:
+        super().__init__()
+        self.conv = conv
+        self.mfa = mfa
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mfa(self.conv(x))
+
+
+class Branch(nn.Module):
+    """The backbone of one modality as a list of stages.
+
+    Args:
+        backbone: timm name.
+        in_channels: Channels of the modality's images.
+        make_mfa: ``channels -> module``, or ``None`` for a plain backbone.
+        mfa_at: ``"conv"`` (the paper: after every spatial convolution of the main path, and once more after each
+            block but the last), ``"block"`` (once after every block) or ``"stage"`` (after the last block of each
+            resolution level).
+        conv_bias: Give every convolution of the backbone a bias, as the authors' code has (timm has none before
+            BatchNorm, where a bias has no effect).
+        pretrained: ``False``, ``True`` (timm's default weights) or a path to a weights file.
+        arguments: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``.
+
+    Attributes:
+        stages: K modules, run in order: ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``.
+        refine: K modules: the MFA after each stage, or Identity.
+        infos: K :class:`~drifa.backbones.StageInfo`.
+        loaded: How many tensors of the pretrained file were used, as one sentence; ``None`` without one.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        in_channels: int,
+        make_mfa: Callable[[int], nn.Module] | None = None,
+        mfa_at: str = "conv",
+        conv_bias: bool = False,
+        pretrained: bool | str = False,
+        arguments: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if mfa_at not in MFA_AT:
+            raise DrifaError(f"mfa_at={mfa_at!r} is not known{suggest(mfa_at, MFA_AT)}")
+        self.in_channels = in_channels
+        features = timm_features(backbone, in_channels, arguments)
+        self.loaded = load_pretrained(features, backbone, in_channels, pretrained, arguments) if pretrained else None
+        stages, self.infos = cut(features, backbone, in_channels)
+        self.stages = nn.ModuleList(stages)
+        if conv_bias:
+            _add_biases(self.stages)
+        self.refine = nn.ModuleList(nn.Identity() for _ in stages)
+        if make_mfa is not None:
+            self._attach(make_mfa, mfa_at)
+
+    def _attach(self, make_mfa: Callable[[int], nn.Module], mfa_at: str) -> None:
+        if mfa_at == "conv":
+            for stage in self.stages:
+                _attend_convolutions(stage, make_mfa)
+        for k, info in enumerate(self.infos):
+            wanted = {"conv": k + 1 < len(self.infos), "block": True, "stage": info.ends_level}[mfa_at]
+            if wanted:
+                self.refine[k] = make_mfa(info.channels)
+
+
+
+
+def _attend_convolutions(module: nn.Module, make_mfa: Callable[[int], nn.Module]) -> None:
+    for name, child in list(module.named_children()):
+        if name in _SHORTCUT_NAMES:
+            continue
+        if isinstance(child, nn.Conv2d):
+            if max(child.kernel_size) > 1:
+                setattr(module, name, ConvMFA(child, make_mfa(child.out_channels)))
+        else:
+            _attend_convolutions(child, make_mfa)
+
+
+def _add_biases(module: nn.Module) -> None:
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d) and child.bias is None:
+            child.bias = nn.Parameter(child.weight.new_zeros(child.out_channels))

@@ -1,0 +1,78 @@
+"""A network as a folder: config.json + model.safetensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from drifa.errors import DrifaError
+from drifa.files import atomic_path, write_json
+from drifa.networks.factory import create_model
+from drifa.networks.fusionnet import FusionNet
+
+FORMAT = 1
+
+
+def save_model(net: FusionNet, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
+    """Writes the network; each file appears whole or not at all.
+
+    Args:
+        net: A network from :func:`drifa.create_model`.
+        folder: Created if missing.
+        extra: Further plain data for config.json, such as class names.
+    """
+    folder = Path(folder)
+    save_weights(net, folder / "model.safetensors")
+    write_json(folder / "config.json", {"drifa_model": FORMAT, "model": net.config, **(extra or {})})
+    return folder
+
+
+def save_weights(net: FusionNet, path: str | Path) -> None:
+    """Writes the weights alone."""
+    with atomic_path(path) as temporary:
+        save_file({key: value.contiguous() for key, value in net.state_dict().items()}, temporary)
+
+
+def load_model(folder: str | Path) -> FusionNet:
+    """Reads what :func:`save_model` wrote, in evaluation mode.
+
+    Raises:
+        DrifaError: If a file is missing or broken, was written by another format version, or does not fit.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    net = create_model(**config["model"])
+    load_weights(net, folder / "model.safetensors")
+    return net.eval()
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """The content of config.json, checked for its version."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise DrifaError(f"{folder} is not a model folder: config.json is missing")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DrifaError(f"{path} is not valid JSON: {error}") from error
+    if config.get("drifa_model") != FORMAT:
+        raise DrifaError(f"{path} has model format {config.get('drifa_model')!r}; this version of drifa reads format {FORMAT}")
+    return config
+
+
+def load_weights(net: FusionNet, path: str | Path) -> None:
+    """Loads weights into a network that must fit them exactly."""
+    path = Path(path)
+    if not path.is_file():
+        raise DrifaError(f"weights file {path} does not exist")
+    try:
+        net.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise DrifaError(f"weights file {path} is broken or truncated: {error}") from error
+    except RuntimeError as error:
+        first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
+        raise DrifaError(f"weights file {path} does not fit the network of its config.json: {first}") from error
