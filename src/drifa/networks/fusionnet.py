@@ -102,8 +102,14 @@ class FusionNet(nn.Module):
             features = self._tail(k, self._body(k, features, present), present, keys)
         count = len(self.modalities)
         last = self._drop(features, keys, site=self.stage_count * count)
-        readout = self.fusion.readout(last, present)
-        return {task: head(readout) for task, head in self.heads.items()}
+        device = next(x.device.type for x in last if x is not None)
+        with torch.autocast(device, enabled=False):  # heads stay in 32 bit: half-precision softmax loses small classes
+            readout = self.fusion.readout([None if x is None else x.to(self._head_dtype) for x in last], present)
+            return {task: head(readout) for task, head in self.heads.items()}
+
+    @property
+    def _head_dtype(self) -> torch.dtype:
+        return next(self.heads.parameters()).dtype
 
     def _body(self, stage: int, features: Features, present: Tensor | None) -> Features:
         """Runs the stage of every branch on the rows that have its modality."""

@@ -1,0 +1,1 @@
+"""Monte-Carlo dropout, ensembles, and what they say about a prediction."""

@@ -1,0 +1,278 @@
+"""The command line: parse, call, print. Heavy imports wait until a verb needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from drifa import __version__
+from drifa.errors import DrifaError
+
+app = typer.Typer(
+    name="drifa",
+    help="Multimodal fusion learning on medical images, with uncertainty and honest evaluation. For research use.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Known datasets, raw folders to studies, splits.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"drifa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder to write.")] = Path("runs/demo"),
+    quiet: Quiet = False,
+) -> None:
+    """The whole main job on the built-in phantom study: data, training, evaluation, report. About two minutes on two cores."""
+    from drifa.demo import run_demo
+
+    with _bar(quiet) as progress:
+        result = run_demo(out, progress, quiet)
+    typer.echo(f"\nstudy    {result['study']}\nrun      {result['run']}\nreport   {result['report']}")
+    typer.echo(f"next     drifa predict {result['run']} {result['images']}")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The datasets that `prepare` knows."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from drifa.data import ADAPTERS
+
+    table = Table("name", "what", "images in full set", "licence")
+    for name, adapter in ADAPTERS.items():
+        table.add_row(name, adapter.title, str(adapter.counts), adapter.licence)
+    Console().print(table)
+    typer.echo("next: drifa data prepare NAME FOLDER --out STUDY")
+
+
+@data_app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="A name of `drifa data list`, or `phantom`.")],
+    folder: Annotated[Path | None, typer.Argument(help="Folder with the raw files (none for phantom).")] = None,
+    out: Annotated[Path, typer.Option(help="Study folder to write.")] = Path("study"),
+) -> None:
+    """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
+    from drifa.data import make_phantom
+    from drifa.data import prepare as prepare_study
+
+    if name == "phantom":
+        study = make_phantom(out)
+    elif folder is None:
+        raise DrifaError(f"prepare {name} needs the folder with its raw files: drifa data prepare {name} FOLDER --out {out}")
+    else:
+        study = prepare_study(name, folder, out)
+    typer.echo(f"wrote {out}: {len(study.table)} images")
+    for task in study.tasks.values():
+        counts = study.table[task.name].value_counts()
+        typer.echo(f"  {task.name}: " + ", ".join(f"{label} {int(counts.get(label, 0))}" for label in task.classes))
+    if study.notes:
+        typer.echo(f"  notes: {study.notes}")
+    typer.echo(f"next: drifa data split {out}")
+
+
+@data_app.command()
+def split(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    protocol: Annotated[str, typer.Option(help="strict (groups never cut) or paper (image-random).")] = "strict",
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+) -> None:
+    """Writes the split into the study's table, with a receipt beside it."""
+    from drifa.data import Study
+    from drifa.data import split as split_study
+    from drifa.data import write_receipt
+
+    done, receipt = split_study(Study.load(study), protocol=protocol, seed=seed)
+    done.save(study)
+    write_receipt(done, receipt, study)
+    for name, groups in receipt["groups"].items():
+        typer.echo(f"  {name:5s} {int((done.table['split'] == name).sum())} images, {groups} groups")
+    typer.echo(f"groups in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
+    typer.echo(f"wrote {study}/split.csv and {study}/split_receipt.json\nnext: drifa train CONFIG --out RUN")
+
+
+@app.command()
+def train(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="CONFIG [KEY=VALUE]...", help="YAML, then overrides.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to write; must be new.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this run exactly; takes train.epochs=… and the like.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Trains all members of a run."""
+    from drifa.config import load_config, parse_override
+    from drifa.training.train import resume as resume_run
+    from drifa.training.train import train as train_run
+
+    words = arguments or []
+    with _bar(quiet) as progress:
+        if resume is not None:
+            if out is not None:
+                raise DrifaError("--resume continues a run in its own folder; leave --out away")
+            overrides: dict[str, Any] = {}
+            for word in words:
+                keys, value = parse_override(word)
+                if len(keys) != 2 or keys[0] != "train":
+                    raise DrifaError(f"with --resume only train.… settings can be given, not {word!r}")
+                overrides[keys[1]] = value
+            run = resume_run(resume, overrides, progress, quiet)
+        else:
+            if not words or out is None:
+                raise DrifaError("give a config and a new folder: drifa train CONFIG [key=value …] --out RUN")
+            run = train_run(load_config(words[0], words[1:]), out, progress, quiet)
+    for line in run.info["pretrained"]:
+        typer.echo(line)
+    typer.echo(f"wrote {run.folder}: {len(run.trained_members())} trained member(s)\nnext: drifa evaluate {run.folder}")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
+    split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Metrics with intervals, calibration and uncertainty; alone and with partners where modalities are unpaired."""
+    from drifa.evaluation.evaluate import evaluate as evaluate_run
+    from drifa.files import write_json
+
+    with _bar(quiet) as progress:
+        where, result = evaluate_run(run, study=study, split=split, progress=progress)
+    if json_file is not None:
+        write_json(json_file, result)
+    _print_metrics(result)
+    typer.echo(f"wrote {where}/metrics.json, evaluation.json, predictions.parquet\nnext: drifa report {run}")
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
+    partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
+) -> None:
+    """Predictions with uncertainty for new images; one modality alone is enough."""
+    from drifa.evaluation.predict import as_table, cases_from_arguments, cases_from_table
+    from drifa.evaluation.predict import predict as predict_cases
+    from drifa.files import atomic_path, write_json
+
+    if image and table:
+        raise DrifaError("give --image or --table, not both")
+    cases = cases_from_table(table) if table else cases_from_arguments(image or [])
+    result = predict_cases(run, cases, partners)
+    answers = as_table(result)
+    if json_file is not None:
+        write_json(json_file, result)
+        typer.echo(f"wrote {json_file}")
+    if csv_file is not None:
+        with atomic_path(csv_file) as temporary:
+            answers.to_csv(temporary, index=False)
+        typer.echo(f"wrote {csv_file}")
+    for row in answers.to_dict("records") if len(answers) <= 20 else []:
+        typer.echo(
+            f"{row['subject']}  {row['task']}: {row['predicted']}  confidence {row['confidence']:.3f}  "
+            f"entropy {row['predictive_entropy']:.3f} nats  ({row['condition']}, {result['mode']})"
+        )
+    if result["note"]:
+        typer.echo(f"note: {result['note']}")
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+    """One self-contained HTML file that a clinician and a statistician can both read."""
+    from drifa.report import write_report
+
+    typer.echo(f"wrote {write_report(run)}")
+
+
+def _print_metrics(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_alone", "partner_flip_rate")
+    table = Table("task", "mode", *shown)
+    for task, modes in result.items():
+        for mode, metrics in modes.items():
+            table.add_row(task, mode, *[_cell(metrics.get(name)) for name in shown])
+    Console().print(table)
+
+
+def _cell(interval: dict[str, float | None] | None) -> str:
+    if interval is None or interval["value"] is None:
+        return "–"
+    if interval["low"] is None or interval["high"] is None:
+        return f"{interval['value']:.3f}"
+    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A rich progress bar that is shown from the first call on; one line per thing counted."""
+    if quiet:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, Any] = {}
+    bar: Progress | None = None
+
+    def advance(done: int, total: int, what: str) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = Progress(*columns, transient=True)
+            bar.start()
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done, total=total)
+        if all(task.finished for task in bar.tasks):
+            # Stopped between phases, so that it never shares the screen with the training bar.
+            bar.stop()
+            bar = None
+            tasks.clear()
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def main() -> None:
+    """Runs the command line; mistakes of the user end in one line and exit code 2."""
+    try:
+        app()
+    except DrifaError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("stopped; a training continues with: drifa train --resume RUN", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

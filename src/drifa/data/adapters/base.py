@@ -1,0 +1,69 @@
+"""What a dataset adapter is: facts about a published dataset, and the way from its folder to a study."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+
+from drifa.data.images import SUFFIXES
+from drifa.data.study import Study
+from drifa.errors import DrifaError
+
+
+class Adapter(ABC):
+    """One published dataset.
+
+    Attributes:
+        name: Registry name, as typed on the command line.
+        title: One line for people.
+        source: Where to get the data.
+        licence: Terms as published.
+        citation: What to cite.
+        counts: Facts about the full set, by name; a folder may hold less.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    licence: ClassVar[str]
+    citation: ClassVar[str]
+    counts: ClassVar[Mapping[str, int]]
+
+    @abstractmethod
+    def prepare(self, folder: Path) -> Study:
+        """Turns the dataset's own folder layout into a study over that folder; its split column is empty.
+
+        Raises:
+            DrifaError: The folder does not hold the dataset.
+        """
+
+
+def image_files(folder: Path) -> list[str]:
+    """Paths of all image files below a folder, relative to it, with forward slashes, sorted."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        relative = Path(parent).relative_to(folder)
+        # Names that start with a dot are not data: macOS leaves `._X.jpg` beside every X.jpg it copies.
+        found += [(relative / name).as_posix() for name in names if name.lower().endswith(SUFFIXES) and name[0] != "."]
+    return sorted(found)
+
+
+def present_classes(labels: pd.Series, classes: Sequence[str], task: str) -> tuple[tuple[str, ...], str]:
+    """The classes that a partial copy of a dataset holds, in their published order, and a note on those that it lacks.
+
+    Raises:
+        DrifaError: Fewer than two classes are there.
+    """
+    here = set(labels)
+    kept = tuple(name for name in classes if name in here)
+    if len(kept) < 2:
+        raise DrifaError(
+            f"the folder holds only class {', '.join(kept)!r} of task {task!r}; nothing can be learned from one class"
+        )
+    lacking = [name for name in classes if name not in here]
+    return kept, f" Classes without an image here, left out of the study: {', '.join(lacking)}." if lacking else ""

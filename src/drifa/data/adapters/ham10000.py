@@ -1,0 +1,104 @@
+"""HAM10000: dermoscopic images of common pigmented skin lesions, the paper's D1.
+
+Source: https://doi.org/10.7910/DVN/DBW86T. Licence: CC BY-NC 4.0. Cite: Tschandl, Rosendahl & Kittler, "The HAM10000 dataset",
+Scientific Data 5:180161 (2018). Full set: 10,015 images of 7,470 lesions at 600x450.
+
+Known defects:
+    * Many lesions have several photographs, so a split by image puts one lesion on both sides; here ``group`` is the lesion.
+    * There are no patient ids: two lesions of one patient may be cut.
+    * About half of the labels (``dx_type`` other than ``histo``) rest on follow-up, consensus or confocal microscopy.
+    * Two thirds of the images are ``nv``: always answering ``nv`` scores 67 % accuracy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from drifa.data.adapters.base import Adapter, image_files, present_classes
+from drifa.data.schema import Modality, Task
+from drifa.data.study import Study
+from drifa.errors import DrifaError, suggest
+
+CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+_KEPT = ("dx_type", "age", "sex", "localization")
+
+
+class Ham10000(Adapter):
+    """Task ``skin_lesion`` from modality ``dermoscopy``; subject = image, group = lesion."""
+
+    name = "ham10000"
+    title = "HAM10000: dermoscopy of pigmented skin lesions, 7 classes"
+    source = "https://doi.org/10.7910/DVN/DBW86T"
+    licence = "CC BY-NC 4.0"
+    citation = "Tschandl P, Rosendahl C, Kittler H. The HAM10000 dataset. Sci. Data 5:180161 (2018)"
+    counts = {  # noqa: RUF012 - declared ClassVar in Adapter
+        "images": 10015,
+        "lesions": 7470,
+        "akiec": 327,
+        "bcc": 514,
+        "bkl": 1099,
+        "df": 115,
+        "mel": 1113,
+        "nv": 6705,
+        "vasc": 142,
+    }
+
+    def prepare(self, folder: Path) -> Study:
+        """Joins `HAM10000_metadata.csv` with the images found anywhere below the folder, by image id."""
+        metadata = _metadata(folder)
+        files = pd.Series(image_files(folder), dtype=object)
+        files.index = pd.Index([Path(path).stem for path in files])
+        copies = int(files.index.duplicated().sum())
+        files = files[~files.index.duplicated()]
+        here = metadata["image_id"].isin(files.index)
+        if not here.any():
+            raise DrifaError(
+                f"none of the {len(metadata)} images that HAM10000_metadata.csv lists is below {folder}; "
+                f"unpack HAM10000_images_part_1 and HAM10000_images_part_2 there"
+            )
+        known = metadata[here]
+        classes, lacking = present_classes(known["dx"], CLASSES, "skin_lesion")
+        table = pd.DataFrame(
+            {
+                "subject": known["image_id"],
+                "modality": "dermoscopy",
+                "path": files.reindex(known["image_id"]).to_numpy(),
+                "group": known["lesion_id"],
+                "split": "",
+                "skin_lesion": known["dx"],
+                **{name: known[name] for name in _KEPT if name in known.columns},
+            }
+        )
+        unlisted = int((~files.index.isin(metadata["image_id"])).sum())
+        return Study(
+            name=self.name,
+            root=folder,
+            table=table,
+            modalities={"dermoscopy": Modality("dermoscopy", 3)},
+            tasks={"skin_lesion": Task("skin_lesion", classes, ("dermoscopy",))},
+            source=self.source,
+            licence=self.licence,
+            citation=self.citation,
+            notes=(
+                f"{len(table)} images of {table['group'].nunique()} lesions; the full set has {self.counts['images']} of "
+                f"{self.counts['lesions']}. Skipped: {int((~here).sum())} metadata rows without an image, {unlisted} images "
+                f"without metadata, {copies} further copies of an image. Groups are lesions; patients are unknown.{lacking}"
+            ),
+            place="HAM10000_metadata.csv",
+        )
+
+
+def _metadata(folder: Path) -> pd.DataFrame:
+    # The Kaggle copy has .csv, Dataverse hands the same table out without an ending, or tab-separated as .tab.
+    found = sorted(path for path in folder.rglob("HAM10000_metadata*") if path.suffix in (".csv", ".tab", ""))
+    if not found:
+        raise DrifaError(f"no HAM10000_metadata.csv below {folder}; it is part of the download from {Ham10000.source}")
+    with open(found[0], encoding="utf-8-sig") as file:
+        separator = "\t" if "\t" in file.readline() else ","
+    table = pd.read_csv(found[0], sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
+    for name in ("lesion_id", "image_id", "dx"):
+        if name not in table.columns:
+            raise DrifaError(f"{found[0]} has no column {name!r}{suggest(name, table.columns)}; fetch the original file again")
+    return table

@@ -1,0 +1,71 @@
+"""Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call.
+
+The paper rotates by 20 degrees and shifts by 5 pixels; its code stored such copies, with black borders that mark them. Here
+nothing is stored, and borders are reflected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """Bytes to float32 in [0, 1]; a floating-point tensor passes unchanged."""
+    return images if images.is_floating_point() else images.to(torch.float32) / 255
+
+
+def standardise(images: torch.Tensor, mean: float | Sequence[float] = 0.5, std: float | Sequence[float] = 0.5) -> torch.Tensor:
+    """Subtracts a mean and divides by a standard deviation, per channel.
+
+    Args:
+        images: Floats in [0, 1].
+        mean: One number, or one per channel.
+        std: One number, or one per channel.
+
+    Shape:
+        [B, C, H, W] -> the same.
+    """
+    centre, scale = (
+        torch.as_tensor(value, dtype=images.dtype, device=images.device).reshape(-1, 1, 1) for value in (mean, std)
+    )
+    return (images - centre) / scale
+
+
+def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20.0, shift: float = 5.0) -> torch.Tensor:
+    """Rotates each image about its centre, then shifts it; bilinear, borders reflected.
+
+    Reflection keeps skin and stain where rotation uncovers corners: black corners would tell the network that an image was
+    augmented, repeated edge pixels would draw streaks.
+
+    Args:
+        batch: uint8, or floats in [0, 1].
+        generator: Source of randomness. Numbers are drawn on its own device, so a CPU generator gives the same augmentation on
+            every device.
+        degrees: Angles are uniform in [-degrees, degrees].
+        shift: Shifts are uniform in [-shift, shift] along each axis, in pixels of the given images, whatever their size. The
+            paper's 5 pixels belong to images of 128 pixels.
+
+    Shape:
+        [B, C, H, W] -> float [B, C, H, W].
+
+    Returns:
+        The transformed images; with ``degrees=0, shift=0`` exactly the given ones, as floats.
+    """
+    images = to_float(batch)
+    if degrees == 0 and shift == 0:
+        return images
+    count, _, height, width = images.shape
+    draw = (2 * torch.rand(count, 3, generator=generator, device=generator.device) - 1).to(images.device)
+    angle = draw[:, 0] * math.radians(degrees)
+    right, down = draw[:, 1] * shift * 2 / width, draw[:, 2] * shift * 2 / height
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    # The matrix maps places of the result to places of the source, in units of half a side: hence the inverse, and the ratio
+    # of the sides, without which an oblong image would be sheared.
+    linear = torch.stack([cos, -sin * height / width, sin * width / height, cos], dim=1).reshape(count, 2, 2)
+    offset = -linear @ torch.stack([right, down], dim=1)[..., None]
+    grid = functional.affine_grid(torch.cat([linear, offset], dim=2).to(images.dtype), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -1,0 +1,201 @@
+"""Split receipts: what a split did, in numbers that can be checked, and the file that repeats it.
+
+`split.csv` (subject, group, split) repeats the split; `split_receipt.json` proves what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import drifa
+from drifa.data.study import SPLITS, Study
+from drifa.data.subjects import Subjects, subject_codes
+from drifa.errors import DrifaError, suggest
+from drifa.files import atomic_path, write_json
+
+RECEIPT_VERSION = 1
+SPLIT_FILE, RECEIPT_FILE = "split.csv", "split_receipt.json"
+
+
+def make_receipt(study: Study, protocol: str, fractions: Sequence[float] | None, seed: int | None) -> dict[str, Any]:
+    """Counts what a split did.
+
+    Args:
+        study: A study whose split column is complete.
+        protocol: How the split was made.
+        fractions: Wanted shares of train, val, test; None where the split was given.
+        seed: Seed; None where the split was given.
+
+    Returns:
+        Plain JSON values: ``drifa_split`` (format), ``drifa_version``, ``study``, ``protocol``, ``seed``, ``fractions``;
+        ``subjects`` and ``groups`` per split; ``groups_in_two_splits`` (0 proves disjointness);
+        ``subjects_sharing_a_group_with_train`` for val and test; ``counts`` as split -> task -> class -> {subjects, groups};
+        ``classes_missing`` as "class of task in split"; ``sha256`` over the sorted lines ``subject,split``.
+    """
+    subjects = study.subjects()
+    _, group = np.unique(subjects.group, return_inverse=True)
+    group = group.reshape(-1)
+    member = {name: subjects.split == name for name in SPLITS}
+    touched = {name: np.isin(np.arange(group.max() + 1), group[member[name]]) for name in SPLITS}
+    counts: dict[str, Any] = {name: {} for name in SPLITS}
+    for name in SPLITS:
+        for column, task in enumerate(study.tasks.values()):
+            chosen = [member[name] & (subjects.labels[:, column] == number) for number in range(len(task.classes))]
+            counts[name][task.name] = {
+                label: {"subjects": int(here.sum()), "groups": len(np.unique(group[here]))}
+                for label, here in zip(task.classes, chosen, strict=True)
+            }
+    return {
+        "drifa_split": RECEIPT_VERSION,
+        "drifa_version": drifa.__version__,
+        "study": study.name,
+        "protocol": protocol,
+        "seed": seed,
+        "fractions": None if fractions is None else list(fractions),
+        "subjects": {name: int(member[name].sum()) for name in SPLITS},
+        "groups": {name: int(touched[name].sum()) for name in SPLITS},
+        "groups_in_two_splits": int((np.sum(list(touched.values()), axis=0) > 1).sum()),
+        "subjects_sharing_a_group_with_train": {
+            name: int((member[name] & touched["train"][group]).sum()) for name in ("val", "test")
+        },
+        "counts": counts,
+        "classes_missing": [
+            f"{label} of {task} in {name}"
+            for name in SPLITS
+            if member[name].any()
+            for task, labels in counts[name].items()
+            for label, count in labels.items()
+            if not count["subjects"]
+        ],
+        "sha256": _digest(subjects.ids, subjects.split),
+    }
+
+
+def verify_split(study: Study) -> None:
+    """Checks that every subject has a split and, unless the study says ``split_protocol: paper``, that no group is cut.
+
+    Raises:
+        DrifaError: The split column has gaps, or a group is in two splits.
+    """
+    subjects = study.subjects()
+    empty = np.flatnonzero(subjects.split == "")
+    if len(empty):
+        raise DrifaError(
+            f"{len(empty)} of {len(subjects)} subjects of study {study.name!r} have no split, such as "
+            f"{str(subjects.ids[empty[0]])!r}; fill the column, or split the study with `drifa data split`"
+        )
+    if study.split_protocol != "paper":
+        _refuse_cut_groups(subjects, subjects.split, f"study {study.name!r}")
+
+
+def write_receipt(study: Study, receipt: dict[str, Any], folder: str | Path) -> Path:
+    """Writes `split.csv` and `split_receipt.json` into a folder, the receipt last, and returns the folder."""
+    folder = Path(folder)
+    subjects = study.subjects()
+    table = pd.DataFrame({"subject": subjects.ids, "group": subjects.group, "split": subjects.split})
+    with atomic_path(folder / SPLIT_FILE) as temporary:
+        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    write_json(folder / RECEIPT_FILE, receipt)
+    return folder
+
+
+def read_split(folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Reads what :func:`write_receipt` wrote.
+
+    Args:
+        folder: The folder, or the path of the `split.csv` in it.
+
+    Returns:
+        ``(table, receipt)``; the table has the text columns subject, group, split.
+
+    Raises:
+        DrifaError: A file is missing or broken, or the table is not the one that the receipt was written for.
+    """
+    folder = Path(folder)
+    table_path = folder / SPLIT_FILE if folder.is_dir() else folder
+    receipt_path = table_path.with_name(RECEIPT_FILE)
+    for path in (table_path, receipt_path):
+        if not path.is_file():
+            raise DrifaError(f"{path} is missing; `drifa data split` writes {SPLIT_FILE} and {RECEIPT_FILE} together")
+    try:
+        table = pd.read_csv(table_path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
+    except ValueError as error:
+        raise DrifaError(f"{table_path} cannot be read as a table: {' '.join(str(error).split())}") from None
+    try:
+        receipt = json.loads(receipt_path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DrifaError(f"{receipt_path} is not valid JSON ({error}); split the study again") from None
+    if not isinstance(receipt, dict) or receipt.get("drifa_split") != RECEIPT_VERSION:
+        raise DrifaError(f"{receipt_path} is not a split receipt of format {RECEIPT_VERSION}; split the study again")
+    for name in ("subject", "group", "split"):
+        if name not in table.columns:
+            raise DrifaError(f"{table_path} has no column {name!r}{suggest(name, table.columns)}; split the study again")
+    if _digest(table["subject"].to_numpy(), table["split"].to_numpy()) != receipt.get("sha256"):
+        raise DrifaError(
+            f"{table_path} was changed after {RECEIPT_FILE} was written (its sha256 differs); restore it, or split again"
+        )
+    return table, receipt
+
+
+def apply_split(study: Study, split_csv: str | Path) -> Study:
+    """Repeats a saved split on a study with the same subjects.
+
+    Groups are those that the study holds now: knowledge gained since the split (a duplicate found) is not ignored.
+
+    Args:
+        study: Its split column is replaced.
+        split_csv: The `split.csv`, or its folder; the receipt lies beside it.
+
+    Raises:
+        DrifaError: A subject is missing from the file or unknown to the study, an unknown split value, or, unless the file was
+            made by the protocol ``paper``, a group in two splits.
+    """
+    table, receipt = read_split(split_csv)
+    subjects = study.subjects()
+    wrong = ~table["split"].isin(SPLITS)
+    if wrong.any():
+        row = int(np.argmax(wrong.to_numpy()))
+        value = table["split"].iloc[row]
+        raise DrifaError(f"unknown split {value!r} in row {row + 2} of {SPLIT_FILE}{suggest(value, SPLITS)}")
+    position = pd.Index(table["subject"]).get_indexer_for(subjects.ids) if table["subject"].is_unique else None
+    if position is None:
+        twice = table["subject"][table["subject"].duplicated()].iloc[0]
+        raise DrifaError(f"subject {twice!r} is listed twice in {SPLIT_FILE}; split the study again")
+    remedy = "apply it to the study that it was made for, or split this one again"
+    missing, unknown = subjects.ids[position < 0], set(table["subject"]) - set(subjects.ids.tolist())
+    if len(missing):
+        raise DrifaError(f"{len(missing)} subjects, such as {str(missing[0])!r}, are not in {SPLIT_FILE}; {remedy}")
+    if unknown:
+        raise DrifaError(f"{len(unknown)} subjects of {SPLIT_FILE}, such as {min(unknown)!r}, are not in the study; {remedy}")
+    side = table["split"].to_numpy(dtype=object)[position]
+    protocol = receipt.get("protocol")
+    # A given split says nothing about cuts by itself: the counts in its receipt do.
+    cut = protocol == "paper" or (protocol == "given" and receipt.get("groups_in_two_splits", 0) > 0)
+    if not cut:
+        _refuse_cut_groups(subjects, side, str(split_csv))
+    rows = study.table.copy()
+    rows["split"] = side[subject_codes(rows)[0]]
+    return replace(study, table=rows, split_protocol="paper" if cut else "strict" if protocol == "strict" else "")
+
+
+def _refuse_cut_groups(subjects: Subjects, side: np.ndarray, place: str) -> None:
+    sides = pd.Series(side).groupby(subjects.group).nunique()
+    cut = sides[sides > 1]
+    if len(cut):
+        raise DrifaError(
+            f"{len(cut)} groups are in two splits of {place}, such as {str(cut.index[0])!r}: test results would be optimistic; "
+            f"split again with the protocol strict, or choose paper knowingly"
+        )
+
+
+def _digest(ids: np.ndarray, side: np.ndarray) -> str:
+    lines = sorted(f"{subject},{name}" for subject, name in zip(ids.tolist(), side.tolist(), strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

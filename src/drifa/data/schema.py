@@ -1,0 +1,170 @@
+"""What a study declares about itself: its modalities, its tasks, and the `study.yaml` that holds them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from drifa.errors import DrifaError, suggest
+
+FORMAT_VERSION = "1"
+#: Free-text keys of `study.yaml`, all optional.
+TEXT_KEYS = ("source", "licence", "citation", "notes")
+KEYS = ("drifa_study", "name", "root", *TEXT_KEYS, "split_protocol", "modalities", "tasks")
+#: How a filled `split` column may have been made; "" where nobody said.
+SPLIT_PROTOCOLS = ("", "strict", "paper")
+
+
+def _check_name(kind: str, name: str) -> None:
+    # Names become file names, keys of torch.nn.ModuleDict (no dots) and `--image NAME=PATH` (no equals sign).
+    if not re.fullmatch(r"[\w-]+", name):
+        raise DrifaError(f"{name!r} cannot name a {kind}: use letters, digits, '_' and '-' only")
+
+
+@dataclass(frozen=True)
+class Modality:
+    """A named input stream.
+
+    Args:
+        name: Letters, digits, ``_`` and ``-``.
+        channels: 1 (grey) or 3 (RGB); images are converted on reading.
+
+    Raises:
+        DrifaError: A name or a channel count that cannot be used.
+    """
+
+    name: str
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        _check_name("modality", self.name)
+        if self.channels not in (1, 3):
+            raise DrifaError(f"modality {self.name!r} has channels: {self.channels}; use 1 (grey) or 3 (RGB)")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A named prediction with its classes.
+
+    Args:
+        name: Letters, digits, ``_`` and ``-``; also the name of the label column.
+        classes: Label texts; their order is the order of the logits.
+        modalities: Modalities whose subjects carry this label: a subject with any of them can be asked.
+
+    Raises:
+        DrifaError: Fewer than two classes, a class twice, no modality, or a name that cannot be used.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    modalities: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_name("task", self.name)
+        if len(self.classes) < 2:
+            raise DrifaError(f"task {self.name!r} has {len(self.classes)} classes; it needs at least two")
+        for kind, names in (("class", self.classes), ("modality", self.modalities)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise DrifaError(f"task {self.name!r} lists the {kind} {twice[0]!r} twice; list it once")
+            if "" in names:
+                raise DrifaError(f"task {self.name!r} lists an empty {kind}; an empty text means 'no label', so name it")
+        if not self.modalities:
+            raise DrifaError(f"task {self.name!r} names no modality; list those whose subjects carry its label")
+
+
+def parse_header(text: str, place: str) -> dict[str, Any]:
+    """Reads the text of a `study.yaml`.
+
+    Args:
+        text: The file's content.
+        place: How errors call the file.
+
+    Returns:
+        Every key of `study.yaml` except the version; ``modalities`` and ``tasks`` as dicts of their dataclasses by name.
+
+    Raises:
+        DrifaError: Not YAML, another format version, an unknown or missing key, or a value of the wrong kind.
+    """
+    try:
+        # BaseLoader keeps every scalar a text, so that the classes `no`, `01` and `1` stay what the user wrote.
+        raw = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        raise DrifaError(f"{place} is not valid YAML: {' '.join(str(error).split())}") from None
+    header = _mapping(raw, place, KEYS)
+    version = header.pop("drifa_study", None)
+    if version is None:
+        raise DrifaError(f"{place} has no line 'drifa_study: {FORMAT_VERSION}'; add it if this is a drifa study")
+    if version != FORMAT_VERSION:
+        raise DrifaError(
+            f"{place} is written in study format {version!r}; this drifa reads format {FORMAT_VERSION!r}: update drifa, "
+            f"or prepare the study again"
+        )
+    for key in ("name", "modalities", "tasks"):
+        if key not in header:
+            raise DrifaError(f"{place} has no key {key!r}; add it")
+    for key in ("name", "root", *TEXT_KEYS, "split_protocol"):
+        if not isinstance(header.setdefault(key, ""), str):
+            raise DrifaError(f"key {key!r} of {place} holds {header[key]!r}; it takes one text")
+    header["root"] = header["root"] or "."
+    header["modalities"] = _modalities(header["modalities"], place)
+    header["tasks"] = _tasks(header["tasks"], place)
+    return header
+
+
+def format_header(header: Mapping[str, Any]) -> str:
+    """Writes what :func:`parse_header` reads."""
+    document: dict[str, Any] = {"drifa_study": int(FORMAT_VERSION)}
+    document.update({key: header[key] for key in KEYS if key in header and header[key] != ""})
+    document["modalities"] = {name: {"channels": modality.channels} for name, modality in header["modalities"].items()}
+    document["tasks"] = {
+        name: {"classes": list(task.classes), "modalities": list(task.modalities)} for name, task in header["tasks"].items()
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _mapping(value: Any, place: str, known: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DrifaError(f"{place} should hold 'key: value' lines with the keys {', '.join(known)}; it holds {value!r}")
+    for key in value:
+        if key not in known:
+            raise DrifaError(f"unknown key {key!r} in {place}{suggest(key, known)}")
+    return dict(value)
+
+
+def _named(value: Any, place: str, kind: str, example: str) -> dict[str, Any]:
+    if value in ("", None):
+        return {}
+    if not isinstance(value, dict):
+        raise DrifaError(f"key {kind!r} of {place} holds {value!r}; write one '{example}' line for each")
+    return value
+
+
+def _modalities(value: Any, place: str) -> dict[str, Modality]:
+    found = {}
+    for name, spec in _named(value, place, "modalities", "NAME: {channels: 3}").items():
+        spec = _mapping(spec or {}, f"modality {name!r} of {place}", ("channels",))
+        channels = spec.get("channels", "3")
+        if channels not in ("1", "3"):
+            raise DrifaError(f"modality {name!r} of {place} has channels: {channels}; use 1 (grey) or 3 (RGB)")
+        found[name] = Modality(name, int(channels))
+    if not found:
+        raise DrifaError(f"{place} names no modality; add one as 'modalities: {{NAME: {{channels: 3}}}}'")
+    return found
+
+
+def _tasks(value: Any, place: str) -> dict[str, Task]:
+    found = {}
+    example = "NAME: {classes: [a, b], modalities: [m]}"
+    for name, spec in _named(value, place, "tasks", example).items():
+        spec = _mapping(spec, f"task {name!r} of {place}", ("classes", "modalities"))
+        for key in ("classes", "modalities"):
+            entries = spec.get(key)
+            if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+                raise DrifaError(f"task {name!r} of {place} needs {key} as a list of names, as in '{example}'")
+        found[name] = Task(name, tuple(spec["classes"]), tuple(spec["modalities"]))
+    return found

@@ -1,0 +1,183 @@
+"""A study: one table of images, with the modalities, tasks and classes that it declares.
+
+On disk a study is a folder with `study.yaml` and `study.csv` (or `study.parquet`, which is read instead where it exists).
+Everything downstream reads a study and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from drifa.data.schema import TEXT_KEYS, Modality, Task, format_header, parse_header
+from drifa.data.study_checks import COLUMNS, SPLITS, checked_table
+from drifa.data.subjects import Subjects, build_subjects, subject_codes
+from drifa.errors import DrifaError, suggest
+from drifa.files import atomic_path, write_text
+
+__all__ = ["COLUMNS", "SPLITS", "Modality", "Study", "Subjects", "Task"]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A checked table of images; an object of this class always satisfies `study_checks`.
+
+    Args:
+        name: Name of the study; prefixes ids when studies are merged.
+        root: Folder that the table's paths are relative to.
+        table: One row per image: ``subject, modality, path, group, split``, one column per task with label texts
+            (empty = unlabelled), and any further columns. Row number r of this table is the address of an image everywhere.
+        modalities: By name; their order is the column order of every array.
+        tasks: By name.
+        source: Where the data came from.
+        licence: Terms of use.
+        citation: What to cite.
+        notes: Counts and known defects.
+        split_protocol: How the split column was made: ``strict``, ``paper`` (groups may be cut) or ``""``.
+        place: How errors call the table.
+
+    Raises:
+        DrifaError: The table breaks a rule; the message names row, value and remedy.
+    """
+
+    name: str
+    root: Path
+    table: pd.DataFrame = field(repr=False)
+    modalities: dict[str, Modality]
+    tasks: dict[str, Task]
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    notes: str = ""
+    split_protocol: str = ""
+    place: InitVar[str] = "study.csv"
+
+    def __post_init__(self, place: str) -> None:
+        if not self.name:
+            raise DrifaError("a study needs a name; set 'name' in study.yaml")
+        table = checked_table(self.table, self.modalities, self.tasks, self.split_protocol, place)
+        object.__setattr__(self, "table", table)
+        object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
+
+    @classmethod
+    def load(cls, folder_or_yaml: str | Path) -> Study:
+        """Reads a study from its folder, or from its `study.yaml`.
+
+        Raises:
+            DrifaError: A file is missing or unreadable, or its content breaks a rule of the format.
+        """
+        yaml_path = Path(folder_or_yaml)
+        if yaml_path.is_dir():
+            yaml_path = yaml_path / "study.yaml"
+        if not yaml_path.is_file():
+            raise DrifaError(f"no study at {yaml_path}; `drifa data prepare NAME FOLDER --out STUDY` makes one")
+        try:
+            header = parse_header(yaml_path.read_text(encoding="utf-8-sig"), str(yaml_path))
+        except UnicodeDecodeError as error:
+            raise DrifaError(f"{yaml_path} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        table_path = _table_path(yaml_path.parent)
+        root = yaml_path.parent / header.pop("root")
+        return cls(root=root, table=_read_table(table_path), place=table_path.name, **header)
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the study into a folder: the table first, `study.yaml` last.
+
+        The table is written as `study.parquet` where the folder already holds one (it would win on reading), else as CSV.
+
+        Returns:
+            Path of the written `study.yaml`.
+        """
+        folder = Path(os.path.abspath(folder))
+        table_path = _table_path(folder)
+        with atomic_path(table_path) as temporary:
+            if table_path.suffix == ".parquet":
+                self.table.to_parquet(temporary, index=False)
+            else:
+                self.table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+        inside = self.root == folder or folder in self.root.parents
+        root = self.root.relative_to(folder).as_posix() if inside else str(self.root)
+        header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
+        header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
+        return write_text(folder / "study.yaml", format_header(header))
+
+    def subjects(self) -> Subjects:
+        """The table as arrays, one entry per subject."""
+        return build_subjects(self.table, self.modalities, self.tasks)
+
+    def select(self, modalities: Sequence[str]) -> Study:
+        """A study with some of the modalities, the tasks that they can answer, and the classes' order unchanged.
+
+        Args:
+            modalities: Names to keep; their order becomes the order of the new study.
+
+        Raises:
+            DrifaError: An unknown modality, or none.
+        """
+        for name in modalities:
+            if name not in self.modalities:
+                raise DrifaError(f"study {self.name!r} has no modality {name!r}{suggest(name, self.modalities)}")
+        if not modalities:
+            raise DrifaError(f"no modality selected{suggest('', self.modalities)}")
+        keep = self.table["modality"].isin(list(modalities)).to_numpy()
+        table = self.table[keep].copy()
+        # A subject's label may stand on the row of a dropped modality: write it on the rows that stay.
+        subjects = self.subjects()
+        code = subject_codes(self.table)[0][keep]
+        tasks = {}
+        for column, task in enumerate(self.tasks.values()):
+            asked = tuple(name for name in task.modalities if name in modalities)
+            if asked:
+                tasks[task.name] = replace(task, modalities=asked)
+                table[task.name] = np.array([*task.classes, ""], dtype=object)[subjects.labels[code, column]]
+        kept = {name: self.modalities[name] for name in modalities}
+        return replace(self, table=table, modalities=kept, tasks=tasks)
+
+    @staticmethod
+    def merge(studies: Sequence[Study]) -> Study:
+        """Several studies as one; see :func:`drifa.data.merge.merge_studies`."""
+        from drifa.data.merge import merge_studies
+
+        return merge_studies(studies)
+
+    def image_path(self, row: int) -> Path:
+        """Absolute path of the image in one row of the table."""
+        return self.root / str(self.table["path"].iloc[row])
+
+    def check_files(self) -> None:
+        """Looks for every image file.
+
+        Raises:
+            DrifaError: Some are missing; names the first of them and how many there are.
+        """
+        missing = [path for path in self.table["path"] if not os.path.isfile(os.path.join(self.root, path))]
+        if missing:
+            listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+            raise DrifaError(
+                f"{len(missing)} of {len(self.table)} image files of study {self.name!r} are missing below {self.root}: "
+                f"{listed}; correct 'root' in study.yaml, or prepare the study again"
+            )
+
+
+def _table_path(folder: Path) -> Path:
+    parquet = folder / "study.parquet"
+    return parquet if parquet.is_file() else folder / "study.csv"
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DrifaError(f"{path} is missing; a study folder holds study.yaml and study.csv (or study.parquet)")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        # Everything stays text: a label "1" or an age "045" is what the user wrote, and "NA" is a word.
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
+    except pd.errors.EmptyDataError:
+        raise DrifaError(f"{path} is empty; its first line should be: {','.join(COLUMNS)},…") from None
+    except (OSError, ValueError) as error:
+        raise DrifaError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from None

@@ -1,0 +1,187 @@
+"""drifa evaluate: a finished run on its test split, or on another study (external validation)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from drifa.data import Study, Subjects, alone_samples, components, evaluation_samples
+from drifa.data.pairing import task_components
+from drifa.errors import DrifaError
+from drifa.evaluation.external import external_subjects
+from drifa.evaluation.judge import Target, details, metrics, predictions
+from drifa.files import atomic_path, write_json
+from drifa.networks import FusionNet, load_model
+from drifa.training.run import Run
+from drifa.training.samples import ImageSource, make_batch
+from drifa.training.train import targets_by_component
+from drifa.uncertainty.draws import Draws, draw, row_seeds
+
+FORMAT = 1
+SPLITS = ("test", "val", "train", "all")
+Progress = Callable[[int, int, str], None]
+
+
+def evaluate(
+    folder: str | Path,
+    study: str | Path | None = None,
+    split: str = "test",
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Judges a run and writes metrics.json, evaluation.json and predictions.parquet.
+
+    In unpaired studies every image is judged with K partners from the training split, averaged (condition ``partners``), and
+    without any (``alone``); in paired ones as it is (``paired``). Nothing is fitted here.
+
+    Args:
+        folder: The run.
+        study: Another study to judge it on; tasks, classes and modalities are matched by name.
+        split: ``test``, ``val``, ``train`` or ``all``.
+        out: Where to write; the run folder by default, which another study or split never overwrites: those go to
+            ``evaluations/NAME-SPLIT`` inside it.
+        progress: Called with (done, total, what).
+
+    Returns:
+        The folder written to, and the content of metrics.json: ``task -> mode -> metric -> {value, low, high}``.
+
+    Raises:
+        DrifaError: If the run, the study or the split does not fit, or no image has a label.
+    """
+    run = Run.open(folder)
+    if split not in SPLITS:
+        raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
+    nets = [load_model(run.member(number)) for number in run.trained_members()]
+    own = run.study()
+    other = Study.load(study) if study is not None else None
+    subjects, source, targets = _targets(run, own, other, split, progress)
+    judged = _judge(run, subjects, source, targets, nets, own, progress)
+    where = Path(out) if out is not None else _where(run, other, split)
+    write_json(where / "metrics.json", judged["metrics"])
+    head = {"drifa_evaluation": FORMAT, "split": split, "study": (other or own).name, "subjects": len(targets)}
+    write_json(where / "evaluation.json", {**head, **judged["details"]})
+    with atomic_path(where / "predictions.parquet") as temporary:
+        judged["predictions"].to_parquet(temporary, index=False)
+    return where, judged["metrics"]
+
+
+def _where(run: Run, other: Study | None, split: str) -> Path:
+    if other is None and split == "test":
+        return run.folder
+    return run.folder / "evaluations" / f"{other.name if other else 'own'}-{split}"
+
+
+def _targets(
+    run: Run, own: Study, other: Study | None, split: str, progress: Progress | None
+) -> tuple[Subjects, ImageSource, np.ndarray]:
+    """All subjects that may be needed, where their images are, and the indices of those to judge."""
+    if other is None:
+        subjects = own.subjects()
+        targets = np.arange(len(subjects.ids)) if split == "all" else subjects.in_split(split)
+        if not len(targets):
+            raise DrifaError(f"the {split} split of {own.name!r} is empty")
+        return subjects, run.cache(own, progress), targets
+    other.check_files()
+    subjects, source = external_subjects(run, own, other, progress)
+    first = len(own.subjects().ids)
+    targets = np.arange(first, len(subjects.ids))
+    if split != "all":
+        targets = targets[subjects.split[targets] == split]
+        if not len(targets):
+            raise DrifaError(f"study {other.name!r} has no image in the split {split!r}; judge it whole with --split all")
+    return subjects, source, targets
+
+
+def _judge(
+    run: Run,
+    subjects: Subjects,
+    source: ImageSource,
+    targets: np.ndarray,
+    nets: list[FusionNet],
+    own: Study,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    settings = run.config.evaluate
+    owners = np.array(task_components(subjects))
+    pool = subjects.in_split("train") if len(components(subjects)) > 1 else np.empty(0, dtype=np.int64)
+    pool = pool[pool < len(own.subjects().ids)]
+    found: dict[str, Any] = {"metrics": {}, "tasks": {}, "predictions": []}
+    for number, chosen in targets_by_component(subjects, targets).items():
+        tasks = [task for task, owner in zip(subjects.tasks, owners, strict=True) if owner == number]
+        if not tasks:
+            continue
+        conditions = _conditions(run, subjects, source, chosen, number, pool, nets, progress)
+        main_name = next(iter(conditions))
+        for task in tasks:
+            column = subjects.tasks.index(task)
+            classes = own.tasks[task].classes
+            target = Target(subjects.ids[chosen], subjects.group[chosen], subjects.split[chosen], subjects.labels[chosen, column])
+            known = target.labels >= 0
+            by_condition = {name: [member[task] for member in members] for name, members in conditions.items()}
+            found["predictions"] += predictions(task, target, by_condition, classes)
+            if not known.any():
+                continue
+            main = by_condition[main_name]
+            found["metrics"][task] = metrics(target, main, by_condition.get("alone"), settings.resamples, settings.seed)
+            found["tasks"][task] = {
+                "classes": list(classes),
+                "count": int(known.sum()),
+                "groups": len(np.unique(target.group[known])),
+                "modalities": [subjects.modalities[i] for i in components(subjects)[number]],
+                "modes": details(target, main, classes),
+            }
+    if not found["metrics"]:
+        raise DrifaError("no image of that split has a label of a task of this run, so there is nothing to judge")
+    return {
+        "metrics": found["metrics"],
+        "details": {
+            "passes": settings.passes,
+            "partners": settings.partners if len(components(subjects)) > 1 else 0,
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+            "members": len(nets),
+            "tasks": found["tasks"],
+        },
+        "predictions": pd.concat(found["predictions"], ignore_index=True),
+    }
+
+
+def _conditions(
+    run: Run,
+    subjects: Subjects,
+    source: ImageSource,
+    chosen: np.ndarray,
+    number: int,
+    pool: np.ndarray,
+    nets: list[FusionNet],
+    progress: Progress | None,
+) -> dict[str, list[dict[str, Draws]]]:
+    """Condition -> member -> task -> draws; the condition of the headline numbers comes first."""
+    settings = run.config.evaluate
+    samples = evaluation_samples(subjects, chosen, number, settings.partners, pool, settings.seed)
+    conditions = {"paired": samples}
+    if len(components(subjects)) > 1:
+        conditions = {"partners": samples, "alone": alone_samples(subjects, chosen, number)}
+    seeds = row_seeds(subjects, chosen, settings.seed)
+    fetch = partial(make_batch, source, subjects)
+    device = torch.device("cuda" if torch.cuda.is_available() and run.config.train.accelerator != "cpu" else "cpu")
+    total, done = len(conditions) * len(nets) * len(chosen), 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, total, "predicting " + "+".join(subjects.modalities[i] for i in components(subjects)[number]))
+
+    found: dict[str, list[dict[str, Draws]]] = {}
+    for name, rows in conditions.items():
+        found[name] = [
+            draw(net.to(device), fetch, rows, seeds, settings.passes, settings.batch_size, advance) for net in nets
+        ]
+    return found

@@ -1,0 +1,92 @@
+"""Another study beside the run's own: matched by name, its images read from its own cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drifa.data import Study, Subjects
+from drifa.errors import DrifaError, suggest
+from drifa.training.run import Run
+from drifa.training.samples import ImageSource
+
+
+class TwoSources:
+    """Rows below ``boundary`` come from the first source, the others from the second."""
+
+    def __init__(self, first: ImageSource, second: ImageSource, boundary: int, second_modalities: set[str]) -> None:
+        self.first, self.second, self.boundary, self.second_modalities = first, second, boundary, second_modalities
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
+        images = self.first.read(modality, np.where(rows < self.boundary, rows, -1))
+        beyond = rows >= self.boundary
+        if beyond.any() and modality in self.second_modalities:
+            images[torch.from_numpy(beyond)] = self.second.read(modality, rows[beyond] - self.boundary)
+        return images
+
+
+def external_subjects(
+    run: Run, own: Study, other: Study, progress: Callable[[int, int, str], None] | None = None
+) -> tuple[Subjects, ImageSource]:
+    """The run's subjects followed by those of another study, in the run's modalities, tasks and classes.
+
+    Raises:
+        DrifaError: If the other study has no task in common, a class that the run does not know, or another kind of image
+            under the same modality name.
+    """
+    _check_match(own, other)
+    mine, theirs = own.subjects(), other.subjects()
+    count = len(theirs.ids)
+    image = np.full((count, len(mine.modalities)), -1, dtype=np.int64)
+    for i, name in enumerate(mine.modalities):
+        if name in theirs.modalities:
+            column = theirs.image[:, theirs.modalities.index(name)]
+            image[:, i] = np.where(column >= 0, column + len(own.table), -1)
+    labels = np.full((count, len(mine.tasks)), -1, dtype=np.int64)
+    for i, name in enumerate(mine.tasks):
+        if name in theirs.tasks:
+            order = np.array([own.tasks[name].classes.index(text) for text in other.tasks[name].classes] + [-1])
+            labels[:, i] = order[theirs.labels[:, theirs.tasks.index(name)]]
+    usable = (image >= 0).any(axis=1)
+    subjects = Subjects(
+        ids=np.concatenate([mine.ids, np.char.add(f"{other.name}/", theirs.ids[usable].astype(str))]),
+        group=np.concatenate([mine.group, np.char.add(f"{other.name}/", theirs.group[usable].astype(str))]),
+        split=np.concatenate([mine.split, theirs.split[usable]]),
+        image=np.concatenate([mine.image, image[usable]]),
+        labels=np.concatenate([mine.labels, labels[usable]]),
+        modalities=mine.modalities,
+        tasks=mine.tasks,
+    )
+    shared = [name for name in other.modalities if name in own.modalities]
+    source = TwoSources(run.cache(own, progress), run.cache(other, progress), len(own.table), set(shared))
+    return subjects, source
+
+
+def _check_match(own: Study, other: Study) -> None:
+    tasks = [name for name in other.tasks if name in own.tasks]
+    if not tasks:
+        raise DrifaError(
+            f"study {other.name!r} has the tasks {', '.join(other.tasks) or 'none'}; the run was trained for {', '.join(own.tasks)}"
+        )
+    shared = [name for name in other.modalities if name in own.modalities]
+    if not shared:
+        raise DrifaError(
+            f"study {other.name!r} has the modalities {', '.join(other.modalities)}; the run knows {', '.join(own.modalities)}"
+        )
+    for name in shared:
+        if other.modalities[name].channels != own.modalities[name].channels:
+            raise DrifaError(
+                f"modality {name!r} has {other.modalities[name].channels} channels in study {other.name!r} and "
+                f"{own.modalities[name].channels} in the run"
+            )
+    for name in tasks:
+        for text in other.tasks[name].classes:
+            if text not in own.tasks[name].classes:
+                raise DrifaError(
+                    f"class {text!r} of task {name!r} in study {other.name!r} is not one that the run was trained for"
+                    f"{suggest(text, own.tasks[name].classes)}"
+                )

@@ -1,0 +1,163 @@
+"""From the draws of all members to predictions, metrics and details of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from drifa.evaluation.curves import reliability, risk_coverage
+from drifa.evaluation.intervals import Interval, bootstrap
+from drifa.evaluation.metrics import confusion_matrix, per_class
+from drifa.uncertainty.draws import Draws
+from drifa.uncertainty.summary import Summary, summarise
+
+MODES = ("deterministic", "mc", "ensemble", "ensemble_mc")
+ALL_MEMBERS = -1
+
+
+@dataclass(frozen=True)
+class Target:
+    """The images that one task is judged on.
+
+    Attributes:
+        subject, group, split: Names. ``[N]``
+        labels: Class index, -1 = unknown. ``[N]``
+    """
+
+    subject: np.ndarray
+    group: np.ndarray
+    split: np.ndarray
+    labels: np.ndarray
+
+
+def modes(members: Sequence[Draws]) -> dict[str, dict[int, Summary]]:
+    """All modes that the members allow: mode -> member (or -1 for all) -> summary.
+
+    ``deterministic`` and ``mc`` judge each member alone; ``ensemble`` and ``ensemble_mc`` (eq. 10: the mean over all members
+    and passes) need at least two members. Partners are averaged before anything else.
+    """
+    found: dict[str, dict[int, Summary]] = {}
+    fixed = [member.deterministic.mean(axis=0) for member in members]
+    found["deterministic"] = {n: summarise(one[None]) for n, one in enumerate(fixed)}
+    passes = len(members[0].mc) > 0
+    if passes:
+        found["mc"] = {n: summarise(member.mc) for n, member in enumerate(members)}
+    if len(members) > 1:
+        found["ensemble"] = {ALL_MEMBERS: summarise(np.stack(fixed))}
+        if passes:
+            found["ensemble_mc"] = {ALL_MEMBERS: summarise(np.concatenate([member.mc for member in members]))}
+    return found
+
+
+def flip_rates(members: Sequence[Draws]) -> dict[str, dict[int, np.ndarray]]:
+    """Share of the K partners with which the predicted class differs from that of their average. mode -> member -> ``[N]``."""
+    if members[0].deterministic.shape[0] == 1:
+        return {}
+
+    def flips(draws: np.ndarray) -> np.ndarray:
+        return (draws.argmax(axis=2) != draws.mean(axis=0).argmax(axis=1)).mean(axis=0)
+
+    found = {"deterministic": {n: flips(member.deterministic) for n, member in enumerate(members)}}
+    if len(members) > 1:
+        found["ensemble"] = {ALL_MEMBERS: flips(np.mean([member.deterministic for member in members], axis=0))}
+    return found
+
+
+def metrics(
+    target: Target, main: Sequence[Draws], alone: Sequence[Draws] | None, resamples: int, seed: int
+) -> dict[str, dict[str, Interval]]:
+    """Metrics with intervals: mode -> metric -> ``{value, low, high}``; ``deterministic`` and ``mc`` are means over members."""
+    known = target.labels >= 0
+    labels, groups = target.labels[known], target.group[known]
+    flips = flip_rates(main)
+    lone = modes(alone) if alone else {}
+    found: dict[str, dict[str, Interval]] = {}
+    for mode, summaries in modes(main).items():
+        found[mode] = _bootstrapped(labels, groups, summaries, known, resamples, seed)
+        if mode in lone:
+            by_itself = _bootstrapped(labels, groups, lone[mode], known, resamples, seed)
+            for name in ("accuracy", "balanced_accuracy"):
+                found[mode][f"{name}_alone"] = by_itself[name]
+        if mode in flips:
+            rates = np.mean([rate[known] for rate in flips[mode].values()], axis=0)
+            found[mode]["partner_flip_rate"] = _mean_interval(rates, groups, resamples, seed)
+    return found
+
+
+def details(target: Target, main: Sequence[Draws], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Per mode: the table per class, confusion counts and curves; of member 0 for ``deterministic`` and ``mc``."""
+    known = target.labels >= 0
+    labels = target.labels[known]
+    found = {}
+    for mode, summaries in modes(main).items():
+        summary = next(iter(summaries.values()))
+        probabilities = summary.probabilities[known]
+        found[mode] = {
+            "per_class": per_class(labels, probabilities, classes),
+            "confusion": confusion_matrix(labels, summary.predicted[known], len(classes)).tolist(),
+            "reliability": reliability(labels, probabilities),
+            "risk_coverage": risk_coverage(labels, probabilities, summary.predictive_entropy[known]),
+        }
+    return found
+
+
+def predictions(
+    task: str, target: Target, conditions: dict[str, Sequence[Draws]], classes: Sequence[str]
+) -> list[pd.DataFrame]:
+    """One row per image, mode, member and condition (``paired``, ``partners`` or ``alone``)."""
+    names = np.array(classes, dtype=object)
+    truth = np.where(target.labels >= 0, names[target.labels], None)
+    frames = []
+    for condition, members in conditions.items():
+        flips = flip_rates(members)
+        for mode, summaries in modes(members).items():
+            for member, summary in summaries.items():
+                predicted = summary.predicted
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "subject": target.subject,
+                            "group": target.group,
+                            "split": target.split,
+                            "task": task,
+                            "mode": mode,
+                            "condition": condition,
+                            "member": member,
+                            "label": truth,
+                            "predicted": names[predicted],
+                            "correct": pd.array(np.where(target.labels >= 0, predicted == target.labels, None), dtype="boolean"),
+                            "confidence": summary.probabilities.max(axis=1),
+                            "probabilities": list(summary.probabilities),
+                            "predictive_entropy": summary.predictive_entropy,
+                            "mutual_information": _or_missing(summary.mutual_information, predicted),
+                            "std": _or_missing(summary.std, predicted),
+                            "flip_rate": _or_missing(flips.get(mode, {}).get(member), predicted),
+                        }
+                    )
+                )
+    return frames
+
+
+def _or_missing(values: np.ndarray | None, like: np.ndarray) -> np.ndarray:
+    return np.full(len(like), np.nan) if values is None else values
+
+
+def _bootstrapped(
+    labels: np.ndarray, groups: np.ndarray, summaries: dict[int, Summary], known: np.ndarray, resamples: int, seed: int
+) -> dict[str, Interval]:
+    probabilities = np.stack([summary.probabilities[known] for summary in summaries.values()])
+    doubt = np.stack([summary.predictive_entropy[known] for summary in summaries.values()])
+    return bootstrap(labels, probabilities, groups, doubt, resamples=resamples, seed=seed)
+
+
+def _mean_interval(values: np.ndarray, groups: np.ndarray, resamples: int, seed: int) -> Interval:
+    """Mean and percentile interval of a number per image, whole groups drawn with replacement."""
+    _, index = np.unique(groups.astype(str), return_inverse=True)
+    sums, counts = np.bincount(index, values), np.bincount(index)
+    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
+    low, high = np.quantile((drawn @ sums) / (drawn @ counts), [0.025, 0.975])
+    return {"value": float(values.mean()), "low": float(low), "high": float(high)}

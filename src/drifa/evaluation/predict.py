@@ -1,0 +1,191 @@
+"""drifa predict: answers with uncertainty for new images, for any subset of the modalities."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from drifa.data import Subjects, components, read_image, resize
+from drifa.errors import DrifaError, suggest
+from drifa.evaluation.external import TwoSources
+from drifa.evaluation.judge import flip_rates, modes
+from drifa.networks import load_model
+from drifa.training.run import Run
+from drifa.uncertainty.draws import draw
+
+
+@dataclass(frozen=True)
+class Case:
+    """One subject to predict: modality -> image file."""
+
+    subject: str
+    images: Mapping[str, Path]
+
+
+class FileImages:
+    """Images of the cases, read once; row numbers count cases."""
+
+    def __init__(self, cases: Sequence[Case], channels: Mapping[str, int], size: int) -> None:
+        self.pixels = {
+            (name, row): torch.from_numpy(resize(read_image(path, channels[name]), size).copy()).permute(2, 0, 1)
+            for row, case in enumerate(cases)
+            for name, path in case.images.items()
+        }
+        self.channels, self.size = channels, size
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
+        blank = torch.zeros(self.channels[modality], self.size, self.size, dtype=torch.uint8)
+        return torch.stack([self.pixels.get((modality, int(row)), blank) for row in rows])
+
+
+def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) -> dict[str, Any]:
+    """Predicts every task that the images of a case can answer.
+
+    Args:
+        folder: The run.
+        cases: What to predict.
+        partners: In a run trained on unpaired modalities, fill the absent ones with K training images and average, as in
+            the headline numbers of the evaluation; without the training images, or with False, they stay absent.
+
+    Returns:
+        ``run``, ``mode``, ``note`` and ``cases``: per case the subject, its images, the ``condition``, and per task the
+        predicted class, probabilities, confidence, predictive entropy and mutual information (nats), standard deviation, and
+        the share of partners that would flip the answer.
+
+    Raises:
+        DrifaError: If there is no case, an image cannot be read, or a modality is unknown.
+    """
+    run = Run.open(folder)
+    channels = run.info["modalities"]
+    if not cases:
+        raise DrifaError("no image to predict; give --image MODALITY=PATH or --table FILE")
+    for case in cases:
+        for name in case.images:
+            if name not in channels:
+                raise DrifaError(f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, channels)}")
+    files = FileImages(cases, channels, run.info["image_size"])
+    nets = [load_model(run.member(number)) for number in run.trained_members()]
+    settings = run.config.evaluate
+    given = np.array([[row if name in case.images else -1 for name in channels] for row, case in enumerate(cases)])
+    pool, source, note = _partner_pool(run, files) if partners and run.info["components"] > 1 else (None, files, "")
+    offset = 0 if pool is None else len(pool[1].table)
+    answers: list[dict[str, Any]] = []
+    mode = ""
+    for case, images in zip(cases, given, strict=True):
+        rows, condition = _fill(np.where(images >= 0, images + offset, -1), case, run, pool)
+
+        def fetch(chosen: np.ndarray) -> dict[str, Any]:
+            batch = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
+            return {"images": batch, "present": torch.from_numpy(chosen >= 0)}
+
+        seeds = torch.tensor([_seed(settings.seed, case.subject)])
+        members = [draw(net, fetch, rows[None], seeds, settings.passes, 1) for net in nets]
+        tasks = {}
+        for task, classes in run.info["tasks"].items():
+            if not any(name in case.images for name in run.info["task_modalities"][task]):
+                continue
+            draws = [member[task] for member in members]
+            mode, summaries = list(modes(draws).items())[-1]
+            summary = next(iter(summaries.values()))
+            flips = list(flip_rates(draws).values())
+            tasks[task] = {
+                "predicted": classes[int(summary.predicted[0])],
+                "confidence": float(summary.probabilities[0].max()),
+                "probabilities": {name: float(p) for name, p in zip(classes, summary.probabilities[0], strict=True)},
+                "predictive_entropy": float(summary.predictive_entropy[0]),
+                "mutual_information": None if summary.mutual_information is None else float(summary.mutual_information[0]),
+                "std": None if summary.std is None else float(summary.std[0]),
+                "flip_rate": float(np.mean([rate[0] for rate in flips[-1].values()])) if flips else None,
+            }
+        images_used = {name: str(path) for name, path in case.images.items()}
+        answers.append({"subject": case.subject, "images": images_used, "condition": condition, "tasks": tasks})
+    return {"run": str(run.folder), "mode": mode, "note": note, "cases": answers}
+
+
+def _partner_pool(run: Run, files: FileImages) -> tuple[tuple[Subjects, Any] | None, Any, str]:
+    """The training subjects that can stand in for absent modalities, or the reason why there are none."""
+    try:
+        study = run.study()
+        source = TwoSources(run.cache(study), files, len(study.table), set(run.info["modalities"]))
+        return (study.subjects(), study), source, ""
+    except DrifaError as error:
+        return None, files, f"absent modalities stay absent, as the training images cannot be read ({error})"
+
+
+def _fill(images: np.ndarray, case: Case, run: Run, pool: tuple[Subjects, Any] | None) -> tuple[np.ndarray, str]:
+    """K image rows for one case ``[K, m]`` and the name of the condition."""
+    if run.info["components"] == 1:
+        return images[None], "paired"
+    if pool is None:
+        return images[None], "paired" if (images >= 0).all() else "alone"
+    subjects = pool[0]
+    missing = [part for part in components(subjects) if (images[list(part)] < 0).all()]
+    if not missing:
+        return images[None], "paired"
+    rows = np.repeat(images[None], run.config.evaluate.partners, axis=0)
+    random = np.random.default_rng(_seed(run.config.evaluate.seed, case.subject))
+    train = subjects.image[subjects.in_split("train")]
+    for part in missing:
+        candidates = train[(train[:, list(part)] >= 0).any(axis=1)]
+        chosen = random.choice(len(candidates), size=len(rows), replace=len(rows) > len(candidates))
+        rows[:, list(part)] = candidates[chosen][:, list(part)]
+    return rows, "partners"
+
+
+def _seed(seed: int, subject: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{subject}".encode()).digest()[:4], "little")
+
+
+def cases_from_table(path: str | Path) -> list[Case]:
+    """Cases from a CSV with the columns subject, modality, path (relative paths count from the table's folder)."""
+    path = Path(path)
+    if not path.is_file():
+        raise DrifaError(f"table {path} does not exist")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DrifaError(f"table {path} is not a readable CSV: {error}") from error
+    for column in ("subject", "modality", "path"):
+        if column not in table:
+            raise DrifaError(f"table {path} has no column {column!r}; it needs subject, modality, path")
+    twice = table.duplicated(["subject", "modality"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise DrifaError(f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r}")
+    return [
+        Case(str(subject), {row["modality"]: path.parent / row["path"] for row in rows.to_dict("records")})
+        for subject, rows in table.groupby("subject", sort=False)
+    ]
+
+
+def cases_from_arguments(images: Sequence[str]) -> list[Case]:
+    """One case from ``MODALITY=PATH`` texts."""
+    found: dict[str, Path] = {}
+    for text in images:
+        name, equals, path = text.partition("=")
+        if not equals or not name or not path:
+            raise DrifaError(f"--image {text!r} must look like MODALITY=PATH, for example dermoscopy=photo.jpg")
+        if name in found:
+            raise DrifaError(f"--image names modality {name!r} twice; give --table for several subjects")
+        found[name] = Path(path)
+    return [Case(next(iter(found.values())).stem, found)] if found else []
+
+
+def as_table(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The answers as one row per case and task."""
+    rows = []
+    for case in result["cases"]:
+        for task, answer in case["tasks"].items():
+            probabilities = {f"p({name})": p for name, p in answer["probabilities"].items()}
+            rest = {key: value for key, value in answer.items() if key != "probabilities"}
+            rows.append({"subject": case["subject"], "condition": case["condition"], "task": task, **rest, **probabilities})
+    return pd.DataFrame(rows)

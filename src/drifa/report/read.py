@@ -1,0 +1,121 @@
+"""Reading a run folder: whatever is there, and a plain None for what is not yet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drifa.errors import DrifaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Without `probabilities`, the one heavy column, which the report does not print.
+CASE_COLUMNS = (
+    *("subject", "split", "task", "mode", "condition", "member", "label", "predicted", "correct", "confidence"),
+    *("predictive_entropy", "mutual_information", "flip_rate"),
+)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What the report reads of a run; None stands for a file that is not there.
+
+    Attributes:
+        folder: The run folder.
+        config: Text of ``config.yaml``.
+        model: ``model.json``.
+        receipt: ``split_receipt.json``.
+        environment: ``environment.json``.
+        histories: Rows of ``members/N/history.csv`` by member N; empty if there is none.
+        metrics: ``metrics.json``, task -> mode -> metric -> interval.
+        evaluation: ``evaluation.json``.
+        predictions: ``predictions.parquet`` without the probabilities.
+    """
+
+    folder: Path
+    config: str | None
+    model: dict[str, Any] | None
+    receipt: dict[str, Any] | None
+    environment: dict[str, Any] | None
+    histories: dict[int, list[dict[str, float]]]
+    metrics: dict[str, Any] | None
+    evaluation: dict[str, Any] | None
+    predictions: pd.DataFrame | None
+
+
+def read_run(folder: str | Path) -> RunFiles:
+    """Reads what a run folder holds.
+
+    Raises:
+        DrifaError: ``folder`` is not a run, or one of its files cannot be read; the message names it.
+    """
+    folder = Path(folder)
+    config, model = folder / "config.yaml", _json(folder / "model.json")
+    if model is None and not config.is_file():
+        what = "has neither config.yaml nor model.json" if folder.is_dir() else "does not exist"
+        raise DrifaError(
+            f"'{folder}' is not a run folder: it {what}; give the folder that `drifa train CONFIG --out RUN` wrote"
+        )
+    return RunFiles(
+        folder=folder,
+        config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,
+        model=model,
+        receipt=_json(folder / "split_receipt.json"),
+        environment=_json(folder / "environment.json"),
+        histories=_histories(folder / "members"),
+        metrics=_json(folder / "metrics.json"),
+        evaluation=_json(folder / "evaluation.json"),
+        predictions=_predictions(folder / "predictions.parquet"),
+    )
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DrifaError(f"'{path}' is not valid JSON ({error}): delete it and run the command that wrote it again") from error
+    if not isinstance(value, dict):
+        raise DrifaError(f"'{path}' holds a {type(value).__name__}, not a JSON object: delete it and run its command again")
+    return value
+
+
+def _histories(members: Path) -> dict[int, list[dict[str, float]]]:
+    found: dict[int, list[dict[str, float]]] = {}
+    for path in members.glob("*/history.csv"):
+        if not path.parent.name.isdigit():
+            continue
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{key: _float(text) for key, text in row.items() if key} for row in csv.DictReader(file)]
+        if rows:
+            found[int(path.parent.name)] = rows
+    return dict(sorted(found.items()))
+
+
+def _float(text: Any) -> float:
+    """A cell of the history; one that is blank (no validation that epoch) or half-written is not a number."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _predictions(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    import pandas as pd
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        missing = [name for name in CASE_COLUMNS if name not in pyarrow.parquet.read_schema(path).names]
+        if missing:
+            raise DrifaError(f"'{path}' has no column {missing[0]!r}: run `drifa evaluate RUN` again")
+        return pd.read_parquet(path, columns=list(CASE_COLUMNS))
+    except pyarrow.ArrowInvalid as error:
+        raise DrifaError(f"'{path}' is not a whole parquet file ({error}): run `drifa evaluate RUN` again") from error

@@ -1,0 +1,113 @@
+"""The run folder: what one training writes, and how everything downstream finds it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from drifa import __version__
+from drifa.config import Config, dump_config, load_config
+from drifa.data import ImageCache, Study, apply_split
+from drifa.errors import DrifaError
+from drifa.files import write_json, write_text
+
+RUN_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that exists.
+
+    Attributes:
+        folder: Its path.
+        config: The resolved configuration.
+        info: What model.json says: format, names, sizes, study.
+    """
+
+    folder: Path
+    config: Config
+    info: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Opens a run folder.
+
+        Raises:
+            DrifaError: If it is none, or another format version wrote it.
+        """
+        folder = Path(folder)
+        path = folder / "model.json"
+        if not path.is_file() or not (folder / "config.yaml").is_file():
+            raise DrifaError(f"{folder} is not a run folder (model.json or config.yaml is missing); `drifa train` makes one")
+        try:
+            info = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DrifaError(f"{path} is not valid JSON: {error}") from error
+        if info.get("drifa_run") != RUN_FORMAT:
+            raise DrifaError(
+                f"{folder} was written in run format {info.get('drifa_run')!r}; this drifa ({__version__}) reads {RUN_FORMAT}"
+            )
+        return cls(folder, load_config(folder / "config.yaml"), info)
+
+    def member(self, number: int) -> Path:
+        """Folder of one member, counted from 0."""
+        return self.folder / "members" / str(number)
+
+    def trained_members(self) -> list[int]:
+        """Numbers of the members whose training is complete.
+
+        Raises:
+            DrifaError: If there is none.
+        """
+        found = [n for n in range(self.config.train.members) if (self.member(n) / "config.json").is_file()]
+        if not found:
+            raise DrifaError(f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`")
+        return found
+
+    def study(self) -> Study:
+        """The study of the run with the run's own split."""
+        return apply_split(load_study(self.config), self.folder)
+
+    def cache(self, study: Study, progress: Any = None) -> ImageCache:
+        """The decoded images of a study at the run's size; built if needed."""
+        root = self.config.data.cache or str(self.folder.resolve().parent / ".cache")
+        return ImageCache.build(study, self.config.data.image_size, Path(root), progress=progress)
+
+
+def load_study(config: Config) -> Study:
+    """The study that a configuration names: loaded, merged, restricted to the chosen modalities."""
+    studies = [Study.load(folder) for folder in config.data.studies]
+    study = studies[0] if len(studies) == 1 else Study.merge(studies)
+    return study.select(config.data.modalities) if config.data.modalities else study
+
+
+def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:
+    """Writes config.yaml, environment.json and, last, model.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "config.yaml", dump_config(config))
+    write_json(folder / "environment.json", environment())
+    write_json(folder / "model.json", {"drifa_run": RUN_FORMAT, **info})
+    return Run.open(folder)
+
+
+def environment() -> dict[str, str]:
+    """Versions and hardware, as text."""
+    import torch
+
+    packages = ("torch", "torchvision", "timm", "lightning", "numpy", "pandas", "pillow", "safetensors")
+    found = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "drifa": __version__, "python": sys.version.split()[0]}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    found["system"] = f"{platform.system()} {platform.machine()}"
+    found["cpu_threads"] = str(torch.get_num_threads())
+    found["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return found

@@ -1,0 +1,273 @@
+"""drifa train: from a configuration to a run folder with trained members."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from drifa.config import Config, make_config
+from drifa.data import EpochPairing, Study, Subjects, split, write_receipt
+from drifa.data.pairing import components, evaluation_samples, task_components
+from drifa.errors import DrifaError
+from drifa.networks import FusionNet, create_model
+from drifa.networks.folder import load_weights, read_config, save_model
+from drifa.training.module import FusionModule
+from drifa.training.run import Run, load_study, write_run
+from drifa.training.samples import ImageSource, TargetBatches, TrainBatches, answerable
+
+Progress = Callable[[int, int, str], None]
+#: What may change when a run is continued: how long and on what, never what is learned.
+RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
+
+
+def train(config: Config, folder: str | Path, progress: Progress | None = None, quiet: bool = False) -> Run:
+    """Trains all members of a new run.
+
+    Args:
+        config: What to do.
+        folder: The run folder; must be new or empty.
+        progress: Called with (done, total, modality) while images are decoded.
+        quiet: No progress bars.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DrifaError: If anything in the configuration, the study or the folder does not fit. Nothing is written before the
+            study, the split and the network have been checked.
+    """
+    folder = Path(folder)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
+    config = _absolute(config)
+    study, receipt = split(load_study(config), config.data.protocol, config.data.fractions, config.data.split_seed)
+    study.check_files()
+    _check_training_split(study)
+    net = build_network(config, study)
+    write_receipt(study, receipt, folder)
+    run = write_run(folder, config, _describe(config, study, net))
+    _train_members(run, study, progress, quiet)
+    return run
+
+
+def resume(folder: str | Path, overrides: dict[str, Any] | None = None, progress: Progress | None = None, quiet: bool = False) -> Run:
+    """Continues a run exactly where it stopped; finished members are left alone unless ``epochs`` grows.
+
+    Args:
+        folder: The run.
+        overrides: New values of ``train`` settings, among :data:`RESUMABLE`.
+        progress: As in :func:`train`.
+        quiet: As in :func:`train`.
+    """
+    run = Run.open(folder)
+    raw = run.config.model_dump(mode="json")
+    for key, value in (overrides or {}).items():
+        if key not in RESUMABLE:
+            raise DrifaError(f"train.{key} cannot change when a run is continued; only {', '.join(RESUMABLE)} can")
+        raw["train"][key] = value
+    config = make_config(raw, "--resume")
+    info = {key: value for key, value in run.info.items() if key != "drifa_run"}
+    run = write_run(run.folder, config, {**info, "members": config.train.members})
+    _train_members(run, run.study(), progress, quiet)
+    return run
+
+
+def build_network(config: Config, study: Study) -> FusionNet:
+    """The network of a configuration for the modalities and tasks of a study."""
+    arguments = config.model.model_dump()
+    chosen = arguments.pop("task_modalities")
+    own = {task.name: list(task.modalities) for task in study.tasks.values()}
+    if not own:
+        raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
+    return create_model(
+        modalities={name: modality.channels for name, modality in study.modalities.items()},
+        tasks={name: len(task.classes) for name, task in study.tasks.items()},
+        task_modalities={**own, **chosen},
+        **arguments,
+    )
+
+
+def _train_members(run: Run, study: Study, progress: Progress | None, quiet: bool) -> None:
+    config = run.config
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    source = run.cache(study, progress)
+    for number in range(config.train.members):
+        if _finished(run, number):
+            continue
+        try:
+            _train_member(run, study, source, number, quiet)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DrifaError(
+                    f"the disk of {run.folder} is full; the last whole checkpoint is kept: make room, then "
+                    f"`drifa train --resume {run.folder}`"
+                ) from error
+            raise
+
+
+def _finished(run: Run, number: int) -> bool:
+    if not (run.member(number) / "config.json").is_file():
+        return False
+    training = read_config(run.member(number))["training"]
+    return training["epochs"] >= run.config.train.epochs or training["stopped_early"]
+
+
+def _train_member(run: Run, study: Study, source: ImageSource, number: int, quiet: bool) -> None:
+    config, folder = run.config, run.member(number)
+    seed = config.train.seed + number
+    L.seed_everything(seed, verbose=False)
+    net = build_network(config, study)
+    folder.mkdir(parents=True, exist_ok=True)
+    module = FusionModule(net, config, seed, folder)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    trainer = L.Trainer(
+        max_epochs=config.train.epochs,
+        precision=choose_precision(config),
+        accelerator=config.train.accelerator,
+        devices=config.train.devices or ("auto" if config.train.accelerator != "cpu" and torch.cuda.is_available() else 1),
+        strategy="ddp_find_unused_parameters_true" if config.train.devices > 1 else "auto",
+        logger=TensorBoardLogger(folder, name="", version="tensorboard"),
+        callbacks=[] if quiet else _callbacks(number, config.train.members),
+        enable_progress_bar=not quiet,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        use_distributed_sampler=False,
+        deterministic="warn",
+    )
+    subjects = study.subjects()
+    training, validation = make_loaders(config, subjects, source, module, seed, trainer.global_rank, trainer.world_size)
+    last = folder / "last.ckpt"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        trainer.fit(module, training, validation, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if not (folder / "model.safetensors").is_file():
+        raise DrifaError(f"member {number}: the validation loss was never a number; lower train.lr ({config.train.lr})")
+    if trainer.is_global_zero:
+        load_weights(net, folder / "model.safetensors")
+        best = min(module.history, key=lambda row: row["val_loss"])
+        save_model(
+            net,
+            folder,
+            extra={
+                "classes": {name: list(task.classes) for name, task in study.tasks.items()},
+                "image_size": config.data.image_size,
+                "training": {
+                    "seed": seed,
+                    "epochs": len(module.history),
+                    "stopped_early": len(module.history) < config.train.epochs,
+                    "best_epoch": best["epoch"],
+                    "best_val_loss": best["val_loss"],
+                    "seconds": sum(row["seconds"] for row in module.history),
+                },
+            },
+        )
+
+
+def make_loaders(
+    config: Config, subjects: Subjects, source: ImageSource, module: FusionModule, seed: int, rank: int = 0, world: int = 1
+) -> tuple[TrainBatches, TargetBatches]:
+    """Training batches (partners drawn anew each epoch) and validation batches (every target once, one fixed partner)."""
+    answers = answerable(module.net.config["task_modalities"], subjects)
+    pairing = EpochPairing(subjects, subjects.in_split("train"), seed)
+    training = TrainBatches(
+        source,
+        subjects,
+        pairing.epoch,
+        lambda: module.current_epoch,
+        config.train.batch_size,
+        seed,
+        answers,
+        config.train.modality_dropout,
+        rank,
+        world,
+    )
+    parts = []
+    owners = np.array(task_components(subjects))
+    for number, targets in targets_by_component(subjects, subjects.in_split("val")).items():
+        samples = evaluation_samples(subjects, targets, number, 1, subjects.in_split("train"), seed=config.evaluate.seed)
+        parts.append((samples[rank::world, 0], owners == number))
+    return training, TargetBatches(source, subjects, parts, config.train.batch_size)
+
+
+def targets_by_component(subjects: Subjects, chosen: np.ndarray) -> dict[int, np.ndarray]:
+    """Component number -> the chosen subjects that belong to it; empty components are left out."""
+    found = {}
+    for number, columns in enumerate(components(subjects)):
+        targets = chosen[(subjects.image[chosen][:, list(columns)] >= 0).any(axis=1)]
+        if len(targets):
+            found[number] = targets
+    return found
+
+
+def choose_precision(config: Config) -> Any:
+    """The Lightning precision: bf16 only where the hardware computes in it (on other CPUs it is several times slower)."""
+    if config.train.precision != "auto":
+        return config.train.precision
+    on_gpu = config.train.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+
+
+def _callbacks(number: int, members: int) -> list[Callback]:
+    class Bar(RichProgressBar):
+        def get_metrics(self, trainer: L.Trainer, module: L.LightningModule) -> dict[str, Any]:
+            metrics = super().get_metrics(trainer, module)
+            metrics.pop("v_num", None)
+            return {"member": f"{number + 1}/{members}", **metrics}
+
+    return [Bar(leave=False)]
+
+
+def _check_training_split(study: Study) -> None:
+    subjects = study.subjects()
+    for name in ("train", "val", "test"):
+        if not len(subjects.in_split(name)):
+            raise DrifaError(f"the {name} split of study {study.name!r} is empty; it needs more groups or other fractions")
+    train_labels = subjects.labels[subjects.in_split("train")]
+    for column, task in enumerate(study.tasks.values()):
+        for index, name in enumerate(task.classes):
+            if not (train_labels[:, column] == index).any():
+                raise DrifaError(f"class {name!r} of task {task.name!r} has no image in the training split of {study.name!r}")
+
+
+def _describe(config: Config, study: Study, net: FusionNet) -> dict[str, Any]:
+    return {
+        "backbone": config.model.backbone,
+        "fusion": config.model.fusion,
+        "parameters": sum(parameter.numel() for parameter in net.parameters()),
+        "modalities": {name: modality.channels for name, modality in study.modalities.items()},
+        "tasks": {name: list(task.classes) for name, task in study.tasks.items()},
+        "task_modalities": net.config["task_modalities"],
+        "image_size": config.data.image_size,
+        "components": len(components(study.subjects())),
+        "members": config.train.members,
+        "pretrained": list(net.loaded.values()),
+        "study": {key: getattr(study, key) for key in ("name", "licence", "citation", "source", "notes")},
+    }
+
+
+def _absolute(config: Config) -> Config:
+    """Study, cache and weights paths made absolute, so that the run can be used from anywhere."""
+    config = config.model_copy(deep=True)
+    config.data.study = [str(Path(folder).resolve()) for folder in config.data.studies]
+    if config.data.cache:
+        config.data.cache = str(Path(config.data.cache).resolve())
+    if isinstance(config.model.pretrained, str):
+        config.model.pretrained = str(Path(config.model.pretrained).resolve())
+    return config
+
+

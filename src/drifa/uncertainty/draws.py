@@ -1,0 +1,92 @@
+"""Running a network: the deterministic pass and Monte-Carlo dropout, over fixed partners."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drifa.data.augment import standardise, to_float
+from drifa.data.subjects import Subjects
+from drifa.networks.dropout import pass_keys
+from drifa.networks.fusionnet import FusionNet
+
+# samples [B, components] -> batch with `images` and `present`
+Fetch = Callable[[np.ndarray], dict]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Class probabilities of one network for N images.
+
+    Attributes:
+        deterministic: Dropout off, one draw per partner. ``[K, N, C]``
+        mc: Dropout on; pass t met partner t mod K. ``[T, N, C]``
+    """
+
+    deterministic: np.ndarray
+    mc: np.ndarray
+
+
+def draw(
+    net: FusionNet,
+    fetch: Fetch,
+    samples: np.ndarray,
+    row_seeds: Tensor,
+    passes: int,
+    batch_size: int,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Draws]:
+    """Probabilities of all tasks for all samples.
+
+    The dropout masks of a row depend on its seed and the number of the pass, so neither the batch size nor the order of
+    the rows changes a result.
+
+    Args:
+        net: In any mode; it is put into evaluation mode (BatchNorm uses its running statistics).
+        fetch: Reads a batch.
+        samples: K samples per target. ``[N, K, components]``
+        row_seeds: int64 ``[N]``, see :func:`row_seeds`.
+        passes: T, Monte-Carlo passes; 0 = deterministic only.
+        batch_size: Targets per forward pass.
+        progress: Called with the number of targets finished.
+    """
+    net.eval()
+    device = next(net.parameters()).device
+    count, partners = samples.shape[:2]
+    found: dict[str, list[list[np.ndarray]]] = {task: [[], []] for task in net.heads}
+    with torch.inference_mode():
+        for start in range(0, count, batch_size):
+            chosen = samples[start : start + batch_size]
+            seeds = row_seeds[start : start + batch_size].to(device)
+            fixed: dict[str, list[Tensor]] = {task: [] for task in net.heads}
+            stochastic: dict[str, list[Tensor | None]] = {task: [None] * passes for task in net.heads}
+            for k in range(partners):
+                batch = fetch(chosen[:, k])
+                images = {name: standardise(to_float(image.to(device))) for name, image in batch["images"].items()}
+                present = batch["present"].to(device)
+                for task, logits in net(images, present).items():
+                    fixed[task].append(logits.float().softmax(-1).cpu())
+                turns = list(range(k, passes, partners))
+                if turns:
+                    keys = torch.stack([pass_keys(seeds, turn) for turn in turns])
+                    for task, logits in net.sample(images, present, keys).items():
+                        for turn, probabilities in zip(turns, logits.float().softmax(-1).cpu(), strict=True):
+                            stochastic[task][turn] = probabilities
+            for task in net.heads:
+                found[task][0].append(torch.stack(fixed[task]).double().numpy())
+                drawn = [probabilities for probabilities in stochastic[task] if probabilities is not None]
+                found[task][1].append(torch.stack(drawn).double().numpy() if drawn else np.empty((0, *found[task][0][-1].shape[1:])))
+            if progress:
+                progress(len(chosen))
+    return {task: Draws(np.concatenate(fixed, axis=1), np.concatenate(mc, axis=1)) for task, (fixed, mc) in found.items()}
+
+
+def row_seeds(subjects: Subjects, targets: np.ndarray, seed: int) -> Tensor:
+    """int64 ``[N]``: a seed per target, from its id and the evaluation seed."""
+    digests = [hashlib.sha256(f"{seed}/{subjects.ids[target]}".encode()).digest() for target in targets]
+    return torch.tensor([int.from_bytes(digest[:4], "little") for digest in digests], dtype=torch.int64)

@@ -1,0 +1,53 @@
+"""From the class probabilities of many draws to one prediction with its uncertainty (eq. 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Summary:
+    r"""A prediction for each of N images.
+
+    Attributes:
+        probabilities: Mean over the draws, eq. 10 before the argmax. ``[N, C]``
+        predictive_entropy: :math:`H[\bar p]`, nats; all uncertainty. ``[N]``
+        mutual_information: :math:`H[\bar p] - \overline{H[p]}`, nats; the part on which the draws disagree.
+            ``None`` for a single draw. ``[N]``
+        std: Standard deviation over the draws of the probability of the predicted class. ``None`` for a single draw. ``[N]``
+    """
+
+    probabilities: np.ndarray
+    predictive_entropy: np.ndarray
+    mutual_information: np.ndarray | None
+    std: np.ndarray | None
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Index of the predicted class (argmax). ``[N]``"""
+        return self.probabilities.argmax(axis=1)
+
+
+def summarise(draws: np.ndarray) -> Summary:
+    """Averages draws and measures how far they disagree.
+
+    Args:
+        draws: Probabilities of every draw (pass, member, or member x pass). ``[T, N, C]``
+
+    References:
+        Gal and Ghahramani, Dropout as a Bayesian approximation, ICML 2016; Lakshminarayanan et al., Deep ensembles,
+        NeurIPS 2017; paper, section 3.3.
+    """
+    mean = draws.mean(axis=0)
+    total = entropy(mean)
+    if len(draws) == 1:
+        return Summary(mean, total, None, None)
+    chosen = draws[:, np.arange(mean.shape[0]), mean.argmax(axis=1)]
+    return Summary(mean, total, np.maximum(total - entropy(draws).mean(axis=0), 0), chosen.std(axis=0))
+
+
+def entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Shannon entropy over the last axis, nats."""
+    return -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=-1)
