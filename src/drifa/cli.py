@@ -63,7 +63,7 @@ def data_list() -> None:
 
     table = Table("name", "what", "images in full set", "licence")
     for name, adapter in ADAPTERS.items():
-        table.add_row(name, adapter.title, str(adapter.counts), adapter.licence)
+        table.add_row(name, adapter.title, f"{adapter.counts['images']:,}", adapter.licence)
     Console().print(table)
     typer.echo("next: drifa data prepare NAME FOLDER --out STUDY")
 
@@ -100,9 +100,8 @@ def split(
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
 ) -> None:
     """Writes the split into the study's table, with a receipt beside it."""
-    from drifa.data import Study
+    from drifa.data import Study, write_receipt
     from drifa.data import split as split_study
-    from drifa.data import write_receipt
 
     done, receipt = split_study(Study.load(study), protocol=protocol, seed=seed)
     done.save(study)
@@ -115,7 +114,9 @@ def split(
 
 @app.command()
 def train(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="CONFIG [KEY=VALUE]...", help="YAML, then overrides.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="CONFIG [KEY=VALUE]...", help="YAML, then overrides.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write; must be new.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this run exactly; takes train.epochs=… and the like.")] = None,
     quiet: Quiet = False,

@@ -133,9 +133,9 @@ class MFA(nn.Module):
 
     def attention(self, x: Tensor) -> Tensor:
         """The attention a of eq. 4. ``[B, C, H, W] -> [B, C]``, values in (0, 1)."""
-        return torch.sigmoid(
-            weighted_sum([(self.hifa and self.hifa(x), self.omega_d), (self.clia and self.clia(x), self.omega_l)])
-        )
+        hierarchical = None if self.hifa is None else self.hifa(x)
+        channelwise = None if self.clia is None else self.clia(x)
+        return torch.sigmoid(weighted_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self.attention(x)

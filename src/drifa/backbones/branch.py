@@ -84,8 +84,6 @@ class Branch(nn.Module):
                 self.refine[k] = make_mfa(info.channels)
 
 
-
-
 def _attend_convolutions(module: nn.Module, make_mfa: Callable[[int], nn.Module]) -> None:
     for name, child in list(module.named_children()):
         if name in _SHORTCUT_NAMES:

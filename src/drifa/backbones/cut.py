@@ -73,7 +73,7 @@ def cut(features: nn.Module, backbone: str, in_channels: int) -> tuple[list[nn.S
             f"these can: {_FAMILIES}"
         )
     units = [unit for name, child in features.named_children() for unit in _units(name, child)]
-    level_ends = {str(name).replace(".", "_") for name in features.feature_info.module_name()}  # type: ignore[union-attr]
+    level_ends = {str(name).replace(".", "_") for name in features.feature_info.module_name()}  # type: ignore[operator,union-attr]
     blocks = [k for k, (_, module) in enumerate(units) if _is_block(module)]
     if blocks:
         last = [*[k - 1 for k in _starts(units, blocks)[1:]], len(units) - 1]
@@ -122,9 +122,7 @@ def _measure(stages: list[nn.Sequential], names: list[str], in_channels: int, ba
                     raise TypeError("a stage does not return one [B, C, H, W] map")
                 shapes.append((x.shape[1], x.shape[-1]))
     except (RuntimeError, TypeError, AttributeError, AssertionError) as error:
-        raise DrifaError(
-            f"backbone {backbone!r} cannot be run stage by stage ({error}); these can: {_FAMILIES}"
-        ) from error
+        raise DrifaError(f"backbone {backbone!r} cannot be run stage by stage ({error}); these can: {_FAMILIES}") from error
     finally:
         for stage, was in zip(stages, training, strict=True):
             stage.train(was)

@@ -100,7 +100,7 @@ class ImageCache:
                 f"row {wrong} of the study's table is not an image of {modality!r}; pass rows of that modality, or -1"
             )
         if modality not in self._maps:
-            self._maps[modality] = np.load(self.files[modality], mmap_mode="r")
+            self._maps[modality] = np.lib.format.open_memmap(self.files[modality], mode="r")
         pixels[wanted] = self._maps[modality][place]
         return torch.from_numpy(pixels)
 
@@ -124,7 +124,7 @@ def _key(paths: np.ndarray, image_size: int, channels: int) -> str:
 
 def _is_complete(path: Path, shape: tuple[int, ...]) -> bool:
     try:
-        array = np.load(path, mmap_mode="r")
+        array = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError):
         return False
     return array.shape == shape and array.dtype == np.uint8

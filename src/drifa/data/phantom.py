@@ -33,8 +33,8 @@ SURFACE = ("smooth", "ragged", "network")
 DEPTH = ("thin", "thick", "deep")
 SPREAD = ("none", "surface_only", "deep_only", "both")
 SMALLEST_STUDY, SMALLEST_IMAGE = 12, 32
-# Bounds the memory of the vectorised painting; part of what the seed means, so it is not an option.
-_CHUNK = 128
+# Subjects painted at once: small enough for the processor's cache; part of what the seed means, so it is not an option.
+_CHUNK = 32
 
 
 def make_phantom(out: str | Path, subjects: int = 600, image_size: int = 64, seed: int = 0, paired: bool = True) -> Study:
@@ -126,7 +126,7 @@ def _paint(
     folder.mkdir(parents=True, exist_ok=True)
     stream, draw = {"photo": (1, photo_images), "ultrasound": (2, ultrasound_images)}[modality]
     # Skin colour, machine gain and the like belong to the patient: two subjects of one patient look related.
-    habitus = np.random.default_rng([seed, 3]).random((int(patient.max()) + 1, 4))[patient]
+    habitus = np.random.default_rng([seed, 3]).random((int(patient.max()) + 1, 4), dtype=np.float32)[patient]
     chosen = np.flatnonzero(here)
     for start in range(0, len(chosen), _CHUNK):
         part = chosen[start : start + _CHUNK]

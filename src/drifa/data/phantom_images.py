@@ -6,7 +6,11 @@ generator, and returns uint8 pixels. Nuisance (place, scale, rotation, lighting,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+
+Draw = Callable[[float, float], np.ndarray]
 
 
 def photo_images(
@@ -39,15 +43,15 @@ def photo_images(
     _, far = _polar(x, y, draw(0.0, 1.0), draw(0.0, 1.0), draw(0.7, 1.4), draw(0, np.pi))
     patch = _step(0.17 - far, 0.05) * (1 - inside)
     pale = np.where(halo[:, None, None], ring, patch) * draw(0.5, 0.8)
-    image = image + pale[..., None] * (np.array([0.99, 0.93, 0.9]) * draw(0.9, 1.0)[..., None] - image)
+    image = image + pale[..., None] * (np.array([0.99, 0.93, 0.9], dtype=np.float32) * draw(0.9, 1.0)[..., None] - image)
 
     image = image * (1 - 0.75 * _hairs(count, size, random, draw))[..., None]
     slope, turn = draw(0, 0.35), draw(0, 2 * np.pi)
     light = 1 + slope * ((x - 0.5) * np.cos(turn) + (y - 0.5) * np.sin(turn))
     vignette = 1 - draw(0, 0.5) * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
-    tint = 1 + 0.06 * (random.random((count, 1, 1, 3)) - 0.5)
+    tint = 1 + 0.06 * (random.random((count, 1, 1, 3), dtype=np.float32) - 0.5)
     image = image * (light * vignette * (0.85 + 0.25 * habitus[:, 1, None, None]))[..., None] * tint
-    return _to_bytes(image + 0.02 * random.standard_normal(image.shape))
+    return _to_bytes(image + 0.02 * random.standard_normal(image.shape, dtype=np.float32))
 
 
 def ultrasound_images(
@@ -60,14 +64,14 @@ def ultrasound_images(
     wave = 0.015 * np.sin(2 * np.pi * (x * draw(0.5, 2) + draw(0, 1))) + draw(-0.06, 0.06) * (x - 0.5)
     skin = draw(0.06, 0.1) + wave
     dermis = skin + draw(0.3, 0.36) + 0.5 * wave
-    echo = np.where(y < skin, 0.06, np.where(y < dermis, 0.5, 0.33))
+    echo = np.where(y < skin, 0.06, np.where(y < dermis, 0.5, 0.33)).astype(np.float32)
     echo = echo + 0.45 * np.exp(-(((y - skin) / 0.018) ** 2)) + 0.25 * np.exp(-(((y - dermis) / 0.016) ** 2))
-    fibres = _noise(count, size, 5, random)[:, :, :] * (y > dermis)
+    fibres = _noise(count, size, 5, random) * (y > dermis)
     echo = echo * (1 + 0.25 * fibres)
 
     # The lesion hangs below the skin line: flat, round, or a tall wedge through the dermis.
-    width = np.choose(depth, (0.25, 0.17, 0.115))[:, None, None] * draw(0.88, 1.12)
-    height = np.choose(depth, (0.065, 0.15, 0.27))[:, None, None] * draw(0.88, 1.12)
+    width = np.array((0.25, 0.17, 0.115), dtype=np.float32)[depth, None, None] * draw(0.88, 1.12)
+    height = np.array((0.065, 0.15, 0.27), dtype=np.float32)[depth, None, None] * draw(0.88, 1.12)
     centre_x, centre_y = draw(0.36, 0.64), skin + 0.03 + height
     tilt = draw(-0.2, 0.2)
     across, down = (x - centre_x) + tilt * (y - centre_y), y - centre_y
@@ -76,34 +80,28 @@ def ultrasound_images(
     inside = _step(1 - reach, 0.06)
     echo = echo + inside * (draw(0.08, 0.14) - echo)
 
-    # The marker: a dark column below the lesion. Those without it get a bright one, as behind fluid.
-    below = _step(y - (centre_y + 0.7 * height), 0.03) * _step(0.75 * np.maximum(width, 0.15) - np.abs(across), 0.02)
-    gain = np.where(shadow[:, None, None], draw(0.12, 0.3), draw(1.5, 1.9))
-    echo = echo * (1 + (1 - inside) * below * (gain - 1))
+    # The marker: a dark column below the lesion. Those without it get a like column beside it, as of a hair, so that
+    # neither the mean nor the spread of the grey values gives the marker away.
+    beside = np.where(centre_x < 0.5, 1, -1) * (width + 0.12)
+    off_axis = np.abs(across - np.where(shadow[:, None, None], 0, beside))
+    column = _step(y - (centre_y + 0.7 * height), 0.03) * _step(draw(0.08, 0.1) - off_axis, 0.02)
+    echo = echo * (1 - (1 - inside) * column * draw(0.7, 0.88))
 
     echo = echo * np.exp(-draw(0.2, 1.0) * y) * (0.75 + 0.5 * habitus[:, 2, None, None]) * draw(0.85, 1.15)
-    fine, coarse = random.rayleigh(0.8, (count, size, size)), random.rayleigh(0.8, (count, size, size))
+    # Rayleigh noise is the root of exponential noise.
+    fine, coarse = np.sqrt(1.28 * random.standard_exponential((2, count, size, size), dtype=np.float32))
     speckle = 0.5 * fine + 0.5 * (coarse + np.roll(coarse, 1, axis=2)) / 2
     # Log compression, as scanners do; the floor is the electronic noise.
-    return _to_bytes(np.log1p(12 * echo * speckle) / np.log(12) + 0.02 * random.standard_normal(echo.shape))
+    return _to_bytes(np.log1p(12 * echo * speckle) / np.log(12) + 0.02 * random.standard_normal(echo.shape, dtype=np.float32))
 
 
-class _Drawer:
+def _drawer(count: int, random: np.random.Generator) -> Draw:
     """Draws one uniform number per subject, shaped to meet images."""
-
-    def __init__(self, count: int, random: np.random.Generator) -> None:
-        self.count, self.random = count, random
-
-    def __call__(self, low: float, high: float) -> np.ndarray:
-        return self.random.uniform(low, high, (self.count, 1, 1))
-
-
-def _drawer(count: int, random: np.random.Generator) -> _Drawer:
-    return _Drawer(count, random)
+    return lambda low, high: random.uniform(low, high, (count, 1, 1)).astype(np.float32)
 
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    centre = (np.arange(size) + 0.5) / size
+    centre = (np.arange(size, dtype=np.float32) + 0.5) / size
     return centre[None, :, None], centre[None, None, :]
 
 
@@ -117,7 +115,7 @@ def _polar(
     return np.arctan2(across * root, along / root), np.hypot(across * root, along / root)
 
 
-def _waves(angle: np.ndarray, orders: tuple[int, ...], amplitude: float, draw: _Drawer) -> np.ndarray:
+def _waves(angle: np.ndarray, orders: tuple[int, ...], amplitude: float, draw: Draw) -> np.ndarray:
     """A periodic function of the angle: one cosine per order, with random strength and phase."""
     waves = [draw(0.5, 1) * np.cos(order * angle + draw(0, 2 * np.pi)) for order in orders]
     return amplitude * np.sum(waves, axis=0)
@@ -125,8 +123,8 @@ def _waves(angle: np.ndarray, orders: tuple[int, ...], amplitude: float, draw: _
 
 def _noise(count: int, size: int, cells: int, random: np.random.Generator) -> np.ndarray:
     """Smooth noise of unit order with about `cells` blobs along a side: [B, size, size]."""
-    coarse = random.standard_normal((count, cells + 2, cells + 2))
-    position = np.linspace(0.5, cells + 0.5, size)
+    coarse = random.standard_normal((count, cells + 2, cells + 2), dtype=np.float32)
+    position = np.linspace(0.5, cells + 0.5, size, dtype=np.float32)
     low = position.astype(int)
     part = position - low
     part = part * part * (3 - 2 * part)
@@ -140,13 +138,14 @@ def _step(value: np.ndarray, softness: float) -> np.ndarray:
 
 
 def _blend(amount: np.ndarray, low: tuple[float, ...], high: tuple[float, ...]) -> np.ndarray:
-    return np.array(low) + amount[..., None] * (np.array(high) - np.array(low))
+    first, last = np.array(low, dtype=np.float32), np.array(high, dtype=np.float32)
+    return first + amount[..., None] * (last - first)
 
 
-def _hairs(count: int, size: int, random: np.random.Generator, draw: _Drawer) -> np.ndarray:
+def _hairs(count: int, size: int, random: np.random.Generator, draw: Draw) -> np.ndarray:
     """Opacity of up to four thin bent hairs: [B, size, size]."""
     y, x = _grid(size)
-    total = np.zeros((count, size, size))
+    total = np.zeros((count, size, size), dtype=np.float32)
     for _ in range(4):
         turn = draw(0, np.pi)
         along = (x - 0.5) * np.cos(turn) + (y - 0.5) * np.sin(turn)

@@ -121,7 +121,9 @@ def _judge(
         for task in tasks:
             column = subjects.tasks.index(task)
             classes = own.tasks[task].classes
-            target = Target(subjects.ids[chosen], subjects.group[chosen], subjects.split[chosen], subjects.labels[chosen, column])
+            target = Target(
+                subjects.ids[chosen], subjects.group[chosen], subjects.split[chosen], subjects.labels[chosen, column]
+            )
             known = target.labels >= 0
             by_condition = {name: [member[task] for member in members] for name, members in conditions.items()}
             found["predictions"] += predictions(task, target, by_condition, classes)
@@ -181,7 +183,5 @@ def _conditions(
 
     found: dict[str, list[dict[str, Draws]]] = {}
     for name, rows in conditions.items():
-        found[name] = [
-            draw(net.to(device), fetch, rows, seeds, settings.passes, settings.batch_size, advance) for net in nets
-        ]
+        found[name] = [draw(net.to(device), fetch, rows, seeds, settings.passes, settings.batch_size, advance) for net in nets]
     return found

@@ -69,9 +69,8 @@ def external_subjects(
 def _check_match(own: Study, other: Study) -> None:
     tasks = [name for name in other.tasks if name in own.tasks]
     if not tasks:
-        raise DrifaError(
-            f"study {other.name!r} has the tasks {', '.join(other.tasks) or 'none'}; the run was trained for {', '.join(own.tasks)}"
-        )
+        theirs = ", ".join(other.tasks) or "none"
+        raise DrifaError(f"study {other.name!r} has the tasks {theirs}; the run was trained for {', '.join(own.tasks)}")
     shared = [name for name in other.modalities if name in own.modalities]
     if not shared:
         raise DrifaError(

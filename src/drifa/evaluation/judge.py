@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ def details(target: Target, main: Sequence[Draws], classes: Sequence[str]) -> di
 
 
 def predictions(
-    task: str, target: Target, conditions: dict[str, Sequence[Draws]], classes: Sequence[str]
+    task: str, target: Target, conditions: Mapping[str, Sequence[Draws]], classes: Sequence[str]
 ) -> list[pd.DataFrame]:
     """One row per image, mode, member and condition (``paired``, ``partners`` or ``alone``)."""
     names = np.array(classes, dtype=object)
@@ -129,7 +129,7 @@ def predictions(
                             "member": member,
                             "label": truth,
                             "predicted": names[predicted],
-                            "correct": pd.array(np.where(target.labels >= 0, predicted == target.labels, None), dtype="boolean"),
+                            "correct": pd.Series(predicted == target.labels, dtype="boolean").mask(target.labels < 0),
                             "confidence": summary.probabilities.max(axis=1),
                             "probabilities": list(summary.probabilities),
                             "predictive_entropy": summary.predictive_entropy,

@@ -71,7 +71,9 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
     for case in cases:
         for name in case.images:
             if name not in channels:
-                raise DrifaError(f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, channels)}")
+                raise DrifaError(
+                    f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, channels)}"
+                )
     files = FileImages(cases, channels, run.info["image_size"])
     nets = [load_model(run.member(number)) for number in run.trained_members()]
     settings = run.config.evaluate

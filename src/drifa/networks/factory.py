@@ -100,7 +100,7 @@ def create_model(
         "backbone_args": dict(backbone_args or {}),
         "task_modalities": {task: list(names) for task, names in answered_by.items()},
     }
-    net.loaded = {name: branch.loaded for name, branch in branches.items() if branch.loaded}
+    net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
     return net
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,9 @@ class FusionNet(nn.Module):
         self, branches: Mapping[str, Branch], fusion: Fusion, dropout_rate: float = 0.25, dropout_at: str = "blocks"
     ) -> None:
         super().__init__()
+        #: The arguments of create_model, and what pretrained files gave; both set by the factory.
+        self.config: dict[str, Any] = {}
+        self.loaded: dict[str, str] = {}
         if dropout_at not in DROPOUT_AT:
             raise DrifaError(f"dropout_at={dropout_at!r} is not known{suggest(dropout_at, DROPOUT_AT)}")
         if not 0 <= dropout_rate < 1:
@@ -107,6 +111,9 @@ class FusionNet(nn.Module):
             readout = self.fusion.readout([None if x is None else x.to(self._head_dtype) for x in last], present)
             return {task: head(readout) for task, head in self.heads.items()}
 
+    def _branches(self) -> list[Branch]:
+        return cast(list[Branch], list(self.branches.values()))
+
     @property
     def _head_dtype(self) -> torch.dtype:
         return next(self.heads.parameters()).dtype
@@ -114,8 +121,8 @@ class FusionNet(nn.Module):
     def _body(self, stage: int, features: Features, present: Tensor | None) -> Features:
         """Runs the stage of every branch on the rows that have its modality."""
         output: Features = []
-        for i, branch in enumerate(self.branches.values()):
-            x, module = features[i], branch.stages[stage]  # type: ignore[index,union-attr]
+        for i, branch in enumerate(self._branches()):
+            x, module = features[i], branch.stages[stage]
             if x is None or present is None or bool(present[:, i].all()):
                 output.append(None if x is None else module(x))
                 continue
@@ -128,10 +135,7 @@ class FusionNet(nn.Module):
         """Dropout, the MFA behind the block, and the fusion."""
         if stage in self.drop_stages:
             features = self._drop(features, keys, site=stage * len(self.modalities))
-        refined = [
-            None if x is None else branch.refine[stage](x)  # type: ignore[index,union-attr]
-            for x, branch in zip(features, self.branches.values(), strict=True)
-        ]
+        refined = [None if x is None else branch.refine[stage](x) for x, branch in zip(features, self._branches(), strict=True)]
         return self.fusion.after_stage(stage, refined, present)
 
     def _drop(self, features: Sequence[Tensor | None], keys: Tensor | None, site: int) -> Features:
@@ -149,7 +153,7 @@ class FusionNet(nn.Module):
             raise DrifaError(f"no modality was given; at least one of {', '.join(self.modalities)} is needed")
         batch = inputs[given[0]].shape[0]
         for name in given:
-            x, channels = inputs[name], self.branches[name].in_channels
+            x, channels = inputs[name], cast(Branch, self.branches[name]).in_channels
             if x.ndim != 4 or x.shape[0] != batch or x.shape[1] != channels:
                 raise DrifaError(f"modality {name!r} has shape {tuple(x.shape)}; [{batch}, {channels}, H, W] is needed")
         if present is None:

@@ -66,11 +66,11 @@ GROUPS: dict[str, dict[str, Words]] = {
     "Does it know when it is wrong?": {
         "accuracy_at_100": Words("Accuracy, all images", "Nothing set aside: the same as accuracy."),
         "accuracy_at_90": Words(
-            "Accuracy, surest 90 %",
+            "Accuracy, surest 90\u00a0%",
             "Accuracy when the 10 % most uncertain images are left to a person; the same reading below.",
         ),
-        "accuracy_at_80": Words("Accuracy, surest 80 %", "The 20 % most uncertain images are left to a person."),
-        "accuracy_at_50": Words("Accuracy, surest 50 %", "The more uncertain half is left to a person."),
+        "accuracy_at_80": Words("Accuracy, surest 80\u00a0%", "The 20 % most uncertain images are left to a person."),
+        "accuracy_at_50": Words("Accuracy, surest 50\u00a0%", "The more uncertain half is left to a person."),
         "error_auroc": Words(
             "Error detection",
             "Chance that a wrong answer is more uncertain than a right one: at 0.5 the uncertainty says nothing, 1 is perfect.",

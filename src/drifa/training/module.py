@@ -61,7 +61,7 @@ class FusionModule(L.LightningModule):
         self.train_sums = _Sums(self.net.heads)
 
     def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        generator = torch.Generator(device=self.device).manual_seed(int(batch["seed"]))
+        generator = torch.Generator().manual_seed(int(batch["seed"]))  # on the CPU: equal on every device
         data = self.config.data
         images = {
             name: standardise(augment(image, generator, degrees=data.degrees, shift=data.shift))

@@ -67,7 +67,9 @@ class Run:
         """
         found = [n for n in range(self.config.train.members) if (self.member(n) / "config.json").is_file()]
         if not found:
-            raise DrifaError(f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`")
+            raise DrifaError(
+                f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`"
+            )
         return found
 
     def study(self) -> Study:

@@ -60,7 +60,9 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     return run
 
 
-def resume(folder: str | Path, overrides: dict[str, Any] | None = None, progress: Progress | None = None, quiet: bool = False) -> Run:
+def resume(
+    folder: str | Path, overrides: dict[str, Any] | None = None, progress: Progress | None = None, quiet: bool = False
+) -> Run:
     """Continues a run exactly where it stopped; finished members are left alone unless ``epochs`` grows.
 
     Args:
@@ -145,7 +147,7 @@ def _train_member(run: Run, study: Study, source: ImageSource, number: int, quie
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         use_distributed_sampler=False,
-        deterministic="warn",
+        deterministic="warn" if torch.cuda.is_available() else False,
     )
     subjects = study.subjects()
     training, validation = make_loaders(config, subjects, source, module, seed, trainer.global_rank, trainer.world_size)
@@ -269,5 +271,3 @@ def _absolute(config: Config) -> Config:
     if isinstance(config.model.pretrained, str):
         config.model.pretrained = str(Path(config.model.pretrained).resolve())
     return config
-
-

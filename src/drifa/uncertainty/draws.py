@@ -80,7 +80,9 @@ def draw(
             for task in net.heads:
                 found[task][0].append(torch.stack(fixed[task]).double().numpy())
                 drawn = [probabilities for probabilities in stochastic[task] if probabilities is not None]
-                found[task][1].append(torch.stack(drawn).double().numpy() if drawn else np.empty((0, *found[task][0][-1].shape[1:])))
+                found[task][1].append(
+                    torch.stack(drawn).double().numpy() if drawn else np.empty((0, *found[task][0][-1].shape[1:]))
+                )
             if progress:
                 progress(len(chosen))
     return {task: Draws(np.concatenate(fixed, axis=1), np.concatenate(mc, axis=1)) for task, (fixed, mc) in found.items()}
