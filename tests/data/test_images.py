@@ -137,3 +137,10 @@ def test_a_missing_file_several_pages_and_floats_are_refused(tmp_path: Path) -> 
     Image.fromarray(np.array([[-5, 70000]], dtype=np.int32)).save(tmp_path / "int.tif")
     with pytest.raises(DrifaError, match="holds -5 to 70000"):
         read_image(tmp_path / "int.tif", 1)
+
+
+def test_the_size_limit_is_the_callers(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", 3, max_megapixels=126e-6).shape == (9, 14, 3)
+    with pytest.raises(DrifaError, match=r"14x9 pixels, more than 0.000125 megapixels"):
+        read_image(tmp_path / "a.png", 3, max_megapixels=125e-6)

@@ -30,10 +30,9 @@ def components(subjects: Subjects) -> list[tuple[int, ...]]:
         Column numbers of ``subjects.image`` per connected component, ascending: ``[(0, 1)]`` for a paired study,
         ``[(0,), (1,)]`` for HAM10000 with SIPaKMeD.
     """
-    patterns = np.unique(subjects.present, axis=0)
     label = list(range(len(subjects.modalities)))
-    for pattern in patterns:
-        joined = {label[column] for column in np.flatnonzero(pattern)}
+    for pattern in np.unique(subjects.pattern).tolist():
+        joined = {own for column, own in enumerate(label) if pattern >> column & 1}
         label = [min(joined) if own in joined else own for own in label]
     return [tuple(column for column, own in enumerate(label) if own == root) for root in sorted(set(label))]
 

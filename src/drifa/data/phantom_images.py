@@ -64,7 +64,7 @@ def ultrasound_images(
     wave = 0.015 * np.sin(2 * np.pi * (x * draw(0.5, 2) + draw(0, 1))) + draw(-0.06, 0.06) * (x - 0.5)
     skin = draw(0.06, 0.1) + wave
     dermis = skin + draw(0.3, 0.36) + 0.5 * wave
-    echo = np.where(y < skin, 0.06, np.where(y < dermis, 0.5, 0.33)).astype(np.float32)
+    echo: np.ndarray = np.where(y < skin, 0.06, np.where(y < dermis, 0.5, 0.33)).astype(np.float32)
     echo = echo + 0.45 * np.exp(-(((y - skin) / 0.018) ** 2)) + 0.25 * np.exp(-(((y - dermis) / 0.016) ** 2))
     fibres = _noise(count, size, 5, random) * (y > dermis)
     echo = echo * (1 + 0.25 * fibres)

@@ -75,16 +75,11 @@ def split(
     return result, make_receipt(result, protocol, [float(share) for share in shares], seed)
 
 
-def _patterns(subjects: Subjects) -> np.ndarray:
-    """Number of each subject's set of modalities: the sides of an unpaired study are split separately."""
-    return np.unique(subjects.present, axis=0, return_inverse=True)[1].reshape(-1)
-
-
 def _paper(subjects: Subjects, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
     side = np.zeros(len(subjects), dtype=np.int64)
-    patterns = _patterns(subjects)
-    for pattern in range(patterns.max() + 1):
-        members = random.permutation(np.flatnonzero(patterns == pattern))
+    # The sides of an unpaired study are split separately.
+    for pattern in np.unique(subjects.pattern):
+        members = random.permutation(np.flatnonzero(subjects.pattern == pattern))
         ends = np.round(np.cumsum(shares) * len(members)).astype(int)
         side[members[ends[0] : ends[1]]] = 1
         side[members[ends[1] :]] = 2
@@ -97,19 +92,26 @@ def _categories(subjects: Subjects) -> tuple[np.ndarray, int]:
     Columns: the class of each task (numbered first), the same within each modality pattern, the pattern, and pattern and labels
     together.
     """
-    patterns = _patterns(subjects)[:, None]
-    labels = [subjects.labels[:, [column]] for column in range(len(subjects.tasks))]
-    keys = [*labels, *(np.concatenate([patterns, label], axis=1) for label in labels), patterns]
-    keys.append(np.concatenate([patterns, subjects.labels], axis=1))
+    labels = list(subjects.labels.T)
+    keys = [_joint([label]) for label in labels] + [_joint([subjects.pattern, label]) for label in labels]
+    keys += [_joint([subjects.pattern]), _joint([subjects.pattern, *labels])]
     columns, offset, classes = [], 0, 0
     for number, key in enumerate(keys):
-        found, code = np.unique(key, axis=0, return_inverse=True)
-        unlabelled = number < 2 * len(labels) and key[:, -1] == NO_LABEL
-        columns.append(np.where(unlabelled, -1, code.reshape(-1) + offset))
-        offset += len(found)
+        columns.append(key + offset)
+        if number < 2 * len(labels):
+            columns[-1][labels[number % len(labels)] == NO_LABEL] = -1
+        offset += int(key.max()) + 1
         if number < len(labels):
             classes = offset
     return np.stack(columns, axis=1), classes
+
+
+def _joint(columns: list[np.ndarray]) -> np.ndarray:
+    """Numbers the combinations of several integer columns (-1 and up) from 0: int64 [S]."""
+    code = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        code = np.unique(code * (column.max() + 2) + column + 1, return_inverse=True)[1].reshape(-1)
+    return code
 
 
 def _strict(subjects: Subjects, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -119,10 +121,12 @@ def _strict(subjects: Subjects, shares: np.ndarray, random: np.random.Generator)
     size = np.bincount(group)
     # One (group, category, how many subjects) entry per pair that occurs, sorted by group.
     owner = np.repeat(group, category.shape[1])[category.reshape(-1) >= 0]
-    pairs, counts = np.unique(np.stack([owner, category[category >= 0]], axis=1), axis=0, return_counts=True)
+    kinds = int(category.max()) + 1
+    found, counts = np.unique(owner * kinds + category[category >= 0], return_counts=True)
+    pairs = np.stack(np.divmod(found, kinds), axis=1)
     bounds = np.searchsorted(pairs[:, 0], np.arange(len(names) + 1))
-    held = np.zeros((3, int(category.max()) + 1))
-    seen = np.zeros(held.shape[1])
+    held = np.zeros((3, kinds))
+    seen = np.zeros(kinds)
     side = np.full(len(names), -1, dtype=np.int64)
 
     def give(number: int, target: int) -> None:
@@ -133,7 +137,7 @@ def _strict(subjects: Subjects, shares: np.ndarray, random: np.random.Generator)
 
     order = random.permutation(len(names))
     rank = np.argsort(order)
-    _seed_classes(pairs[:, :2], counts, classes, shares, rank, side, held, give)
+    _seed_classes(pairs, counts, classes, shares, rank, side, held, give)
     # Large groups first, so that the small ones can mend what they unbalanced.
     for number in order[np.argsort(-size[order], kind="stable")]:
         if side[number] < 0:

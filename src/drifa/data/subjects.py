@@ -47,6 +47,11 @@ class Subjects:
         """Which modalities a subject has: bool [S, m]."""
         return self.image != NO_IMAGE
 
+    @property
+    def pattern(self) -> np.ndarray:
+        """The set of modalities of each subject as a bit mask, bit i for column i: int64 [S]."""
+        return self.present @ (1 << np.arange(len(self.modalities)))
+
     def in_split(self, name: str) -> np.ndarray:
         """Indices of the subjects of one split: int64 [n], ascending."""
         return np.flatnonzero(self.split == name)
