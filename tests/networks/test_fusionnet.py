@@ -136,6 +136,7 @@ def test_a_folder_gives_the_same_network_back(tmp_path: Path) -> None:
             assert torch.equal(value, net(x)[task])
 
 
+@pytest.mark.slow
 def test_compiles_without_graph_breaks() -> None:
     net, x = tiny(), images(2)
     compiled = torch.compile(net, fullgraph=True, backend="eager")

@@ -82,7 +82,7 @@ def cut(features: nn.Module, backbone: str, in_channels: int) -> tuple[list[nn.S
         last[-1] = len(units) - 1
     stages, begin = [], 0
     for end in last:
-        stages.append(nn.Sequential(*[module for _, module in units[begin : end + 1]]))
+        stages.append(nn.Sequential(*[module for _, module in units[begin : end + 1]]).train(features.training))
         begin = end + 1
     names = [units[end][0] for end in last]
     return stages, _measure(stages, names, in_channels, backbone)

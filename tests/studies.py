@@ -1,0 +1,22 @@
+"""Small studies, networks and configurations for the tests that train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from drifa.config import Config, make_config
+
+TINY_NET = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
+
+
+def tiny_config(*studies: Path, **train: Any) -> Config:
+    """A configuration that trains in seconds."""
+    return make_config(
+        {
+            "data": {"study": [str(folder) for folder in studies], "image_size": 32, "shift": 1},
+            "model": {"backbone_args": TINY_NET},
+            "train": {"epochs": 2, "members": 2, "batch_size": 16, "threads": 1, "accelerator": "cpu", **train},
+            "evaluate": {"passes": 3, "partners": 2, "resamples": 30},
+        }
+    )

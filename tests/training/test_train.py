@@ -1,0 +1,167 @@
+"""Training: a run is repeatable, resumes to the same weights, and never leaves half a file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drifa import DrifaError, load_model
+from drifa.data import make_phantom
+from drifa.training import module as module_file
+from drifa.training.run import Run
+from drifa.training.train import resume, train
+from tests.studies import tiny_config
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phantom") / "study"
+    make_phantom(folder, subjects=80, image_size=32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Four epochs in one go, with everything random switched on and a schedule that steps."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return train(recipe(study, epochs=4), folder, quiet=True)
+
+
+def recipe(study: Path, **changes):
+    return tiny_config(study, **{"members": 1, "modality_dropout": 0.2, "lr_patience": 0, "lr": 0.1, **changes})
+
+
+def weights(run: Run, name: str = "model.safetensors") -> dict[str, torch.Tensor]:
+    return load_file(run.member(0) / name)
+
+
+def last(run: Run) -> dict:
+    return torch.load(run.member(0) / "last.ckpt", weights_only=True)
+
+
+def assert_same_training(a: Run, b: Run) -> None:
+    for key, value in weights(a).items():
+        assert torch.equal(value, weights(b)[key]), key
+    first, second = last(a), last(b)
+    for key, value in first["state_dict"].items():
+        assert torch.equal(value, second["state_dict"][key]), key
+    assert first["drifa"]["scheduler"] == second["drifa"]["scheduler"]
+    assert first["optimizer_states"][0]["param_groups"] == second["optimizer_states"][0]["param_groups"]
+    history = [pd.read_csv(run.member(0) / "history.csv").drop(columns="seconds") for run in (a, b)]
+    pd.testing.assert_frame_equal(*history, check_exact=True)
+
+
+def test_a_run_folder_holds_what_the_others_read(whole: Run) -> None:
+    for name in ("config.yaml", "model.json", "environment.json", "split.csv", "split_receipt.json"):
+        assert (whole.folder / name).is_file()
+    assert len(pd.read_csv(whole.member(0) / "history.csv")) == 4
+    assert json.loads((whole.folder / "split_receipt.json").read_text())["groups_in_two_splits"] == 0
+    assert list(whole.member(0).glob("tensorboard/events*"))
+    assert not list(whole.folder.rglob("*.tmp"))
+
+
+def test_the_best_weights_are_kept(whole: Run) -> None:
+    history = pd.read_csv(whole.member(0) / "history.csv")
+    training = json.loads((whole.member(0) / "config.json").read_text())["training"]
+    assert training["best_epoch"] == history["val_loss"].idxmin()
+    assert training["best_val_loss"] == history["val_loss"].min()
+    assert history["lr"].nunique() > 1  # otherwise the resume test below would not cover the schedule
+    load_model(whole.member(0))
+
+
+def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path: Path) -> None:
+    train(recipe(study, epochs=2), tmp_path / "run", quiet=True)
+    assert_same_training(resume(tmp_path / "run", {"epochs": 4}, quiet=True), whole)
+
+
+def test_a_killed_training_resumes_to_the_same_weights(
+    whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = module_file.FusionModule.training_step
+
+    def killed(self, batch, index):
+        if self.current_epoch == 2 and index == 1:
+            raise RuntimeError("power cut")
+        return original(self, batch, index)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        patch.setattr(module_file.FusionModule, "training_step", killed)
+        train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
+    assert_same_training(resume(tmp_path / "run", quiet=True), whole)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
+    whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = module_file.FusionModule._write
+
+    def full(self, better):
+        if self.current_epoch == 1:
+            with module_file.atomic_path(self.folder / "last.ckpt") as temporary:
+                temporary.write_bytes(b"half a checkpoint")
+                raise OSError(28, "No space left on device")
+        original(self, better)
+
+    with monkeypatch.context() as patch, pytest.raises(DrifaError, match="--resume"):
+        patch.setattr(module_file.FusionModule, "_write", full)
+        train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
+    assert last(Run.open(tmp_path / "run"))["epoch"] == 0
+    assert_same_training(resume(tmp_path / "run", quiet=True), whole)
+
+
+def test_members_differ_by_seed_and_share_the_split(study: Path, tmp_path: Path) -> None:
+    run = train(tiny_config(study, epochs=1, members=2), tmp_path / "run", quiet=True)
+    a, b = (load_file(run.member(n) / "model.safetensors") for n in (0, 1))
+    assert any(not torch.equal(a[key], b[key]) for key in a)
+    alone = train(tiny_config(study, epochs=1, members=1, seed=1), tmp_path / "alone", quiet=True)
+    assert all(torch.equal(b[key], value) for key, value in weights(alone).items())
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(study: Path, tmp_path: Path) -> None:
+    run = train(recipe(study, epochs=12, lr=0.3, early_stopping=1), tmp_path / "run", quiet=True)
+    history = pd.read_csv(run.member(0) / "history.csv")["val_loss"]
+    assert len(history) < 12
+    assert history.iloc[-1] >= history.iloc[:-1].min()
+    assert resume(run.folder, quiet=True).folder == run.folder  # finished: nothing is trained again
+    assert len(pd.read_csv(run.member(0) / "history.csv")) == len(history)
+
+
+class TestRefusals:
+    def test_a_folder_that_is_not_empty(self, whole: Run, study: Path) -> None:
+        with pytest.raises(DrifaError, match="--resume"):
+            train(recipe(study), whole.folder, quiet=True)
+
+    def test_a_folder_that_is_no_run(self, tmp_path: Path) -> None:
+        with pytest.raises(DrifaError, match="not a run folder"):
+            resume(tmp_path, quiet=True)
+
+    def test_a_run_of_another_version(self, whole: Run, tmp_path: Path) -> None:
+        shutil.copytree(whole.folder, tmp_path / "run")
+        path = tmp_path / "run" / "model.json"
+        path.write_text(path.read_text().replace('"drifa_run": 1', '"drifa_run": 7'))
+        with pytest.raises(DrifaError, match="run format 7"):
+            Run.open(tmp_path / "run")
+
+    def test_a_setting_that_must_not_change(self, whole: Run) -> None:
+        with pytest.raises(DrifaError, match=r"train\.lr cannot change"):
+            resume(whole.folder, {"lr": 1.0}, quiet=True)
+
+    def test_a_missing_image_is_found_before_anything_is_written(self, tmp_path: Path) -> None:
+        small = make_phantom(tmp_path / "study", subjects=40, image_size=32)
+        small.image_path(3).unlink()
+        with pytest.raises(DrifaError, match="missing"):
+            train(tiny_config(tmp_path / "study"), tmp_path / "run", quiet=True)
+        assert not (tmp_path / "run").exists()
+
+    def test_a_truncated_image_is_named(self, tmp_path: Path) -> None:
+        small = make_phantom(tmp_path / "study", subjects=40, image_size=32)
+        path = small.image_path(3)
+        path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(DrifaError, match=path.name):
+            train(tiny_config(tmp_path / "study"), tmp_path / "run", quiet=True)
