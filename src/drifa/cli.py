@@ -214,20 +214,22 @@ def _print_metrics(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_alone", "partner_flip_rate")
-    table = Table("task", "mode", *shown)
+    shown = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_at_80", "accuracy_alone", "partner_flip_rate")
     for task, modes in result.items():
-        for mode, metrics in modes.items():
-            table.add_row(task, mode, *[_cell(metrics.get(name)) for name in shown])
-    Console().print(table)
+        table = Table(task, *modes, title_justify="left")
+        for name in shown:
+            cells = [_cell(metrics.get(name)) for metrics in modes.values()]
+            if any(cells):
+                table.add_row(name, *cells)
+        Console().print(table)
 
 
 def _cell(interval: dict[str, float | None] | None) -> str:
     if interval is None or interval["value"] is None:
-        return "–"
+        return ""
     if interval["low"] is None or interval["high"] is None:
         return f"{interval['value']:.3f}"
-    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+    return f"{interval['value']:.3f}\n{interval['low']:.3f}–{interval['high']:.3f}"
 
 
 @contextmanager

@@ -17,7 +17,8 @@ TINY = {"channels": [4, 4, 8, 8]}
 
 
 @pytest.mark.parametrize(
-    "backbone", ["resnet18", "densenet121", "mobilenetv3_small_050", "regnety_002", "convnext_atto", "vgg11_bn", "efficientnet_b0"]
+    "backbone",
+    ["resnet18", "densenet121", "mobilenetv3_small_050", "regnety_002", "convnext_atto", "vgg11_bn", "efficientnet_b0"],
 )
 def test_stages_in_sequence_equal_the_timm_network(backbone: str) -> None:
     torch.manual_seed(0)
@@ -118,6 +119,10 @@ class TestPretrained:
     def test_missing_broken_or_pickled_files_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "bad.safetensors").write_bytes(b"no weights")
         torch.save(nn.Linear(2, 2), tmp_path / "object.pth")
-        for name, word in (("none.pth", "does not exist"), ("bad.safetensors", "cannot be read"), ("object.pth", "cannot be read")):
+        for name, word in (
+            ("none.pth", "does not exist"),
+            ("bad.safetensors", "cannot be read"),
+            ("object.pth", "cannot be read"),
+        ):
             with pytest.raises(DrifaError, match=word):
                 Branch("resnet18", 3, pretrained=str(tmp_path / name), arguments=TINY)

@@ -71,7 +71,7 @@ def test_the_best_weights_are_kept(whole: Run) -> None:
     training = json.loads((whole.member(0) / "config.json").read_text())["training"]
     assert training["best_epoch"] == history["val_loss"].idxmin()
     assert training["best_val_loss"] == history["val_loss"].min()
-    assert history["lr"].nunique() > 1  # otherwise the resume test below would not cover the schedule
+    assert history["lr"].iloc[0] > history["lr"].iloc[-1]  # otherwise the resume test below would not cover the schedule
     load_model(whole.member(0))
 
 
@@ -90,9 +90,10 @@ def test_a_killed_training_resumes_to_the_same_weights(
             raise RuntimeError("power cut")
         return original(self, batch, index)
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+    with monkeypatch.context() as patch:
         patch.setattr(module_file.FusionModule, "training_step", killed)
-        train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
 
 
@@ -108,9 +109,10 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
                 raise OSError(28, "No space left on device")
         original(self, better)
 
-    with monkeypatch.context() as patch, pytest.raises(DrifaError, match="--resume"):
+    with monkeypatch.context() as patch:
         patch.setattr(module_file.FusionModule, "_write", full)
-        train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
+        with pytest.raises(DrifaError, match="--resume"):
+            train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
     assert last(Run.open(tmp_path / "run"))["epoch"] == 0
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
 

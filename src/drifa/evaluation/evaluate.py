@@ -17,7 +17,7 @@ from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects
 from drifa.evaluation.judge import Target, details, metrics, predictions
 from drifa.files import atomic_path, write_json
-from drifa.networks import FusionNet, load_model
+from drifa.networks import FusionNet
 from drifa.training.run import Run
 from drifa.training.samples import ImageSource, make_batch
 from drifa.training.train import targets_by_component
@@ -57,7 +57,7 @@ def evaluate(
     run = Run.open(folder)
     if split not in SPLITS:
         raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
-    nets = [load_model(run.member(number)) for number in run.trained_members()]
+    nets = run.networks()
     own = run.study()
     other = Study.load(study) if study is not None else None
     subjects, source, targets = _targets(run, own, other, split, progress)

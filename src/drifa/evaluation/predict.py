@@ -17,7 +17,6 @@ from drifa.data import Subjects, components, read_image, resize
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.external import TwoSources
 from drifa.evaluation.judge import flip_rates, modes
-from drifa.networks import load_model
 from drifa.training.run import Run
 from drifa.uncertainty.draws import draw
 
@@ -75,7 +74,7 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
                     f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, channels)}"
                 )
     files = FileImages(cases, channels, run.info["image_size"])
-    nets = [load_model(run.member(number)) for number in run.trained_members()]
+    nets = run.networks()
     settings = run.config.evaluate
     given = np.array([[row if name in case.images else -1 for name in channels] for row, case in enumerate(cases)])
     pool, source, note = _partner_pool(run, files) if partners and run.info["components"] > 1 else (None, files, "")

@@ -11,11 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from drifa import __version__
 from drifa.config import Config, dump_config, load_config
 from drifa.data import ImageCache, Study, apply_split
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
+from drifa.networks import FusionNet, load_model
 
 RUN_FORMAT = 1
 
@@ -72,6 +75,12 @@ class Run:
             )
         return found
 
+    def networks(self) -> list[FusionNet]:
+        """The trained members in evaluation mode; also applies the run's number of CPU threads."""
+        if self.config.train.threads:
+            torch.set_num_threads(self.config.train.threads)
+        return [load_model(self.member(number)) for number in self.trained_members()]
+
     def study(self) -> Study:
         """The study of the run with the run's own split."""
         return apply_split(load_study(self.config), self.folder)
@@ -100,8 +109,6 @@ def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:
 
 def environment() -> dict[str, str]:
     """Versions and hardware, as text."""
-    import torch
-
     packages = ("torch", "torchvision", "timm", "lightning", "numpy", "pandas", "pillow", "safetensors")
     found = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "drifa": __version__, "python": sys.version.split()[0]}
     for package in packages:
