@@ -30,10 +30,14 @@ class Outcome:
 def drifa(*words: object, cwd: Path = Path()) -> Outcome:
     """Runs the command line in this process (starting Python and torch for each of many commands takes minutes)."""
     out, err = io.StringIO(), io.StringIO()
-    arguments = ["drifa", *map(str, words)]
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with mock.patch.object(sys, "argv", arguments), pytest.raises(SystemExit) as ended:
-            cli.main()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["drifa", *map(str, words)]),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
     return Outcome(ended.value.code or 0, out.getvalue(), err.getvalue())
 
 

@@ -58,7 +58,7 @@ def summarise(folder: Path) -> dict[str, Any]:
             "parameters": run.info["parameters"],
             "training_seconds": [round(one["seconds"]) for one in training],
         }
-    for task, classes in any_run.info["tasks"].items():
+    for task in any_run.info["tasks"]:
         labels, _, _ = arrays(any_run, task, "deterministic", "partners")
         table: dict[str, Any] = {"images": len(labels), "majority_accuracy": float(np.bincount(labels).max() / len(labels))}
         for fusion, run in runs.items():
@@ -99,15 +99,15 @@ def markdown(result: dict[str, Any]) -> str:
     lines = [
         "# Quick run: HAM10000 + SIPaKMeD on two CPU cores",
         "",
-        "Made by `sh results/quick/run.sh` (config `configs/quick/ham10000_sipakmed.yaml`: 32 px images, a quarter of ResNet18's",
-        "width behind its stem, 4 epochs, otherwise the paper's recipe). It shows that the whole chain works and what each fusion",
-        "gives **at this size and budget**; it is no reproduction of the published 128 px, 200-epoch numbers.",
+        "Made by `sh results/quick/run.sh` (config `configs/quick/ham10000_sipakmed.yaml`: 32 px images, a quarter of",
+        "ResNet18's width behind its stem, 4 epochs, otherwise the paper's recipe). It shows that the whole chain works and",
+        "what each fusion gives **at this size and budget**; it is no reproduction of the published 128 px, 200-epoch numbers.",
         "",
         f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
         f"{environment['cpu_threads']} CPU thread per training, GPU: {environment['gpu']}.",
         f"- Data: a reduced copy of both sets. Split `{split['protocol']}`, seed {split['seed']}, subjects "
-        f"{split['subjects']['train']} / {split['subjects']['val']} / {split['subjects']['test']}, sha256 `{split['sha256'][:16]}…`.",
-        f"- Seeds {result['seeds']}. Intervals over seeds are Student-t at 95 % with n = {len(result['seeds'])}, so they are wide;",
+        f"{' / '.join(str(split['subjects'][name]) for name in ('train', 'val', 'test'))}, sha256 `{split['sha256'][:16]}…`.",
+        f"- Seeds {result['seeds']}. Intervals over seeds are Student-t at 95 %, n = {len(result['seeds'])}, so they are wide;",
         "  differences are paired on the same images, bootstrap over whole lesions and source images, 1000 resamples.",
         "- The machine ran other work at the same time: training seconds are upper bounds.",
         "",
@@ -122,11 +122,11 @@ def markdown(result: dict[str, Any]) -> str:
             "",
             f"## {task}",
             "",
-            f"{table['images']} test images; always answering the most common class gives {100 * table['majority_accuracy']:.1f} %.",
+            f"{table['images']} test images; the most common class makes up {100 * table['majority_accuracy']:.1f} % of them.",
             "",
             "Deterministic pass, 8 training partners averaged; mean over seeds [95 %], in %.",
             "",
-            "| fusion | accuracy | balanced accuracy | macro F1 | AUC | ECE | accuracy alone (no partner) | flips with the partner |",
+            "| fusion | accuracy | balanced accuracy | macro F1 | AUC | ECE | accuracy without partner | flips with partner |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for fusion in FUSIONS:

@@ -66,9 +66,7 @@ def test_the_ensemble_is_the_mean_of_its_members(paired_run: Run) -> None:
     spread = table[table.task == "spread"]
     for single, joint in (("deterministic", "ensemble"), ("mc", "ensemble_mc")):
         rows = {
-            member: np.stack(
-                table[(table.task == "spread") & (table["mode"] == mode) & (table.member == member)]["probabilities"]
-            )
+            member: np.stack(spread[(spread["mode"] == mode) & (spread.member == member)]["probabilities"])
             for mode, member in ((single, 0), (single, 1), (joint, -1))
         }
         np.testing.assert_allclose((rows[0] + rows[1]) / 2, rows[-1], atol=1e-9)
