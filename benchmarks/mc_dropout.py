@@ -28,9 +28,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     images = {name: torch.randn(options.batch, 3, options.size, options.size, device=device) for name in STUDY["modalities"]}
     keys = torch.randint(2**31, (options.passes, options.batch), device=device)
-    print(
-        f"device {device}, {torch.get_num_threads()} threads, torch {torch.__version__}, batch {options.batch}, {options.size} px"
-    )
+    print(f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}, batch {options.batch}, {options.size} px")
     for dropout_at in ("blocks", "head"):
         net = create_model(**STUDY, dropout_at=dropout_at, backbone_args={"channels": [16, 32, 64, 128]}).to(device).eval()
 

@@ -96,7 +96,9 @@ def prepare(
 @data_app.command()
 def split(
     study: Annotated[Path, typer.Argument(help="Study folder.")],
-    protocol: Annotated[str, typer.Option(help="strict (groups never cut) or paper (image-random).")] = "strict",
+    protocol: Annotated[
+        str, typer.Option(help="strict (groups never cut), paper (image-random), or given (check the column as it is).")
+    ] = "strict",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
 ) -> None:
     """Writes the split into the study's table, with a receipt beside it."""
@@ -109,7 +111,9 @@ def split(
     for name, groups in receipt["groups"].items():
         typer.echo(f"  {name:5s} {int((done.table['split'] == name).sum())} images, {groups} groups")
     typer.echo(f"groups in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
-    typer.echo(f"wrote {study}/split.csv and {study}/split_receipt.json\nnext: drifa train CONFIG --out RUN")
+    typer.echo(
+        f"wrote {study}/split.csv and {study}/split_receipt.json\nnext: drifa train CONFIG data.protocol=given --out RUN"
+    )
 
 
 @app.command()

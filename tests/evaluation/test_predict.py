@@ -35,9 +35,20 @@ def test_a_paired_subject_gets_the_answers_of_the_evaluation(paired_run: Run) ->
         assert found["mutual_information"] == pytest.approx(rows.loc[task, "mutual_information"], abs=1e-5)
 
 
+def test_an_unpaired_image_gets_the_answers_of_the_evaluation(unpaired_run: Run) -> None:
+    one = case(unpaired_run)
+    table = pd.read_parquet(unpaired_run.folder / "predictions.parquet")
+    for partners, condition in ((True, "partners"), (False, "alone")):
+        rows = table[(table.subject == one.subject) & (table["mode"] == "ensemble_mc") & (table.condition == condition)]
+        for task, found in predict(unpaired_run.folder, [one], partners)["cases"][0]["tasks"].items():
+            expected = rows.set_index("task").loc[task, "probabilities"]
+            np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-5)
+
+
 def test_one_modality_is_enough_and_answers_its_own_tasks(paired_run: Run, unpaired_run: Run) -> None:
     answer = predict(paired_run.folder, [case(paired_run, modalities=("photo",))])["cases"][0]
     assert set(answer["tasks"]) == {"surface", "spread"}
+    assert answer["condition"] == "partial"
     found = predict(unpaired_run.folder, [case(unpaired_run)])["cases"][0]
     assert len(found["tasks"]) == 1
     assert found["condition"] == "partners"

@@ -69,6 +69,14 @@ def test_rows_of_a_mixed_batch_equal_rows_alone(fusion: str) -> None:
                 torch.testing.assert_close(together[task][row : row + 1], value)
 
 
+def test_training_survives_a_batch_in_which_one_row_has_a_modality() -> None:
+    net = tiny().train()
+    present = torch.tensor([[True, True], [True, False], [True, False], [True, False]])
+    small = {name: torch.randn(4, 3, 32, 32) for name in net.modalities}  # 1x1 maps at the end
+    net(small, present)["cell"].sum().backward()
+    assert all(module.training for module in net.modules())
+
+
 def test_single_lets_nothing_pass_between_modalities_and_drifa_does() -> None:
     x, y = images(), images()
     y["dermoscopy"] = x["dermoscopy"]

@@ -59,6 +59,17 @@ def test_modality_dropout_hides_images_and_their_labels_and_leaves_one(material)
     assert 0.1 < hidden / sum(batch["present"].numel() for batch in thinned) < 0.6
 
 
+def test_modality_dropout_never_hides_the_only_image_of_a_subject(material) -> None:
+    _, _, subjects, _ = material
+    everyone = np.arange(len(subjects.ids))
+    # Each sample is one subject beside nobody, so it has a single modality.
+    owner = subjects.present.argmax(axis=1)
+    samples = np.where(owner[:, None] == np.arange(2), everyone[:, None], -1)
+    loader = TrainBatches(material[1], subjects, lambda _: samples, lambda: 0, 8, 0, np.eye(2, dtype=bool), 0.9)
+    for batch in loader:
+        assert (batch["present"].sum(dim=1) == 1).all()
+
+
 def test_processes_share_an_epoch_without_overlap(material) -> None:
     _, cache, subjects, pairing = material
     samples = pairing.epoch(1)

@@ -11,6 +11,7 @@ pairs can be memorised and such a test counts images several times; neither is r
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -164,14 +165,28 @@ def evaluation_samples(
     samples = np.full((len(targets), count, len(parts)), NOBODY, dtype=np.int64)
     samples[:, :, component] = targets[:, None]
     pools = _pools(subjects, pool, parts, set(others), "pool of partners")
-    if others:
-        for position, target in enumerate(targets):
-            digest = hashlib.sha256(str(subjects.ids[target]).encode()).digest()
-            random = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
-            for number in others:
-                chosen = random.choice(len(pools[number]), size=count, replace=count > len(pools[number]))
-                samples[position, :, number] = pools[number][chosen]
+    for position, target in enumerate(targets):
+        drawn = draw_partners(str(subjects.ids[target]), {number: pools[number] for number in others}, count, seed)
+        for number, chosen in drawn.items():
+            samples[position, :, number] = chosen
     return samples
+
+
+def draw_partners(subject: str, pools: Mapping[int, np.ndarray], count: int, seed: int) -> dict[int, np.ndarray]:
+    """The fixed partners of one subject.
+
+    Args:
+        subject: Its id.
+        pools: Component -> subject indices to draw from, ascending.
+        count: K.
+        seed: Seed, not negative.
+
+    Returns:
+        Component -> int64 [K], without repetition where the pool allows it.
+    """
+    digest = hashlib.sha256(subject.encode()).digest()
+    random = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+    return {number: pool[random.choice(len(pool), size=count, replace=count > len(pool))] for number, pool in pools.items()}
 
 
 def alone_samples(subjects: Subjects, targets: np.ndarray, component: int) -> np.ndarray:

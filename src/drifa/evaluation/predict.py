@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from drifa.data import Subjects, components, read_image, resize
+from drifa.data.pairing import draw_partners, subject_components
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.external import TwoSources
 from drifa.evaluation.judge import flip_rates, modes
@@ -123,22 +124,24 @@ def _partner_pool(run: Run, files: FileImages) -> tuple[tuple[Subjects, Any] | N
 
 
 def _fill(images: np.ndarray, case: Case, run: Run, pool: tuple[Subjects, Any] | None) -> tuple[np.ndarray, str]:
-    """K image rows for one case ``[K, m]`` and the name of the condition."""
+    """K image rows for one case ``[K, m]`` and the condition: ``paired``, ``partial``, ``partners`` or ``alone``."""
     if run.info["components"] == 1:
-        return images[None], "paired"
+        return images[None], "paired" if (images >= 0).all() else "partial"
     if pool is None:
         return images[None], "paired" if (images >= 0).all() else "alone"
     subjects = pool[0]
     missing = [part for part in components(subjects) if (images[list(part)] < 0).all()]
     if not missing:
         return images[None], "paired"
-    rows = np.repeat(images[None], run.config.evaluate.partners, axis=0)
-    random = np.random.default_rng(_seed(run.config.evaluate.seed, case.subject))
-    train = subjects.image[subjects.in_split("train")]
-    for part in missing:
-        candidates = train[(train[:, list(part)] >= 0).any(axis=1)]
-        chosen = random.choice(len(candidates), size=len(rows), replace=len(rows) > len(candidates))
-        rows[:, list(part)] = candidates[chosen][:, list(part)]
+    train = subjects.in_split("train")
+    parts = components(subjects)
+    owners = subject_components(subjects, parts)[train]
+    pools = {number: train[owners == number] for number, part in enumerate(parts) if part in missing}
+    settings = run.config.evaluate
+    rows = np.repeat(images[None], settings.partners, axis=0)
+    for number, chosen in draw_partners(case.subject, pools, settings.partners, settings.seed).items():
+        columns = list(parts[number])
+        rows[:, columns] = subjects.image[chosen][:, columns]
     return rows, "partners"
 
 

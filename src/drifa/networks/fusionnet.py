@@ -127,7 +127,12 @@ class FusionNet(nn.Module):
                 output.append(None if x is None else module(x))
                 continue
             rows = present[:, i].nonzero().squeeze(1)
-            y = module(x[rows])
+            if self.training and len(rows) == 1:
+                # BatchNorm has nothing to learn from one row, and fails on it at 1x1 maps: use its running statistics.
+                y = module.eval()(x[rows])
+                module.train()
+            else:
+                y = module(x[rows])
             output.append(y.new_zeros(x.shape[0], *y.shape[1:]).index_copy(0, rows, y))
         return output
 

@@ -94,20 +94,19 @@ class TrainBatches:
         for k in range(self.count):
             random = np.random.default_rng([self.seed, epoch, k, self.rank])
             chosen = samples[k * self.batch_size : (k + 1) * self.batch_size]
-            keep = self._keep(len(chosen), random) if self.modality_dropout else None
+            keep = self._keep(gather(self.subjects, chosen)[2], random) if self.modality_dropout else None
             batch = make_batch(self.source, self.subjects, chosen, keep)
             if keep is not None:
                 batch["labels"] = unanswerable_to_none(batch, self.answers)
             batch["seed"] = torch.tensor(int(random.integers(2**62)))
             yield batch
 
-    def _keep(self, count: int, random: np.random.Generator) -> np.ndarray:
-        modalities = len(self.subjects.modalities)
-        keep = random.random((count, modalities)) >= self.modality_dropout
-        keep[np.arange(count), random.integers(modalities, size=count)] = True
-        # BatchNorm cannot train on a single row: a modality is then shown to all or to none.
-        for i in np.flatnonzero(keep.sum(0) == 1):
-            keep[:, i] = True
+    def _keep(self, present: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Hides each modality with the given probability, never the last one that a sample has. bool ``[B, m]``"""
+        keep = random.random(present.shape) >= self.modality_dropout
+        # A random one of those present always stays.
+        lucky = np.where(present, random.random(present.shape), -1).argmax(axis=1)
+        keep[np.arange(len(present)), lucky] = True
         return keep
 
 
