@@ -157,6 +157,15 @@ def test_real_folders_become_studies(data_root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_processes_train_one_run(place: Path) -> None:
+    command = [sys.executable, "-m", "drifa.cli", "train", "config.yaml", "train.devices=2", "--out", "two", "-q"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=place, timeout=600)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("wrote two: 2 trained member(s)") == 1
+    assert "accuracy" in works("evaluate", "two", "-q", cwd=place)
+
+
+@pytest.mark.slow
 def test_demo_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
     out = works("demo", "--out", "demo", "-q", cwd=tmp_path)
     assert (tmp_path / "demo" / "report.html").is_file()

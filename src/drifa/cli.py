@@ -127,6 +127,7 @@ def train(
 ) -> None:
     """Trains all members of a run."""
     from drifa.config import load_config, parse_override
+    from drifa.training.train import process_rank
     from drifa.training.train import resume as resume_run
     from drifa.training.train import train as train_run
 
@@ -146,6 +147,8 @@ def train(
             if not words or out is None:
                 raise DrifaError("give a config and a new folder: drifa train CONFIG [key=value …] --out RUN")
             run = train_run(load_config(words[0], words[1:]), out, progress, quiet)
+    if process_rank() > 0:
+        return
     for line in run.info["pretrained"]:
         typer.echo(line)
     typer.echo(f"wrote {run.folder}: {len(run.trained_members())} trained member(s)\nnext: drifa evaluate {run.folder}")

@@ -97,6 +97,23 @@ def test_a_killed_training_resumes_to_the_same_weights(
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
 
 
+def test_ctrl_c_keeps_the_last_checkpoint(whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = module_file.FusionModule.training_step
+
+    def interrupted(self, batch, index):
+        if self.current_epoch == 1:
+            raise KeyboardInterrupt
+        return original(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module_file.FusionModule, "training_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
+    with pytest.raises(DrifaError, match="no completely trained member"):
+        Run.open(tmp_path / "run").trained_members()
+    assert_same_training(resume(tmp_path / "run", quiet=True), whole)
+
+
 def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

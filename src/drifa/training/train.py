@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +49,10 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
             study, the split and the network have been checked.
     """
     folder = Path(folder)
+    if process_rank() > 0:  # a process of a distributed training: the first one has made the folder, or is about to
+        run = _wait_for(folder)
+        _train_members(run, run.study(), None, quiet=True)
+        return run
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
     config = _absolute(config)
@@ -82,6 +88,21 @@ def resume(
     run = write_run(run.folder, config, {**info, "members": config.train.members})
     _train_members(run, run.study(), progress, quiet)
     return run
+
+
+def process_rank() -> int:
+    """Rank among the processes of a distributed training, from the launcher's environment; 0 where there is one only."""
+    return max(int(os.environ.get(name) or 0) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+
+
+def _wait_for(folder: Path, seconds: float = 600) -> Run:
+    """Opens a run that another process is making."""
+    deadline = time.monotonic() + seconds
+    while not (folder / "model.json").is_file():
+        if time.monotonic() > deadline:
+            raise DrifaError(f"the first process has not made {folder} within {seconds:.0f} s; see its messages")
+        time.sleep(0.2)
+    return Run.open(folder)
 
 
 def build_network(config: Config, study: Study) -> FusionNet:
@@ -154,9 +175,10 @@ def _train_member(run: Run, study: Study, source: ImageSource, number: int, quie
     last = folder / "last.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
-        trainer.fit(module, training, validation, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(module, training, validation, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+        except SystemExit:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from None
     if not (folder / "model.safetensors").is_file():
         raise DrifaError(f"member {number}: the validation loss was never a number; lower train.lr ({config.train.lr})")
     if trainer.is_global_zero:
