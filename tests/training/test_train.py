@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 from drifa import DrifaError, load_model
-from drifa.data import make_phantom
+from drifa.config import make_config
+from drifa.data import Study, make_phantom
 from drifa.training import module as module_file
 from drifa.training.run import Run
-from drifa.training.train import resume, train
-from tests.studies import tiny_config
+from drifa.training.train import build_network, resume, train
+from tests.studies import TINY_NET, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,21 @@ def test_the_best_weights_are_kept(whole: Run) -> None:
     training = json.loads((whole.member(0) / "config.json").read_text())["training"]
     assert training["best_epoch"] == history["val_loss"].idxmin()
     assert training["best_val_loss"] == history["val_loss"].min()
-    assert history["lr"].iloc[0] > history["lr"].iloc[-1]  # otherwise the resume test below would not cover the schedule
     load_model(whole.member(0))
+
+
+def test_the_learning_rate_falls_when_validation_stalls_and_no_further_than_the_floor(study: Path, tmp_path: Path) -> None:
+    config = make_config({"data": {"study": str(study)}, "model": {"backbone_args": TINY_NET}})
+    net = build_network(config, Study.load(study))
+    module = module_file.FusionModule(net, config, 0, tmp_path)
+    optimizer = module.configure_optimizers()
+    rates = []
+    for _ in range(30):
+        module.scheduler.step(1.0)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[:6] == [1e-3] * 6  # five epochs of patience
+    assert rates[6] == pytest.approx(2e-4)
+    assert rates[-1] == pytest.approx(1e-5)
 
 
 def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path: Path) -> None:
