@@ -43,6 +43,7 @@ docs: $(BIN)/.installed
 
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/mc_dropout.py
+	$(BIN)/python benchmarks/training_step.py
 
 quick: $(BIN)/.installed
 	PATH=$(abspath $(BIN)):$$PATH sh results/quick/run.sh

@@ -47,6 +47,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "command": "sh results/quick/run.sh",
         "config": "configs/quick/ham10000_sipakmed.yaml",
         "seeds": [any_run.config.train.seed + n for n in range(any_run.config.train.members)],
+        "threads": any_run.config.train.threads,
         "environment": json.loads((any_run.folder / "environment.json").read_text()),
         "split": {key: receipt[key] for key in ("protocol", "seed", "fractions", "subjects", "groups", "sha256", "counts")},
         "models": {},
@@ -104,12 +105,13 @@ def markdown(result: dict[str, Any]) -> str:
         "what each fusion gives **at this size and budget**; it is no reproduction of the published 128 px, 200-epoch numbers.",
         "",
         f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
-        f"{environment['cpu_threads']} CPU thread per training, GPU: {environment['gpu']}.",
+        f"{result['threads']} CPU thread per training, GPU: {environment['gpu']}.",
         f"- Data: a reduced copy of both sets. Split `{split['protocol']}`, seed {split['seed']}, subjects "
         f"{' / '.join(str(split['subjects'][name]) for name in ('train', 'val', 'test'))}, sha256 `{split['sha256'][:16]}…`.",
         f"- Seeds {result['seeds']}. Intervals over seeds are Student-t at 95 %, n = {len(result['seeds'])}, so they are wide;",
         "  differences are paired on the same images, bootstrap over whole lesions and source images, 1000 resamples.",
-        "- The machine ran other work at the same time: training seconds are upper bounds.",
+        "- The machine ran other work at the same time: training seconds are upper bounds. See results/benchmarks for",
+        "  seconds per step on an idle one.",
         "",
         "| fusion | parameters | training, seconds per network |",
         "|---|---|---|",

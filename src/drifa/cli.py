@@ -49,6 +49,7 @@ def demo(
 
     with _bar(quiet) as progress:
         result = run_demo(out, progress, quiet)
+    _print_metrics(result["metrics"])
     typer.echo(f"\nstudy    {result['study']}\nrun      {result['run']}\nreport   {result['report']}")
     typer.echo(f"next     drifa predict {result['run']} {result['images']}")
 

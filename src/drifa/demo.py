@@ -29,7 +29,7 @@ def demo_config(study: Path) -> Config:
             },
             # One thread: kernels this small gain nothing from a second one and suffer when the machine is shared.
             "train": {
-                "epochs": 7,
+                "epochs": 5,
                 "members": 2,
                 "batch_size": 16,
                 "lr": 0.003,
@@ -50,15 +50,15 @@ def run_demo(out: Path, progress: Callable[[int, int, str], None] | None = None,
         quiet: No progress bars.
 
     Returns:
-        ``study``, ``run``, ``report``, and ``images``: the ``--image`` arguments of one test subject.
+        ``study``, ``run``, ``report``, ``metrics``, and ``images``: the ``--image`` arguments of one test subject.
     """
     folder = out.with_name(f"{out.name}-study")
     if out.exists() and any(out.iterdir()):
         raise DrifaError(f"{out} exists and is not empty; give another --out, or delete it")
     study = Study.load(folder) if (folder / "study.yaml").is_file() else make_phantom(folder, SUBJECTS)
     run = train(demo_config(folder), out, progress, quiet)
-    evaluate(out, progress=progress)
+    _, metrics = evaluate(out, progress=progress)
     subject = run.study().subjects().in_split("test")[0]
     rows = run.study().subjects().image[subject]
     images = [f"--image {name}={study.image_path(int(row))}" for name, row in zip(study.modalities, rows, strict=True)]
-    return {"study": folder, "run": out, "report": write_report(out), "images": " ".join(images)}
+    return {"study": folder, "run": out, "report": write_report(out), "images": " ".join(images), "metrics": metrics}

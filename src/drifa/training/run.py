@@ -77,8 +77,7 @@ class Run:
 
     def networks(self) -> list[FusionNet]:
         """The trained members in evaluation mode; also applies the run's number of CPU threads."""
-        if self.config.train.threads:
-            torch.set_num_threads(self.config.train.threads)
+        use_threads(self.config)
         return [load_model(self.member(number)) for number in self.trained_members()]
 
     def study(self) -> Study:
@@ -105,6 +104,12 @@ def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:
     write_json(folder / "environment.json", environment())
     write_json(folder / "model.json", {"drifa_run": RUN_FORMAT, **info})
     return Run.open(folder)
+
+
+def use_threads(config: Config) -> None:
+    """Applies ``train.threads``; 0 leaves torch's default."""
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
 
 
 def environment() -> dict[str, str]:

@@ -24,7 +24,7 @@ from drifa.errors import DrifaError
 from drifa.networks import FusionNet, create_model
 from drifa.networks.folder import load_weights, read_config, save_model
 from drifa.training.module import FusionModule
-from drifa.training.run import Run, load_study, write_run
+from drifa.training.run import Run, load_study, use_threads, write_run
 from drifa.training.samples import ImageSource, TargetBatches, TrainBatches, answerable
 
 Progress = Callable[[int, int, str], None]
@@ -51,11 +51,13 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     folder = Path(folder)
     if process_rank() > 0:  # a process of a distributed training: the first one has made the folder, or is about to
         run = _wait_for(folder)
+        use_threads(run.config)
         _train_members(run, run.study(), None, quiet=True)
         return run
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
     config = _absolute(config)
+    use_threads(config)
     study, receipt = split(load_study(config), config.data.protocol, config.data.fractions, config.data.split_seed)
     study.check_files()
     _check_training_split(study)
@@ -84,6 +86,7 @@ def resume(
             raise DrifaError(f"train.{key} cannot change when a run is continued; only {', '.join(RESUMABLE)} can")
         raw["train"][key] = value
     config = make_config(raw, "--resume")
+    use_threads(config)
     info = {key: value for key, value in run.info.items() if key != "drifa_run"}
     run = write_run(run.folder, config, {**info, "members": config.train.members})
     _train_members(run, run.study(), progress, quiet)
@@ -122,8 +125,6 @@ def build_network(config: Config, study: Study) -> FusionNet:
 
 def _train_members(run: Run, study: Study, progress: Progress | None, quiet: bool) -> None:
     config = run.config
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
     source = run.cache(study, progress)
     for number in range(config.train.members):
         if _finished(run, number):
