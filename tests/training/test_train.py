@@ -198,3 +198,4 @@ class TestRefusals:
         path.write_bytes(path.read_bytes()[:100])
         with pytest.raises(DrifaError, match=path.name):
             train(tiny_config(tmp_path / "study"), tmp_path / "run", quiet=True)
+        assert not (tmp_path / "run").exists()

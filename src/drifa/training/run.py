@@ -86,8 +86,13 @@ class Run:
 
     def cache(self, study: Study, progress: Any = None) -> ImageCache:
         """The decoded images of a study at the run's size; built if needed."""
-        root = self.config.data.cache or str(self.folder.resolve().parent / ".cache")
-        return ImageCache.build(study, self.config.data.image_size, Path(root), progress=progress)
+        return build_cache(self.config, self.folder, study, progress)
+
+
+def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache:
+    """The decoded images of a study for the run in ``folder``, which need not exist yet."""
+    root = Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache"
+    return ImageCache.build(study, config.data.image_size, root, progress=progress)
 
 
 def load_study(config: Config) -> Study:

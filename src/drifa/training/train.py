@@ -24,7 +24,7 @@ from drifa.errors import DrifaError
 from drifa.networks import FusionNet, create_model
 from drifa.networks.folder import load_weights, read_config, save_model
 from drifa.training.module import FusionModule
-from drifa.training.run import Run, load_study, use_threads, write_run
+from drifa.training.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.training.samples import ImageSource, TargetBatches, TrainBatches, answerable
 
 Progress = Callable[[int, int, str], None]
@@ -46,7 +46,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
 
     Raises:
         DrifaError: If anything in the configuration, the study or the folder does not fit. Nothing is written before the
-            study, the split and the network have been checked.
+            study, the split, the network and every image have been checked.
     """
     folder = Path(folder)
     if process_rank() > 0:  # a process of a distributed training: the first one has made the folder, or is about to
@@ -62,6 +62,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     study.check_files()
     _check_training_split(study)
     net = build_network(config, study)
+    build_cache(config, folder, study, progress)
     write_receipt(study, receipt, folder)
     run = write_run(folder, config, _describe(config, study, net))
     _train_members(run, study, progress, quiet)
