@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from drifa.config import Config, make_config
@@ -60,5 +61,7 @@ def run_demo(out: Path, progress: Callable[[int, int, str], None] | None = None,
     _, metrics = evaluate(out, progress=progress)
     subject = run.study().subjects().in_split("test")[0]
     rows = run.study().subjects().image[subject]
-    images = [f"--image {name}={study.image_path(int(row))}" for name, row in zip(study.modalities, rows, strict=True)]
+    images = [
+        f"--image {quote(f'{name}={study.image_path(int(row))}')}" for name, row in zip(study.modalities, rows, strict=True)
+    ]
     return {"study": folder, "run": out, "report": write_report(out), "images": " ".join(images), "metrics": metrics}

@@ -16,7 +16,7 @@ from drifa.config import make_config
 from drifa.data import Study, make_phantom
 from drifa.training import module as module_file
 from drifa.training.run import Run
-from drifa.training.train import build_network, resume, train
+from drifa.training.train import build_network, choose_precision, resume, train
 from tests.studies import TINY_NET, tiny_config
 
 
@@ -87,6 +87,11 @@ def test_the_learning_rate_falls_when_validation_stalls_and_no_further_than_the_
     assert rates[:6] == [1e-3] * 6  # five epochs of patience
     assert rates[6] == pytest.approx(2e-4)
     assert rates[-1] == pytest.approx(1e-5)
+
+
+def test_automatic_precision_is_32_bit_on_a_cpu_and_a_choice_is_kept(study: Path) -> None:
+    assert choose_precision(tiny_config(study)) == "32-true"
+    assert choose_precision(tiny_config(study, precision="bf16-mixed")) == "bf16-mixed"
 
 
 def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path: Path) -> None:
