@@ -111,7 +111,7 @@ def markdown(result: dict[str, Any]) -> str:
         f"- Seeds {result['seeds']}. Intervals over seeds are Student-t at 95 %, n = {len(result['seeds'])}, so they are wide;",
         "  differences are paired on the same images, bootstrap over whole lesions and source images, 1000 resamples.",
         "- The machine ran other work at the same time: training seconds are upper bounds. See results/benchmarks for",
-        "  seconds per step on an idle one.",
+        "  the times on an idle one.",
         "",
         "| fusion | parameters | training, seconds per network |",
         "|---|---|---|",
