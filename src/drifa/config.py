@@ -83,7 +83,7 @@ class TrainConfig(Section):
         seed: Seed of the first member; member n uses ``seed + n``.
         precision: ``auto`` = bf16 mixed on hardware that has it, else 32 bit; or a Lightning precision.
         accelerator: ``auto``, ``cpu``, ``gpu`` … as Lightning names them.
-        devices: Number of devices; 0 = as many as Lightning chooses on GPUs, one process on CPUs.
+        devices: Number of devices, one process each.
         threads: CPU threads; 0 = torch's default.
     """
 
@@ -100,7 +100,7 @@ class TrainConfig(Section):
     seed: int = Field(0, ge=0)
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
-    devices: int = Field(0, ge=0)
+    devices: int = Field(1, ge=1)
     threads: int = Field(0, ge=0)
 
 

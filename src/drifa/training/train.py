@@ -160,7 +160,7 @@ def _train_member(run: Run, study: Study, source: ImageSource, number: int, quie
         max_epochs=config.train.epochs,
         precision=choose_precision(config),
         accelerator=config.train.accelerator,
-        devices=config.train.devices or ("auto" if config.train.accelerator != "cpu" and torch.cuda.is_available() else 1),
+        devices=config.train.devices,
         strategy="ddp_find_unused_parameters_true" if config.train.devices > 1 else "auto",
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         callbacks=[] if quiet else _callbacks(number, config.train.members),
