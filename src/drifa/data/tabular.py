@@ -1,0 +1,166 @@
+"""Columns of a study's table as one more modality: age, sex, site, laboratory values.
+
+The encoding is learned from the training split alone and kept with the run, so that a later patient is encoded as the training
+patients were. It has the form that the fusion takes as it is, a map of one pixel: [n, F, 1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from drifa.errors import DrifaError, suggest
+
+KINDS = ("number", "category")
+#: More values than this in a text column look like names or free text, which a one-hot code only memorises.
+MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column is encoded.
+
+    Attributes:
+        name: Of the column.
+        kind: ``number`` (standardised; 2 features) or ``category`` (one-hot; as many features as categories, and one more).
+        mean, std: Of the training values; ``number`` only.
+        categories: Values seen in training, sorted; ``category`` only.
+    """
+
+    name: str
+    kind: str
+    mean: float = 0.0
+    std: float = 1.0
+    categories: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of features; the last one says that the value is missing, or was never seen in training."""
+        return 2 if self.kind == "number" else len(self.categories) + 1
+
+    def encode(self, values: pd.Series) -> np.ndarray:
+        """float32 ``[n, width]``; a missing value is 0 in all features but the last."""
+        text = _as_text(values)
+        code = np.zeros((len(text), self.width), dtype=np.float32)
+        if self.kind == "number":
+            number = _numbers(text, self.name)
+            known = np.isfinite(number)
+            code[known, 0] = (number[known] - self.mean) / self.std
+        else:
+            place = pd.Index(self.categories).get_indexer(pd.Index(text))
+            known = place >= 0
+            code[known, place[known]] = 1
+        code[~known, -1] = 1
+        return code
+
+
+@dataclass(frozen=True)
+class TabularEncoder:
+    """Encodes the rows of a table; built by :meth:`fit`.
+
+    Attributes:
+        columns: In the order of the features.
+    """
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def fit(cls, table: pd.DataFrame, columns: Sequence[str]) -> TabularEncoder:
+        """Learns the encoding from the rows of the training split.
+
+        A column is a number if every value that is there can be read as one, else a category.
+
+        Args:
+            table: Training rows only.
+            columns: Names of its columns.
+
+        Raises:
+            DrifaError: A column is unknown, named twice, empty, or holds more than 100 different texts.
+        """
+        found = []
+        for name in columns:
+            if name not in table.columns:
+                raise DrifaError(f"the study has no column {name!r}{suggest(name, table.columns)}")
+            if list(columns).count(name) > 1:
+                raise DrifaError(f"column {name!r} is listed twice; list it once")
+            found.append(_fit_column(name, _as_text(table[name])))
+        if not found:
+            raise DrifaError("a tabular modality needs at least one column")
+        return cls(tuple(found))
+
+    @property
+    def width(self) -> int:
+        """F, the number of features."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def features(self) -> list[str]:
+        """A name per feature."""
+        names = []
+        for column in self.columns:
+            own = [column.name] if column.kind == "number" else [f"{column.name}={value}" for value in column.categories]
+            names += [*own, f"{column.name} missing"]
+        return names
+
+    def encode(self, table: pd.DataFrame) -> torch.Tensor:
+        """Encodes rows: float32 ``[n, F, 1, 1]``.
+
+        Raises:
+            DrifaError: A column is missing, or a number cannot be read as one.
+        """
+        for column in self.columns:
+            if column.name not in table.columns:
+                raise DrifaError(
+                    f"column {column.name!r} is missing{suggest(column.name, table.columns)}; leave it empty instead"
+                )
+        code = np.concatenate([column.encode(table[column.name]) for column in self.columns], axis=1)
+        return torch.from_numpy(code)[:, :, None, None]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain data, one entry per column."""
+        return [
+            {"name": column.name, "kind": "number", "mean": column.mean, "std": column.std}
+            if column.kind == "number"
+            else {"name": column.name, "kind": "category", "categories": list(column.categories)}
+            for column in self.columns
+        ]
+
+    @classmethod
+    def from_json(cls, entries: Sequence[Mapping[str, Any]]) -> TabularEncoder:
+        """Reads what :meth:`to_json` gave."""
+        return cls(tuple(Column(**{**entry, "categories": tuple(entry.get("categories", ()))}) for entry in entries))
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    return values.astype(object).where(values.notna(), "").astype(str).str.strip()
+
+
+def _numbers(text: pd.Series, name: str) -> np.ndarray:
+    number = pd.to_numeric(text.where(text != "", np.nan), errors="coerce").to_numpy(dtype=float)
+    wrong = np.flatnonzero(~np.isfinite(number) & (text != "").to_numpy())
+    if len(wrong):
+        raise DrifaError(
+            f"column {name!r} holds {text.iloc[wrong[0]]!r}, and was a number in training; correct it or leave it empty"
+        )
+    return number
+
+
+def _fit_column(name: str, text: pd.Series) -> Column:
+    given = text[text != ""]
+    if given.empty:
+        raise DrifaError(f"column {name!r} is empty in all training rows; leave it out")
+    number = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
+    if np.isfinite(number).all():
+        return Column(name, "number", mean=float(number.mean()), std=float(number.std()) or 1.0)
+    categories = tuple(sorted(given.unique()))
+    if len(categories) > MOST_CATEGORIES:
+        raise DrifaError(
+            f"column {name!r} holds {len(categories)} different texts, such as {categories[0]!r}; a category takes at most "
+            f"{MOST_CATEGORIES}: group its values, or leave it out"
+        )
+    return Column(name, "category", categories=categories)
