@@ -59,7 +59,14 @@ def test_overrides_reach_any_depth_with_yaml_values(tmp_path: Path) -> None:
         ("data: {study: s}\n", ["train.epochs=0"], r"train\.epochs = 0"),
         ("data: {study: s}\n", ["epochs=3"], "section.key=value"),
         ("data: {study: s}\n", ["train.epochs"], "section.key=value"),
-        ("data: {protocol: leaky, study: s}\n", [], "strict"),
+        ("data: {protocol: leaky, study: s}\n", [], r"c\.yaml: unknown split protocol 'leaky' \(choices: strict"),
+        ("data: {study: s}\n", ["data.folds=5"], "folds = 5 does not go with the protocol strict"),
+        ("data: {study: s}\n", ["data.fold=1"], "fold = 1 does not go with the protocol strict"),
+        ("data: {study: s}\n", ["data.protocol=kfold", "data.folds=5", "data.fold=5"], "numbered from 0 to 4"),
+        ("data: {study: s}\n", ["data.protocol=kfold"], "needs folds and fold"),
+        ("data: {study: s}\n", ["data.protocol=column"], "needs the name of a column"),
+        ("data: {study: s}\n", ["data.protocol=given", "data.sizes=[3, 1, 1]"], "sizes = .* does not go with"),
+        ("data: {study: s}\n", ["data.sizes=[3, 1]"], r"sizes \(3, 1\) cannot split"),
         ("train: {epochs: 3}\n", [], "'data' is missing"),
         ("- 1\n", [], "sections data"),
         ("data: [\n", [], "not valid YAML"),
@@ -68,6 +75,17 @@ def test_overrides_reach_any_depth_with_yaml_values(tmp_path: Path) -> None:
 def test_mistakes_are_named_with_the_remedy(tmp_path: Path, text: str, overrides: list[str], word: str) -> None:
     with pytest.raises(DrifaError, match=word):
         load_config(write(tmp_path / "c.yaml", text), overrides)
+
+
+def test_the_settings_of_a_split_survive_a_dump(tmp_path: Path) -> None:
+    for settings in (
+        {"protocol": "kfold", "folds": 5, "fold": 0},
+        {"protocol": "column", "column": "mine"},
+        {"protocol": "paper", "sizes": [201, 35, 133]},
+    ):
+        config = make_config({"data": {"study": "s", **settings}})
+        assert load_config(write(tmp_path / "c.yaml", dump_config(config))) == config
+        assert {key: config.data.split_settings[key] for key in settings} == settings
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drifa.attention import CLIA, HIFA, MFA, MGIFA, MIFA, MLIFA
     from drifa.errors import DrifaError
-    from drifa.networks import FusionNet, create_model, load_model, save_model
+    from drifa.networks import FusionNet, FusionSegNet, create_model, create_segmentation_model, load_model, save_model
 
 _WHERE = {
     "DrifaError": "errors",
     **dict.fromkeys(("CLIA", "HIFA", "MFA", "MGIFA", "MIFA", "MLIFA"), "attention"),
-    **dict.fromkeys(("FusionNet", "create_model", "load_model", "save_model"), "networks"),
+    **dict.fromkeys(
+        ("FusionNet", "FusionSegNet", "create_model", "create_segmentation_model", "load_model", "save_model"), "networks"
+    ),
 }
 
 __all__ = [
@@ -30,7 +32,9 @@ __all__ = [
     "MLIFA",
     "DrifaError",
     "FusionNet",
+    "FusionSegNet",
     "create_model",
+    "create_segmentation_model",
     "load_model",
     "save_model",
 ]

@@ -12,6 +12,7 @@ import typer
 
 from drifa import __version__
 from drifa.cli_data import data_app
+from drifa.cli_models import models
 from drifa.errors import DrifaError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(models)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from drifa.errors import DrifaError
+from drifa.protocols import PROTOCOLS
 
 data_app = typer.Typer(help="Known datasets, raw folders to studies, splits.", no_args_is_help=True)
 
@@ -18,58 +19,115 @@ def data_list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from drifa.data import ADAPTERS
+    from drifa.data.adapters import ADAPTERS, OWN
 
-    table = Table("name", "what", "images in full set", "licence")
+    console = Console()
+    # The identifiers are long; in a narrow window they would fold every row. `data download` prints them too.
+    wide = console.width >= 150
+    table = Table("name", "what", "images in full set", "licence", *(["download (Kaggle)"] if wide else []))
     for name, adapter in ADAPTERS.items():
-        table.add_row(name, adapter.title, f"{adapter.counts['images']:,}", adapter.licence)
-    Console().print(table)
-    typer.echo("next: drifa data prepare NAME FOLDER --out STUDY")
+        table.add_row(
+            name, adapter.title, f"{adapter.counts['images']:,}", adapter.licence, *([adapter.kaggle] if wide else [])
+        )
+    for name, what in OWN.items():
+        table.add_row(name, what)
+    table.add_row("phantom", "built-in synthetic study; needs no folder")
+    console.print(table)
+    typer.echo(
+        "next: drifa data download NAME --out FOLDER, or with the files at hand\n      drifa data prepare NAME FOLDER --out STUDY"
+    )
+
+
+@data_app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="A name of `drifa data list`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; must be new.")],
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="I have read the licence and accept it.")] = False,
+) -> None:
+    """Prints a dataset's licence and source and, once you accept them, fetches its copy from Kaggle."""
+    from drifa.data.download import download as fetch
+    from drifa.data.download import find_adapter, terms
+
+    typer.echo(terms(find_adapter(name)))
+    typer.echo(f"wrote {fetch(name, out, accept_licence)}\nnext: drifa data prepare {name} {out} --out STUDY")
 
 
 @data_app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="A name of `drifa data list`, or `phantom`.")],
-    folder: Annotated[Path | None, typer.Argument(help="Folder with the raw files (none for phantom).")] = None,
+    name: Annotated[str, typer.Argument(help="A name of `drifa data list`: a dataset, `folders`, `table` or `phantom`.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with the raw files; for `table` the mapping's YAML file; none for phantom.")
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the adapter; the documentation lists them.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Study folder to write.")] = Path("study"),
 ) -> None:
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
     from drifa.data import make_phantom
     from drifa.data import prepare as prepare_study
 
+    settings = {}
+    for word in options or ():
+        key, equals, value = word.partition("=")
+        if not equals or key in settings:
+            fault = "comes twice" if equals else "is not of the form key=value"
+            raise DrifaError(f"option {word!r} of prepare {name} {fault}; write each as key=value, once")
+        settings[key] = value
     if name == "phantom":
+        if folder is not None:
+            raise DrifaError(f"phantom is built in and takes no {str(folder)!r}: drifa data prepare phantom --out {out}")
         study = make_phantom(out)
     elif folder is None:
-        raise DrifaError(f"prepare {name} needs the folder with its raw files: drifa data prepare {name} FOLDER --out {out}")
+        what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
+        raise DrifaError(f"prepare {name} needs {what}: drifa data prepare {name} FOLDER --out {out}")
     else:
-        study = prepare_study(name, folder, out)
+        study = prepare_study(name, folder, out, settings)
     typer.echo(f"wrote {out}: {len(study.table)} images")
     for task in study.tasks.values():
+        if task.kind == "segmentation":
+            masks = len(set(study.table[task.name]) - {""})
+            typer.echo(f"  {task.name}: {masks} masks with the regions {', '.join(task.classes)}")
+            continue
         counts = study.table[task.name].value_counts()
         typer.echo(f"  {task.name}: " + ", ".join(f"{label} {int(counts.get(label, 0))}" for label in task.classes))
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
-    typer.echo(f"next: drifa data split {out}")
+    typer.echo(f"next: drifa data audit {out}")
 
 
 @data_app.command()
 def split(
     study: Annotated[Path, typer.Argument(help="Study folder.")],
     protocol: Annotated[
-        str, typer.Option(help="strict (groups never cut), paper (image-random), or given (check the column as it is).")
+        str, typer.Option(help="; ".join(f"{name}: {what}" for name, what in PROTOCOLS.items()) + ".")
     ] = "strict",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    fractions: Annotated[tuple[float, float, float], typer.Option(help="Shares of train, val and test.")] = (0.8, 0.1, 0.1),
+    sizes: Annotated[
+        tuple[int, int, int] | None, typer.Option(help="Subjects of train, val and test, for a complete set: 201 35 133.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Number of folds (kfold).")] = None,
+    fold: Annotated[int | None, typer.Option(help="Which fold is tested, from 0; the next one validates (kfold).")] = None,
+    column: Annotated[str, typer.Option(help="Column of the table that holds the split (column).")] = "",
 ) -> None:
     """Writes the split into the study's table, with a receipt beside it."""
     from drifa.data import Study, write_receipt
     from drifa.data import split as split_study
 
-    done, receipt = split_study(Study.load(study), protocol=protocol, seed=seed)
+    done, receipt = split_study(
+        Study.load(study), protocol, fractions, seed, sizes=sizes, folds=folds, fold=fold, column=column
+    )
     done.save(study)
     write_receipt(done, receipt, study)
     for name, groups in receipt["groups"].items():
         typer.echo(f"  {name:5s} {int((done.table['split'] == name).sum())} images, {groups} groups")
-    typer.echo(f"groups in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
+    if receipt["unused"]:
+        typer.echo(f"  set aside: {receipt['unused']} subjects that share a group with what they would be judged on")
+    if receipt["note"]:
+        typer.echo(f"  note: {receipt['note']}")
+    meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
+    typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
     typer.echo(
         f"wrote {study}/split.csv and {study}/split_receipt.json\nnext: drifa train CONFIG data.protocol=given --out RUN"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from drifa.errors import DrifaError, suggest
+from drifa.protocols import check_split_settings
 
 
 class Section(BaseModel):
@@ -24,8 +25,12 @@ class DataConfig(Section):
         study: Study folder, or a list of folders that are merged.
         modalities: Keep only these modalities; empty = all.
         image_size: Side of the square images, pixels.
-        protocol: ``strict`` (groups never cut), ``paper`` (image-random) or ``given`` (the study's own split column).
+        protocol: How the study is split: a key of :data:`drifa.protocols.PROTOCOLS`.
         fractions: Shares of train, validation, test.
+        sizes: Subjects of train, validation, test, instead of shares; empty = by ``fractions``. For ``strict`` and ``paper``.
+        folds: Number of folds, for ``kfold`` only; 0 = none.
+        fold: Which of them is tested, from 0; the next one validates.
+        column: The table's column that holds the split, for ``column`` only.
         split_seed: Seed of the split.
         cache: Folder of decoded images; empty = ``.cache`` beside the run.
         degrees: Random rotation in training, plus or minus, degrees.
@@ -35,8 +40,12 @@ class DataConfig(Section):
     study: str | list[str]
     modalities: list[str] = []
     image_size: int = Field(128, ge=16, le=4096)
-    protocol: Literal["strict", "paper", "given"] = "strict"
+    protocol: str = "strict"
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    sizes: list[int] = []
+    folds: int = 0
+    fold: int = 0
+    column: str = ""
     split_seed: int = Field(0, ge=0)
     cache: str = ""
     degrees: float = Field(20.0, ge=0, le=180)
@@ -47,12 +56,31 @@ class DataConfig(Section):
         """The study folders as a list."""
         return [self.study] if isinstance(self.study, str) else list(self.study)
 
+    @property
+    def split_settings(self) -> dict[str, Any]:
+        """What :func:`drifa.data.splits.split` is to do, by its argument names."""
+        return {
+            "protocol": self.protocol,
+            "fractions": self.fractions,
+            "seed": self.split_seed,
+            "sizes": self.sizes or None,
+            "folds": self.folds or None,
+            "fold": self.fold if self.folds else self.fold or None,
+            "column": self.column,
+        }
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        check_split_settings(**self.split_settings)
+        return self
+
 
 class ModelConfig(Section):
     """Arguments of :func:`drifa.create_model`, under the same names; ``task_modalities`` defaults to the study's."""
 
     backbone: str = "resnet18"
     fusion: str = "drifa"
+    fusion_args: dict[str, Any] = {}
     mfa_at: Literal["conv", "block", "stage"] = "conv"
     mifa_at: Literal["block", "stage"] = "block"
     mfa: bool | dict[str, bool | int | str] = True
@@ -157,6 +185,8 @@ def make_config(raw: dict[str, Any], place: str = "config") -> Config:
     """Checks plain data; errors say where (``place``) and what."""
     try:
         return Config.model_validate(raw)
+    except DrifaError as error:
+        raise DrifaError(f"{place}: {error}") from None
     except ValidationError as error:
         raise DrifaError(f"{place}: {_explain(error)}") from error
 

@@ -68,7 +68,7 @@ def test_biases_come_on_request_for_every_convolution() -> None:
     assert more == sum(module.out_channels for module in convolutions)
 
 
-@pytest.mark.parametrize("backbone", ["resnet_18", "swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize("backbone", ["resnet_18", "vit_tiny_patch16_224"])
 def test_a_backbone_that_cannot_serve_is_refused_by_name(backbone: str) -> None:
     with pytest.raises(DrifaError, match=backbone):
         Branch(backbone, 3)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from drifa.data import cache as cache_module
+from drifa.data import cache, shards
 from drifa.data.cache import ImageCache
 from drifa.data.images import read_image, resize
 from drifa.data.phantom import make_phantom
+from drifa.data.shards import prune
 from drifa.data.splits import split
 from drifa.data.study import Study
 from drifa.errors import DrifaError
@@ -23,6 +29,12 @@ from drifa.errors import DrifaError
 def own(tmp_path: Path) -> Study:
     """A phantom that the test may damage."""
     return make_phantom(tmp_path / "study", subjects=12, image_size=32)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some images of 16 pixels per shard, so that the twelve of a modality lie in several."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 3 * 3 * 16 * 16)
 
 
 def _direct(study: Study, row: int, size: int) -> np.ndarray:
@@ -37,7 +49,7 @@ def _count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(path)
         return read_image(path, channels)
 
-    monkeypatch.setattr(cache_module, "read_image", counting)
+    monkeypatch.setattr(shards, "read_image", counting)
     return read
 
 
@@ -87,6 +99,142 @@ def test_a_rewritten_image_is_read_again(own: Study, tmp_path: Path) -> None:
     np.testing.assert_array_equal(ImageCache.build(own, 16, tmp_path).read("photo", np.array([0]))[0], _direct(own, 1, 16))
 
 
+def test_an_image_of_the_same_size_but_another_time_is_read_again(
+    own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
+) -> None:
+    before = ImageCache.build(own, 16, tmp_path)
+    path = own.image_path(int(np.flatnonzero(own.table["modality"] == "photo")[3]))
+    content = bytearray(path.read_bytes())
+    read = _count(monkeypatch)
+    path.write_bytes(content)
+    os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
+    after = ImageCache.build(own, 16, tmp_path)
+    # Only its own shard is decoded again, and the file that an open cache maps is not touched.
+    assert str(path) in read
+    assert len(read) < 12
+    assert len(set(before.files["photo"]) - set(after.files["photo"])) == 1
+    assert all(file.is_file() for file in before.files["photo"])
+
+
+def test_many_shards_serve_the_same_images_as_one(own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ImageCache.build(own, 16, tmp_path / "whole")
+    monkeypatch.setattr(shards, "SHARD_BYTES", 3 * 16 * 16)  # one image of three channels
+    monkeypatch.setattr(cache, "OPEN_SHARDS", 2)
+    cut = ImageCache.build(own, 16, tmp_path / "cut")
+    assert len(whole.files["photo"]) == 1
+    assert len(cut.files["photo"]) == 12
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(own.table["modality"] == "photo"))
+    rows = np.concatenate([rows, [-1], rows[:4]])
+    assert cut.read("photo", rows).equal(whole.read("photo", rows))
+    assert len(cut._maps) <= 2
+
+
+def test_an_added_image_moves_only_the_cuts_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_BYTES", 50 * 3 * 16 * 16)
+    paths = [f"/data/image_{number:05d}.png" for number in range(5000)]
+
+    def files(some: list[str]) -> set[Path]:
+        plan = shards.plan_shards(Path("cache"), "photo", some, some, (3, 16, 16))
+        assert [path for shard in plan for path in shard.paths] == some
+        assert max(len(shard.paths) for shard in plan) <= 100
+        return {shard.file for shard in plan}
+
+    whole = files(paths)
+    assert 50 < len(whole) < 200
+    for missing in (0, 1234, 4999):
+        assert len(whole - files(paths[:missing] + paths[missing + 1 :])) <= 4
+
+
+def test_a_killed_build_goes_on_with_the_shards_it_finished(
+    own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
+) -> None:
+    own.save(tmp_path / "study")
+    place = tmp_path / "cache"
+    script = f"""
+import os, signal
+from drifa.data import cache, shards
+from drifa.data.cache import ImageCache
+from drifa.data.study import Study
+shards.SHARD_BYTES = {shards.SHARD_BYTES}
+def die(done, total, modality):
+    if done >= total // 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+ImageCache.build(Study.load({str(tmp_path / "study")!r}), 16, {str(place)!r}, die)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    finished = {file: file.stat().st_ino for file in place.glob("[!.]*.npy")}
+    assert finished
+    assert list(place.glob(".*.tmp"))  # what was being written when the process died
+    kept = sum(np.load(file, mmap_mode="r").shape[0] for file in finished)
+    read = _count(monkeypatch)
+    built = ImageCache.build(own, 16, place)
+    assert len(read) == 24 - kept
+    assert {file: file.stat().st_ino for file in finished} == finished
+    for row in (0, 5, 13, 23):
+        name = own.table["modality"].iloc[row]
+        np.testing.assert_array_equal(built.read(name, np.array([row]))[0], _direct(own, row, 16))
+
+
+def test_two_processes_may_build_one_cache_at_once(own: Study, tmp_path: Path, small_shards: None) -> None:
+    own.save(tmp_path / "study")
+    script = f"""
+import time
+from drifa.data import cache, shards
+from drifa.data.cache import ImageCache
+from drifa.data.study import Study
+shards.SHARD_BYTES = {shards.SHARD_BYTES}
+study = Study.load({str(tmp_path / "study")!r})
+(open({str(tmp_path)!r} + "/ready", "a")).write("x")
+while len(open({str(tmp_path)!r} + "/ready").read()) < 2:
+    time.sleep(0.01)
+ImageCache.build(study, 16, {str(tmp_path / "cache")!r})
+"""
+    both = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert not list((tmp_path / "cache").glob(".*"))
+    built = ImageCache.build(own, 16, tmp_path / "cache", lambda *step: pytest.fail("decoded again"))
+    for row in range(len(own.table)):
+        name = own.table["modality"].iloc[row]
+        np.testing.assert_array_equal(built.read(name, np.array([row]))[0], _direct(own, row, 16))
+
+
+def test_a_full_disk_is_named_and_costs_only_the_shard_at_work(
+    own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
+) -> None:
+    read = _count(monkeypatch)
+
+    def full(*step: object) -> None:
+        if len(read) > 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DrifaError, match=r"the disk of .*cache is full; .* make room"):
+        ImageCache.build(own, 16, tmp_path / "cache", full)
+    kept = sum(np.load(file, mmap_mode="r").shape[0] for file in (tmp_path / "cache").iterdir())
+    assert kept > 0
+    read.clear()
+    ImageCache.build(own, 16, tmp_path / "cache")
+    assert len(read) == 24 - kept
+
+
+def test_pruning_takes_old_shards_and_leftovers_and_nothing_else(own: Study, tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    old = ImageCache.build(own, 20, place)
+    used = ImageCache.build(own, 16, place)
+    left = place / f".photo-16px-{'0' * 24}.npy.17.0123abcd.tmp"
+    for name in (left, place / "mine.npy", place / "notes.txt"):
+        name.write_bytes(b"12345")
+    for file in place.iterdir():
+        os.utime(file, (1, 1))
+    ImageCache.build(own, 16, place)  # what is opened counts as used
+    size = sum(file.stat().st_size for files in old.files.values() for file in files)
+    assert prune(place) == size + 5
+    kept = {file for files in used.files.values() for file in files} | {place / "mine.npy", place / "notes.txt"}
+    assert set(place.iterdir()) == kept
+    assert prune(tmp_path / "nowhere") == 0
+    with pytest.raises(DrifaError, match="was deleted while it was in use"):
+        old.read("photo", np.array([0]))
+
+
 def test_another_size_is_another_cache(own: Study, tmp_path: Path) -> None:
     ImageCache.build(own, 16, tmp_path)
     assert tuple(ImageCache.build(own, 20, tmp_path).read("photo", np.array([0])).shape) == (1, 3, 20, 20)
@@ -106,9 +254,10 @@ def test_a_build_that_is_cut_short_leaves_nothing_behind(own: Study, tmp_path: P
 
 def test_a_damaged_cache_file_is_built_again(own: Study, tmp_path: Path) -> None:
     built = ImageCache.build(own, 16, tmp_path)
-    content = built.files["photo"].read_bytes()
+    file = built.files["photo"][0]
+    content = file.read_bytes()
     for broken in (content[:-100], b"", b"something else"):
-        built.files["photo"].write_bytes(broken)
+        file.write_bytes(broken)
         np.testing.assert_array_equal(ImageCache.build(own, 16, tmp_path).read("photo", np.array([0]))[0], _direct(own, 0, 16))
 
 
@@ -130,5 +279,5 @@ def test_a_cache_travels_to_other_processes_without_its_pixels(phantom: Study, t
     built = ImageCache.build(phantom, 32, tmp_path)
     expected = built.read("photo", np.array([0, 1]))
     sent = pickle.dumps(built)
-    assert len(sent) < built.files["photo"].stat().st_size / 10
+    assert len(sent) < built.files["photo"][0].stat().st_size / 10
     assert pickle.loads(sent).read("photo", np.array([0, 1])).equal(expected)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from drifa import DrifaError, load_model
 from drifa.config import make_config
 from drifa.data import Study, make_phantom
+from drifa.files import atomic_path
 from drifa.training import module as module_file
 from drifa.training.run import Run
 from drifa.training.train import build_network, choose_precision, resume, train
@@ -140,7 +141,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
 
     def full(self, better):
         if self.current_epoch == 1:
-            with module_file.atomic_path(self.folder / "last.ckpt") as temporary:
+            with atomic_path(self.folder / "last.ckpt") as temporary:
                 temporary.write_bytes(b"half a checkpoint")
                 raise OSError(28, "No space left on device")
         original(self, better)

@@ -1,6 +1,8 @@
 """Any sequential timm model as the branch of a modality."""
 
+from drifa.backbones.align import align
 from drifa.backbones.branch import Branch, ConvMFA
 from drifa.backbones.cut import StageInfo, cut, timm_features
+from drifa.backbones.families import FAMILIES
 
-__all__ = ["Branch", "ConvMFA", "StageInfo", "cut", "timm_features"]
+__all__ = ["FAMILIES", "Branch", "ConvMFA", "StageInfo", "align", "cut", "timm_features"]

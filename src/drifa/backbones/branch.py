@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from drifa.backbones.cut import cut, timm_features
+from drifa.backbones.cut import StageInfo, cut, native_size, timm_features
+from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import load_pretrained
 from drifa.errors import DrifaError, suggest
 
@@ -42,11 +43,13 @@ class Branch(nn.Module):
             BatchNorm, where a bias has no effect).
         pretrained: ``False``, ``True`` (timm's default weights) or a path to a weights file.
         arguments: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``.
+        own_stem: Make the stem a stage of its own instead of a part of the first one.
 
     Attributes:
         stages: K modules, run in order: ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``.
         refine: K modules: the MFA after each stage, or Identity.
         infos: K :class:`~drifa.backbones.StageInfo`.
+        sizes: Which image sizes the branch takes.
         loaded: How many tensors of the pretrained file were used, as one sentence; ``None`` without one.
     """
 
@@ -59,6 +62,7 @@ class Branch(nn.Module):
         conv_bias: bool = False,
         pretrained: bool | str = False,
         arguments: dict[str, Any] | None = None,
+        own_stem: bool = False,
     ) -> None:
         super().__init__()
         if mfa_at not in MFA_AT:
@@ -66,13 +70,35 @@ class Branch(nn.Module):
         self.in_channels = in_channels
         features = timm_features(backbone, in_channels, arguments)
         self.loaded = load_pretrained(features, backbone, in_channels, pretrained, arguments) if pretrained else None
-        stages, self.infos = cut(features, backbone, in_channels)
+        native = native_size(backbone, arguments)
+        stages, self.infos = cut(features, backbone, in_channels, own_stem=own_stem, native=native)
+        self.sizes = ImageSizes(backbone, in_channels, self.infos[-1].reduction, native)
         self.stages = nn.ModuleList(stages)
         if conv_bias:
             _add_biases(self.stages)
         self.refine = nn.ModuleList(nn.Identity() for _ in stages)
         if make_mfa is not None:
             self._attach(make_mfa, mfa_at)
+
+    def check_size(self, height: int, width: int, modality: str) -> None:
+        """Refuses images that the backbone cannot take, with the size that it needs, in pixels."""
+        self.sizes.check(self.stages, height, width, modality)
+
+    def merge(self, ends: Sequence[int]) -> None:
+        """Joins stages into longer ones; the MFA between them stays in its place.
+
+        Args:
+            ends: The last stage of each of the new ones, ascending; the last entry is the last stage.
+        """
+        stages, refine, infos = [], [], []
+        begin = 0
+        for end in ends:
+            inner = [part for k in range(begin, end) for part in (self.stages[k], self.refine[k])]
+            stages.append(nn.Sequential(*inner, self.stages[end]))
+            refine.append(self.refine[end])
+            infos.append(StageInfo(self.infos[end].name, self.infos[end].channels, self.infos[end].reduction, True))
+            begin = end + 1
+        self.stages, self.refine, self.infos = nn.ModuleList(stages), nn.ModuleList(refine), infos
 
     def _attach(self, make_mfa: Callable[[int], nn.Module], mfa_at: str) -> None:
         if mfa_at == "conv":

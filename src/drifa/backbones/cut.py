@@ -1,12 +1,14 @@
 """Any sequential timm network, cut into an ordered list of stages.
 
-timm's ``features_only`` networks already are an ordered list of modules. Here that list is cut at *block* granularity:
-a stage is one residual (inception, inverted residual, …) block; everything before the first block, the stem, belongs to
-the first stage. ResNet18 gives the paper's eight stages: stem + block 1, block 2, …, block 8.
+timm's ``features_only`` networks are an ordered list of modules. Here that list is cut at *block* granularity: a stage is
+one residual (inception, inverted residual, transformer, …) block; everything before the first block, the stem, belongs to
+the first stage. ResNet18 gives the paper's eight stages: stem + block 1, block 2, …, block 8. Every stage reads and gives
+``[B, C, H, W]``, whatever layout the network keeps inside.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +16,20 @@ from typing import Any
 import timm
 import torch
 from timm.models._features import FeatureDictNet
-from torch import nn
+from torch import Tensor, nn
 
+from drifa.backbones.chains import chain, holds_list, is_list
+from drifa.backbones.families import listed
+from drifa.backbones.layouts import bordered, layout_of
+from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 
 # Networks whose timm feature class is not a FeatureListNet but still runs its children in order.
 _SEQUENTIAL_CLASSES = ("EfficientNetFeatures", "MobileNetV3Features")
-_FAMILIES = "resnet*, resnext*, seresnet*, densenet*, efficientnet*, mobilenetv3*, regnet*, convnext*, vgg*, inception_v3"
+# Parts that come before a block and belong to it, however many layers they hold.
+_BEFORE_BLOCKS = ("stem", "patch_embed", "downsample", "pos_emb")
+# Sizes of the blank image, pixels, that shows what the stages give.
+_BLANK = (64, 128, 192)
 
 
 @dataclass(frozen=True)
@@ -45,89 +54,157 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return timm.create_model(backbone, features_only=True, in_chans=in_channels, **(arguments or {}))
+            features = timm.create_model(backbone, features_only=True, in_chans=in_channels, **(arguments or {}))
+            if _sequential(features) or type(features).__name__ == "HighResolutionNetFeatures":
+                return features
+            # timm only looks into these networks; their parts are those of the plain model.
+            return timm.create_model(backbone, num_classes=0, in_chans=in_channels, **(arguments or {}))
     except (TypeError, AttributeError, RuntimeError, AssertionError, ValueError) as error:
         raise DrifaError(
             f"backbone {backbone!r} cannot be built as a feature network with {arguments or 'its defaults'}: {error}"
         ) from error
 
 
-def cut(features: nn.Module, backbone: str, in_channels: int) -> tuple[list[nn.Sequential], list[StageInfo]]:
+def native_size(backbone: str, arguments: dict[str, Any] | None = None) -> int | None:
+    """The image size, pixels, of a network that is built for one size; ``None`` where any will do."""
+    settings = timm.get_pretrained_cfg(backbone)
+    if settings is None or not (settings.fixed_input_size or "img_size" in (arguments or {})):
+        return None
+    size = (arguments or {}).get("img_size", settings.input_size[-1])
+    return int(size if isinstance(size, int) else max(size))
+
+
+def cut(
+    features: nn.Module, backbone: str, in_channels: int, *, own_stem: bool = False, native: int | None = None
+) -> tuple[list[nn.Sequential], list[StageInfo]]:
     """Cuts a timm feature network into stages.
 
     Args:
         features: What :func:`timm_features` returned.
         backbone: Its name, for error messages.
         in_channels: Channels of the input images.
+        own_stem: Make the stem a stage of its own, named ``"stem"``, instead of a part of the first one.
+        native: What :func:`native_size` returned.
 
     Returns:
         The stages, to be run one after the other, and what each of them gives.
 
     Raises:
-        DrifaError: If the network does not run its modules in sequence or does not give NCHW maps.
+        DrifaError: If the network does not run its modules in sequence.
     """
-    sequential = isinstance(features, FeatureDictNet) or type(features).__name__ in _SEQUENTIAL_CLASSES
-    if not sequential or str(getattr(features, "output_fmt", None) or "NCHW").split(".")[-1] != "NCHW":
-        raise DrifaError(
-            f"backbone {backbone!r} does not run NCHW modules in sequence, so it cannot be cut into stages; "
-            f"these can: {_FAMILIES}"
-        )
-    units = [unit for name, child in features.named_children() for unit in _units(name, child)]
-    level_ends = {str(name).replace(".", "_") for name in features.feature_info.module_name()}  # type: ignore[operator,union-attr]
-    blocks = [k for k, (_, module) in enumerate(units) if _is_block(module)]
-    if blocks:
-        last = [*[k - 1 for k in _starts(units, blocks)[1:]], len(units) - 1]
+    units = _opened(_parts(features, backbone))
+    blocks = [k for k, (name, module) in enumerate(units) if _is_block(name, module)]
+    if blocks:  # a block takes the single layers in front of it along, and the last one those behind it
+        last = [*blocks[:-1], len(units) - 1]
+        if own_stem and blocks[0] > 0:
+            last.insert(0, blocks[0] - 1)
     else:  # plain stacks such as VGG: cut where timm names a level
-        last = [k for k, (name, _) in enumerate(units) if name.replace(".", "_") in level_ends]
-        last[-1] = len(units) - 1
+        named = [str(level["module"]) for level in features.feature_info]  # type: ignore[union-attr]
+        inside = [[k for k, (unit, _) in enumerate(units) if _within(unit, level)] for level in named]
+        last = [*sorted({found[-1] for found in inside if found} - {len(units) - 1}), len(units) - 1]
+    if own_stem and not (blocks and blocks[0] > 0):
+        raise DrifaError(f"backbone {backbone!r} has no stem before its first block; leave own_stem out")
     stages, begin = [], 0
     for end in last:
         stages.append(nn.Sequential(*[module for _, module in units[begin : end + 1]]).train(features.training))
         begin = end + 1
-    names = [units[end][0] for end in last]
-    return stages, _measure(stages, names, in_channels, backbone)
+    names = ["stem" if own_stem and k == 0 else units[end][0] for k, end in enumerate(last)]
+    declared = str(getattr(features, "output_fmt", None) or "NCHW").split(".")[-1]
+    outputs, size = _blank_run(stages, in_channels, native, backbone)
+    stages = bordered(stages, [layout_of(x, declared) for x in outputs])
+    return stages, _measure(stages, names, in_channels, size, native is not None)
 
 
-def _units(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
+def _sequential(features: nn.Module) -> bool:
+    return isinstance(features, FeatureDictNet) or type(features).__name__ in _SEQUENTIAL_CLASSES
+
+
+def _parts(features: nn.Module, backbone: str) -> list[tuple[str, nn.Module]]:
+    if _sequential(features):
+        return list(features.named_children())
+    parts = chain(features, "forward_features") if hasattr(features, "forward_features") else None
+    if parts is None:
+        raise DrifaError(
+            f"backbone {backbone!r} cannot be cut into stages: it does not run its parts one after the other on one map "
+            f"(parallel resolutions, or class tokens and position tables beside the map). These can: {listed()}"
+        )
+    return parts
+
+
+def _opened(parts: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
+    """The parts with lists, and levels that are proven chains of blocks, replaced by what they run."""
+    units: list[tuple[str, nn.Module]] = []
+    for name, module in parts:
+        inner = None
+        if not is_list(module) and holds_list(module) and not name.startswith(_BEFORE_BLOCKS):
+            inner = chain(module)
+        for child_name, child in [(f"{name}.{key}", part) for key, part in inner] if inner else [(name, module)]:
+            units.extend(_flat(child_name, child))
+    return units
+
+
+def _flat(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
     """Flattens plain containers down to the modules that compute something."""
-    if type(module).forward is nn.Sequential.forward and len(module) > 0:  # type: ignore[arg-type]
-        return [unit for child_name, child in module.named_children() for unit in _units(f"{name}.{child_name}", child)]
+    if is_list(module):
+        return [unit for child_name, child in module.named_children() for unit in _flat(f"{name}.{child_name}", child)]
     return [(name, module)]
 
 
-def _is_block(module: nn.Module) -> bool:
+def _within(unit: str, level: str) -> bool:
+    """Whether a unit is, or lies in, the module that timm names as a level; flattened names have ``_`` for a dot."""
+    return f"{unit}.".replace(".", "_").startswith(f"{level}.".replace(".", "_"))
+
+
+def _is_block(name: str, module: nn.Module) -> bool:
     """Whether a unit is a block rather than a layer (a convolution with its norm and activation is a layer)."""
-    convolutions = sum(isinstance(child, nn.Conv2d) for child in module.modules())
-    return convolutions > 1
+    if any(part.startswith(_BEFORE_BLOCKS) for part in name.split(".")):
+        return False
+    return sum(isinstance(child, nn.Conv2d | nn.Linear) for child in module.modules()) > 1
 
 
-def _starts(units: list[tuple[str, nn.Module]], blocks: list[int]) -> list[int]:
-    """Where each stage begins: a block takes the single layers in front of it along, the first one takes the stem."""
-    starts = [0]
-    starts.extend(previous + 1 for previous in blocks[:-1])
-    return starts
+def _blank_run(stages: list[nn.Sequential], in_channels: int, native: int | None, backbone: str) -> tuple[list[Tensor], int]:
+    """What the stages give for a blank image of the first size that works, and that size in pixels."""
+    failure: Exception | None = None
+    for size in [native] if native else _BLANK:
+        try:
+            outputs = run_blank(stages, in_channels, size, size)
+            if all(isinstance(x, Tensor) and x.ndim in (3, 4) for x in outputs):
+                return outputs, size
+            failure = TypeError("a stage does not return one map")
+        except (RuntimeError, TypeError, AttributeError, AssertionError, ValueError) as error:
+            failure = error
+    raise DrifaError(f"backbone {backbone!r} cannot be run stage by stage ({failure}); these can: {listed()}") from failure
 
 
-def _measure(stages: list[nn.Sequential], names: list[str], in_channels: int, backbone: str) -> list[StageInfo]:
-    """Runs one blank image through the stages and notes channels and strides."""
-    size = 192
-    x = torch.zeros(1, in_channels, size, size)
-    shapes = []
-    training = [stage.training for stage in stages]
+def _measure(stages: list[nn.Sequential], names: list[str], in_channels: int, size: int, fixed: bool) -> list[StageInfo]:
+    """Channels and total stride of every stage."""
+    shapes = [tuple(x.shape) for x in run_blank(stages, in_channels, size, size)]
+    strides = [size / shape[-1] for shape in shapes]
+    if not fixed and any(stride % 1 for stride in strides):
+        # Unpadded convolutions shrink the map; the difference of two sizes does not see that.
+        more = run_blank(stages, in_channels, size + 64, size + 64)
+        strides = [64 / max(1, x.shape[-1] - shape[-1]) for x, shape in zip(more, shapes, strict=True)]
+    reductions = [2 ** round(math.log2(stride)) for stride in strides]
+    ends = [k + 1 == len(shapes) or shapes[k + 1][-1] != shape[-1] for k, shape in enumerate(shapes)]
+    return [
+        StageInfo(name, shape[1], reduction, end)
+        for name, shape, reduction, end in zip(names, shapes, reductions, ends, strict=True)
+    ]
+
+
+def run_blank(stages: list[nn.Sequential], in_channels: int, height: int, width: int) -> list[Tensor]:
+    """Runs one blank image through stages, in evaluation mode, and leaves everything as it was."""
+    training = [module for stage in stages for module in stage.modules() if module.training]
+    parameter = next(parameter for stage in stages for parameter in stage.parameters())
+    x = torch.zeros(1, in_channels, height, width, device=parameter.device, dtype=parameter.dtype)
+    outputs = []
     try:
-        with torch.no_grad():
+        with torch.no_grad(), full_precision(parameter):
             for stage in stages:
-                x = stage.eval()(x)
-                if not isinstance(x, torch.Tensor) or x.ndim != 4:
-                    raise TypeError("a stage does not return one [B, C, H, W] map")
-                shapes.append((x.shape[1], x.shape[-1]))
-    except (RuntimeError, TypeError, AttributeError, AssertionError) as error:
-        raise DrifaError(f"backbone {backbone!r} cannot be run stage by stage ({error}); these can: {_FAMILIES}") from error
+                stage.eval()
+                x = stage(x)
+                outputs.append(x)
     finally:
-        for stage, was in zip(stages, training, strict=True):
-            stage.train(was)
-    infos = []
-    for k, (channels, width) in enumerate(shapes):
-        ends = k + 1 == len(shapes) or shapes[k + 1][1] != width
-        infos.append(StageInfo(names[k], channels, max(1, round(size / width)), ends))
-    return infos
+        for module in training:
+            module.training = True
+    return outputs

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from drifa.data.formats import raster
+from drifa.data.formats.files import read_head
 from drifa.errors import DrifaError
 
-SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_FORMATS = ("BMP", "PNG", "JPEG", "TIFF")
-_EIGHT_BIT_GREY = ("1", "L")
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+#: Endings of files that :func:`read_image` reads. The content decides, not the ending: these are for finding files.
+SUFFIXES = (*raster.SUFFIXES, ".dcm", ".dicom")
+#: Endings of files that :func:`drifa.data.volumes.read_volume` reads.
+VOLUME_SUFFIXES = (".nii", ".nii.gz")
 
 
 def read_image(path: str | Path, channels: int, max_megapixels: float = 100.0) -> np.ndarray:
-    """Decodes a BMP, PNG, JPEG or TIFF file.
+    """Decodes a BMP, PNG, JPEG, TIFF or DICOM file, or a NIfTI file that holds one slice.
 
     The EXIF rotation is applied. Transparency is laid on black, the background of medical images. 16 bits become 8 by a fixed
     scale (65535 -> 255), never by the image's own range, which would make grey values incomparable; window images of fewer
-    used bits beforehand. Grey becomes RGB by repetition, RGB becomes grey by its luma (ITU-R BT.601).
+    used bits beforehand. A DICOM image is shown through its first window, or through the full range of its stored bits where
+    it has none; a NIfTI slice through the display range of its header. Grey becomes RGB by repetition, RGB becomes grey by
+    its luma (ITU-R BT.601).
 
     Args:
-        path: The file.
+        path: The file; its content decides what it is, not its name.
         channels: 1 (grey) or 3 (RGB).
         max_megapixels: Largest accepted image in 10^6 pixels, judged from the header before anything is decoded.
 
@@ -39,33 +42,24 @@ def read_image(path: str | Path, channels: int, max_megapixels: float = 100.0) -
             pixel type without a natural 8-bit scale; the message names the path and the remedy.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DrifaError(f"no image file at {path}; correct the study's paths or its root")
-    if os.path.getsize(path) == 0:
-        raise DrifaError(f"image {path} is empty (0 bytes); fetch it again, or remove its row from the study")
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > max_megapixels * 1e6:
-                raise DrifaError(
-                    f"image {path} has {width}x{height} pixels, more than {max_megapixels:g} megapixels; scale it down"
-                )
-            # A phone's JPEG may carry a preview as its second frame; in the other formats a page would be dropped silently.
-            pages = getattr(image, "n_frames", 1)
-            if pages > 1 and image.format in ("TIFF", "PNG"):
-                raise DrifaError(f"image {path} has {pages} pages; a row of a study is one image: save the page you mean")
-            image.load()
-            return _pixels(ImageOps.exif_transpose(image), channels, path)
-    except DrifaError:
-        raise
-    except UnidentifiedImageError:
-        raise DrifaError(f"{path} is not a {', '.join(_FORMATS)} image; convert it to PNG, or remove its row") from None
-    except Image.DecompressionBombError:
-        raise DrifaError(f"image {path} is larger than the allowed {max_megapixels:g} megapixels; scale it down") from None
-    except Exception as error:
-        # Decoders meet damaged bytes with many exception types (OSError, SyntaxError, struct.error, ...); all mean the same.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DrifaError(f"image {path} is damaged or cut short ({reason}); fetch it again, or remove its row") from None
+    head = read_head(path)
+    # DICOM first: its preamble may hold the header of a TIFF. Its library, as NIfTI's, is imported only where a file needs it.
+    if _is_dicom(head):
+        from drifa.data.formats.dicom import read_dicom
+
+        pixels = read_dicom(path, max_megapixels * 1e6)
+    elif raster.is_raster(head):
+        pixels = raster.read_raster(path, head, max_megapixels * 1e6)
+    elif _is_nifti(head):
+        from drifa.data.formats.nifti import read_slice
+
+        pixels = read_slice(path, max_megapixels * 1e6)
+    else:
+        raise DrifaError(
+            f"{path} is not a BMP, PNG, JPEG, TIFF, DICOM or NIfTI image; convert it to PNG, or remove its row from the study"
+        )
+    image = Image.fromarray(pixels).convert("L" if channels == 1 else "RGB")
+    return np.asarray(image).reshape(image.height, image.width, channels)
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -82,18 +76,11 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, image.shape[2])
 
 
-def _pixels(image: Image.Image, channels: int, path: Path) -> np.ndarray:
-    if image.mode in _SIXTEEN_BIT:
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise DrifaError(f"image {path} holds {values.min()} to {values.max()}; window it to 8 or 16 bits, as 0 to 65535")
-        image = Image.fromarray((values.astype(np.uint32) * 255 // 65535).astype(np.uint8))
-    elif image.mode == "F":
-        raise DrifaError(f"image {path} holds floating-point pixels, whose range is unknown; window it to 8 or 16 bits")
-    elif image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
-    elif image.mode not in _EIGHT_BIT_GREY:
-        image = image.convert("RGB")
-    image = image.convert("L" if channels == 1 else "RGB")
-    return np.asarray(image).reshape(image.height, image.width, channels)
+def _is_dicom(head: bytes) -> bool:
+    # Files without the preamble exist; they start with a low element of group 2 or 8, low byte first.
+    return head[128:132] == b"DICM" or (head[:2] in (b"\x02\0", b"\x08\0") and head[2:3] < b"\x70" and head[3:4] == b"\0")
+
+
+def _is_nifti(head: bytes) -> bool:
+    # A gzip file of anything else is told apart by the NIfTI reader, which unpacks it.
+    return head[:2] == b"\x1f\x8b" or head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2")

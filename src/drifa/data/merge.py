@@ -50,8 +50,9 @@ def merge_studies(studies: Sequence[Study]) -> Study:
         offset = study.root.relative_to(root).as_posix()
         table["subject"] = study.name + "/" + table["subject"]
         table["group"] = study.name + "/" + table["group"]
-        if offset != ".":
-            table["path"] = offset + "/" + table["path"]
+        masks = [task.name for task in study.tasks.values() if task.kind == "segmentation"]
+        for column in ("path", *masks) if offset != "." else ():
+            table[column] = (offset + "/" + table[column]).where(table[column] != "", "")
         tables.append(table)
     merged = pd.concat(tables, ignore_index=True)
     text = merged.select_dtypes(include=["object", "string"]).columns
@@ -67,6 +68,7 @@ def merge_studies(studies: Sequence[Study]) -> Study:
         licence=_joined(studies, "licence"),
         citation=_joined(studies, "citation"),
         notes=_joined(studies, "notes"),
+        group_meaning=_joined(studies, "group_meaning"),
         # One cut study makes the whole cut; otherwise a protocol is claimed only where all agree.
         split_protocol="paper" if "paper" in protocols else protocols.pop() if len(protocols) == 1 else "",
         place="the merged table",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,52 +16,67 @@ import numpy as np
 import pandas as pd
 
 import drifa
+from drifa.data.schema import SPLIT_PROTOCOLS
 from drifa.data.study import SPLITS, Study
+from drifa.data.study_checks import SPLIT_VALUES, UNUSED
 from drifa.data.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_json
 
-RECEIPT_VERSION = 1
+RECEIPT_VERSION = 2
+#: Format 1 knew fewer protocols and nothing set aside; all that it says still holds.
+READABLE = (1, 2)
 SPLIT_FILE, RECEIPT_FILE = "split.csv", "split_receipt.json"
+#: How a split was asked for; None where its protocol does not take the setting.
+SETTINGS = ("seed", "fractions", "sizes", "folds", "fold", "column")
+#: What a segmentation task counts in place of classes.
+MASK = "mask"
 
 
-def make_receipt(study: Study, protocol: str, fractions: Sequence[float] | None, seed: int | None) -> dict[str, Any]:
+def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Counts what a split did.
 
     Args:
         study: A study whose split column is complete.
         protocol: How the split was made.
-        fractions: Wanted shares of train, val, test; None where the split was given.
-        seed: Seed; None where the split was given.
+        settings: Those of ``seed``, ``fractions``, ``sizes``, ``folds``, ``fold`` and ``column`` that made it.
 
     Returns:
-        Plain JSON values: ``drifa_split`` (format), ``drifa_version``, ``study``, ``protocol``, ``seed``, ``fractions``;
-        ``subjects`` and ``groups`` per split; ``groups_in_two_splits`` (0 proves disjointness);
-        ``subjects_sharing_a_group_with_train`` for val and test; ``counts`` as split -> task -> class -> {subjects, groups};
-        ``classes_missing`` as "class of task in split"; ``sha256`` over the sorted lines ``subject,split``.
+        Plain JSON values: ``drifa_split`` (format), ``drifa_version``, ``study``, ``protocol`` and its settings (None where it
+        takes none); ``group_meaning`` as the study tells it; ``note``, a sentence where wanted sizes were not met, else empty;
+        ``subjects`` and ``groups`` per split; ``unused``, the subjects set aside; ``groups_in_two_splits`` (0 proves
+        disjointness); ``subjects_sharing_a_group_with_train`` for val and test; ``counts`` as split -> task -> class ->
+        {subjects, groups}, with ``mask`` for the class of a segmentation task; ``classes_missing`` as "class of task in split";
+        ``sha256`` over the sorted lines ``subject,split``.
     """
     subjects = study.subjects()
-    _, group = np.unique(subjects.group, return_inverse=True)
-    group = group.reshape(-1)
+    group = pd.factorize(subjects.group)[0]
     member = {name: subjects.split == name for name in SPLITS}
     touched = {name: np.isin(np.arange(group.max() + 1), group[member[name]]) for name in SPLITS}
     counts: dict[str, Any] = {name: {} for name in SPLITS}
-    for name in SPLITS:
-        for column, task in enumerate(study.tasks.values()):
-            chosen = [member[name] & (subjects.labels[:, column] == number) for number in range(len(task.classes))]
+    for column, task in enumerate(study.tasks.values()):
+        if task.kind == "segmentation":
+            holds = {MASK: subjects.masks[task.name] != ""}
+        else:
+            holds = {label: subjects.labels[:, column] == number for number, label in enumerate(task.classes)}
+        for name in SPLITS:
+            chosen = {label: member[name] & has for label, has in holds.items()}
             counts[name][task.name] = {
-                label: {"subjects": int(here.sum()), "groups": len(np.unique(group[here]))}
-                for label, here in zip(task.classes, chosen, strict=True)
+                label: {"subjects": int(here.sum()), "groups": len(np.unique(group[here]))} for label, here in chosen.items()
             }
+    told = {key: (settings or {}).get(key) for key in SETTINGS}
+    found = {name: int(member[name].sum()) for name in SPLITS}
     return {
         "drifa_split": RECEIPT_VERSION,
         "drifa_version": drifa.__version__,
         "study": study.name,
         "protocol": protocol,
-        "seed": seed,
-        "fractions": None if fractions is None else list(fractions),
-        "subjects": {name: int(member[name].sum()) for name in SPLITS},
+        **told,
+        "group_meaning": study.group_meaning,
+        "note": _size_note(told["sizes"], list(found.values())),
+        "subjects": found,
         "groups": {name: int(touched[name].sum()) for name in SPLITS},
+        "unused": int((subjects.split == UNUSED).sum()),
         "groups_in_two_splits": int((np.sum(list(touched.values()), axis=0) > 1).sum()),
         "subjects_sharing_a_group_with_train": {
             name: int((member[name] & touched["train"][group]).sum()) for name in ("val", "test")
@@ -77,6 +92,12 @@ def make_receipt(study: Study, protocol: str, fractions: Sequence[float] | None,
         ],
         "sha256": _digest(subjects.ids, subjects.split),
     }
+
+
+def _size_note(wanted: Sequence[int] | None, found: Sequence[int]) -> str:
+    if wanted is None or list(wanted) == list(found):
+        return ""
+    return f"wanted {', '.join(map(str, wanted))} subjects; whole groups allowed {', '.join(map(str, found))}"
 
 
 def verify_split(study: Study) -> None:
@@ -133,8 +154,8 @@ def read_split(folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         receipt = json.loads(receipt_path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DrifaError(f"{receipt_path} is not valid JSON ({error}); split the study again") from None
-    if not isinstance(receipt, dict) or receipt.get("drifa_split") != RECEIPT_VERSION:
-        raise DrifaError(f"{receipt_path} is not a split receipt of format {RECEIPT_VERSION}; split the study again")
+    if not isinstance(receipt, dict) or receipt.get("drifa_split") not in READABLE:
+        raise DrifaError(f"{receipt_path} is not a split receipt of format {RECEIPT_VERSION} or older; split the study again")
     for name in ("subject", "group", "split"):
         if name not in table.columns:
             raise DrifaError(f"{table_path} has no column {name!r}{suggest(name, table.columns)}; split the study again")
@@ -160,11 +181,11 @@ def apply_split(study: Study, split_csv: str | Path) -> Study:
     """
     table, receipt = read_split(split_csv)
     subjects = study.subjects()
-    wrong = ~table["split"].isin(SPLITS)
+    wrong = ~table["split"].isin(SPLIT_VALUES)
     if wrong.any():
         row = int(np.argmax(wrong.to_numpy()))
         value = table["split"].iloc[row]
-        raise DrifaError(f"unknown split {value!r} in row {row + 2} of {SPLIT_FILE}{suggest(value, SPLITS)}")
+        raise DrifaError(f"unknown split {value!r} in row {row + 2} of {SPLIT_FILE}{suggest(value, SPLIT_VALUES)}")
     position = pd.Index(table["subject"]).get_indexer_for(subjects.ids) if table["subject"].is_unique else None
     if position is None:
         twice = table["subject"][table["subject"].duplicated()].iloc[0]
@@ -183,15 +204,16 @@ def apply_split(study: Study, split_csv: str | Path) -> Study:
         _refuse_cut_groups(subjects, side, str(split_csv))
     rows = study.table.copy()
     rows["split"] = side[subject_codes(rows)[0]]
-    return replace(study, table=rows, split_protocol="paper" if cut else "strict" if protocol == "strict" else "")
+    return replace(study, table=rows, split_protocol="paper" if cut else protocol if protocol in SPLIT_PROTOCOLS else "")
 
 
 def _refuse_cut_groups(subjects: Subjects, side: np.ndarray, place: str) -> None:
-    sides = pd.Series(side).groupby(subjects.group).nunique()
-    cut = sides[sides > 1]
+    used = side != UNUSED
+    pairs = pd.DataFrame({"group": subjects.group[used], "side": side[used]}).drop_duplicates()
+    cut = np.unique(pairs["group"][pairs["group"].duplicated()])
     if len(cut):
         raise DrifaError(
-            f"{len(cut)} groups are in two splits of {place}, such as {str(cut.index[0])!r}: test results would be optimistic; "
+            f"{len(cut)} groups are in two splits of {place}, such as {str(cut[0])!r}: test results would be optimistic; "
             f"split again with the protocol strict, or choose paper knowingly"
         )
 

@@ -1,31 +1,27 @@
-"""Splits that keep a group on one side, and the paper's image-random split beside it for comparison.
-
-References:
-    The stratification follows the idea of Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data", ECML
-    PKDD 2011: give each item to the side that is furthest behind on what the item contains.
-"""
+"""Splits that keep a group on one side, and the paper's image-random split beside them for comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from drifa.data.receipts import apply_split, make_receipt, read_split, verify_split, write_receipt
+from drifa.data.stratify import Groups, deal, fit_sizes
 from drifa.data.study import SPLITS, Study
-from drifa.data.subjects import NO_LABEL, Subjects, subject_codes
+from drifa.data.study_checks import UNUSED
+from drifa.data.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
+from drifa.protocols import PROTOCOLS, check_split_settings
 
 __all__ = ["PROTOCOLS", "apply_split", "read_split", "split", "verify_split", "write_receipt"]
 
-#: What `split` can do, with one line for `--help` and for error messages.
-PROTOCOLS = {
-    "strict": "whole groups, stratified by modality pattern and labels",
-    "paper": "subjects at random, as published; cuts groups, so its scores are optimistic",
-    "given": "the split column as it stands, verified",
-}
+TRAIN, VAL, TEST, ASIDE = range(4)
+#: Where adapters keep the split that a dataset was published with.
+OFFICIAL_COLUMN = "official"
 
 
 def split(
@@ -33,6 +29,11 @@ def split(
     protocol: str = "strict",
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
+    *,
+    sizes: Sequence[int] | None = None,
+    folds: int | None = None,
+    fold: int | None = None,
+    column: str = "",
 ) -> tuple[Study, dict[str, Any]]:
     """Fills the split column.
 
@@ -40,140 +41,173 @@ def split(
 
     Args:
         study: Any study; an existing split column is replaced, except by ``given``.
-        protocol: ``strict``, ``paper`` or ``given``; see :data:`PROTOCOLS`.
-        fractions: Shares of train, val and test in subjects; not negative, sum 1. ``given`` ignores them.
-        seed: Seed, not negative. ``given`` ignores it.
+        protocol: A key of :data:`drifa.protocols.PROTOCOLS`.
+        fractions: Shares of train, val and test in subjects; not negative, sum 1. For ``strict`` and ``paper``; ``official``
+            takes from them the share of val in what was published for training.
+        seed: Seed, not negative. ``given`` and ``column`` ignore it.
+        sizes: Subjects of train, val and test, instead of fractions; they must add up to the study's. For ``strict`` (as near
+            as whole groups allow) and ``paper`` (exact).
+        folds: Number of folds of ``kfold``, 3 or more.
+        fold: Which of them is tested, from 0; the next one validates, the rest trains.
+        column: Column of the table that ``column`` takes the split from.
 
     Returns:
         ``(study, receipt)``; the receipt holds plain JSON values, see :func:`drifa.data.receipts.make_receipt`.
 
     Raises:
-        DrifaError: An unknown protocol, impossible fractions, a side that stays empty, or a given split with gaps.
+        DrifaError: An unknown protocol, settings that do not fit it or the study, a side that stays empty, or a given split
+            with gaps.
     """
-    if protocol not in PROTOCOLS:
-        raise DrifaError(f"unknown split protocol {protocol!r}{suggest(protocol, PROTOCOLS)}")
+    check_split_settings(protocol, fractions, seed, sizes, folds, fold, column)
     if protocol == "given":
         verify_split(study)
-        return study, make_receipt(study, protocol, None, None)
-    shares = np.asarray(fractions, dtype=float)
-    if shares.shape != (3,) or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6 or shares[0] == 0:
-        raise DrifaError(
-            f"fractions {tuple(fractions)} cannot split a study; give train, val and test that sum to 1: 0.8 0.1 0.1"
-        )
-    subjects = study.subjects()
-    random = np.random.default_rng(seed)
-    side = _strict(subjects, shares, random) if protocol == "strict" else _paper(subjects, shares, random)
-    for number, name in enumerate(SPLITS):
-        if shares[number] > 0 and not (side == number).any():
-            unit = f"{len(np.unique(subjects.group))} groups" if protocol == "strict" else f"{len(subjects)} subjects"
-            raise DrifaError(
-                f"no subject is left for {name!r}: study {study.name!r} has {unit}; add data, or enlarge its fraction"
-            )
+        return study, make_receipt(study, protocol)
+    settings: dict[str, Any] = {"column": column} if column else {"seed": seed}
+    if protocol == "column":
+        side = _own_column(study, column)
+    else:
+        subjects = study.subjects()
+        random = np.random.default_rng(seed)
+        shares = [float(share) for share in fractions]
+        if sizes is not None:
+            _check_sizes(study, sizes, len(subjects))
+            shares = [size / sum(sizes) for size in sizes]
+            settings["sizes"] = [int(size) for size in sizes]
+        elif protocol != "kfold":
+            settings["fractions"] = shares
+        if protocol == "strict":
+            side = _strict(subjects, np.arange(len(subjects)), shares, random, sizes)
+        elif protocol == "paper":
+            side = _paper(subjects, shares, random, sizes)
+        elif protocol == "official":
+            side = _official(study, subjects, shares, random)
+        else:
+            assert folds is not None
+            assert fold is not None
+            settings |= {"folds": folds, "fold": fold}
+            side = _fold(study, subjects, folds, fold, random)
+        _refuse_empty(study, subjects, side, shares, protocol)
     table = study.table.copy()
-    table["split"] = np.array(SPLITS, dtype=object)[side[subject_codes(table)[0]]]
+    table["split"] = np.array([*SPLITS, UNUSED], dtype=object)[side[subject_codes(table)[0]]]
     result = replace(study, table=table, split_protocol=protocol)
-    return result, make_receipt(result, protocol, [float(share) for share in shares], seed)
+    return result, make_receipt(result, protocol, settings)
 
 
-def _paper(subjects: Subjects, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _strict(
+    subjects: Subjects,
+    chosen: np.ndarray,
+    shares: Sequence[float],
+    random: np.random.Generator,
+    sizes: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Side of each of the chosen subjects: int64 [n]."""
+    groups = Groups(subjects, chosen)
+    side = deal(groups, shares, random)
+    return (side if sizes is None else fit_sizes(groups, side, sizes))[groups.of]
+
+
+def _paper(subjects: Subjects, shares: Sequence[float], random: np.random.Generator, sizes: Sequence[int] | None) -> np.ndarray:
     side = np.zeros(len(subjects), dtype=np.int64)
     # The sides of an unpaired study are split separately.
-    for pattern in np.unique(subjects.pattern):
-        members = random.permutation(np.flatnonzero(subjects.pattern == pattern))
-        ends = np.round(np.cumsum(shares) * len(members)).astype(int)
-        side[members[ends[0] : ends[1]]] = 1
-        side[members[ends[1] :]] = 2
+    members = [random.permutation(np.flatnonzero(subjects.pattern == pattern)) for pattern in np.unique(subjects.pattern)]
+    if sizes is not None:
+        # Each side's places spread evenly over the patterns: exact in all, in proportion in each.
+        places = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
+        side[np.concatenate(members)] = np.repeat(np.arange(3), sizes)[np.argsort(places, kind="stable")]
+        return side
+    for part in members:
+        ends = np.round(np.cumsum(shares) * len(part)).astype(int)
+        side[part[ends[0] : ends[1]]] = VAL
+        side[part[ends[1] :]] = TEST
     return side
 
 
-def _categories(subjects: Subjects) -> tuple[np.ndarray, int]:
-    """What is balanced, as numbers per subject: int64 [S, 2 t + 2], -1 for none, and the count of those that are a class.
-
-    Columns: the class of each task (numbered first), the same within each modality pattern, the pattern, and pattern and labels
-    together.
-    """
-    labels = list(subjects.labels.T)
-    keys = [_joint([label]) for label in labels] + [_joint([subjects.pattern, label]) for label in labels]
-    keys += [_joint([subjects.pattern]), _joint([subjects.pattern, *labels])]
-    columns, offset, classes = [], 0, 0
-    for number, key in enumerate(keys):
-        columns.append(key + offset)
-        if number < 2 * len(labels):
-            columns[-1][labels[number % len(labels)] == NO_LABEL] = -1
-        offset += int(key.max()) + 1
-        if number < len(labels):
-            classes = offset
-    return np.stack(columns, axis=1), classes
+def _fold(study: Study, subjects: Subjects, folds: int, fold: int, random: np.random.Generator) -> np.ndarray:
+    # The deal does not know which fold is tested, so that the k runs test every subject once.
+    number = _strict(subjects, np.arange(len(subjects)), [1 / folds] * folds, random)
+    if len(np.unique(number)) < folds:
+        raise DrifaError(
+            f"study {study.name!r} has {len(np.unique(subjects.group))} groups, too few for {folds} folds; use fewer folds"
+        )
+    side = np.full(len(subjects), TRAIN)
+    side[number == (fold + 1) % folds] = VAL
+    side[number == fold] = TEST
+    return side
 
 
-def _joint(columns: list[np.ndarray]) -> np.ndarray:
-    """Numbers the combinations of several integer columns (-1 and up) from 0: int64 [S]."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        code = np.unique(code * (column.max() + 2) + column + 1, return_inverse=True)[1].reshape(-1)
-    return code
+def _official(study: Study, subjects: Subjects, shares: Sequence[float], random: np.random.Generator) -> np.ndarray:
+    """The published test set as it is; whatever training shares a group with it is set aside."""
+    published = _texts(study, OFFICIAL_COLUMN, (*SPLITS, ""))
+    for pattern in np.unique(subjects.pattern):
+        lacking = published[subjects.pattern == pattern] == ""
+        if lacking.any() and not lacking.all():
+            name = subjects.ids[subjects.pattern == pattern][np.argmax(lacking)]
+            raise DrifaError(
+                f"{lacking.sum()} of {len(lacking)} subjects of study {study.name!r}, such as {str(name)!r}, have no published "
+                f"split in the column {OFFICIAL_COLUMN!r}; fill it, or use the protocol strict"
+            )
+    side = np.select([published == name for name in SPLITS], range(3), default=TRAIN)
+    group = pd.factorize(subjects.group)[0]
+    # The test set stays whole, then the validation set: what touches them from below is set aside.
+    for kept in (TEST, VAL):
+        touched = np.isin(group, group[(side == kept) & (published != "")])
+        side[touched & (side < kept) & (published != "")] = ASIDE
+    train = np.flatnonzero((published == "train") & (side == TRAIN))
+    if not (published == "val").any() and shares[VAL] > 0 and len(train):
+        known = shares[TRAIN] + shares[VAL]
+        side[train] = _strict(subjects, train, [shares[TRAIN] / known, shares[VAL] / known], random)
+    # One side of a merged study may have been published without a split: it gets a strict one.
+    free = np.flatnonzero(published == "")
+    if len(free):
+        side[free] = _strict(subjects, free, shares, random)
+    return side
 
 
-def _strict(subjects: Subjects, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    category, classes = _categories(subjects)
-    names, group = np.unique(subjects.group, return_inverse=True)
-    group = group.reshape(-1)
-    size = np.bincount(group)
-    # One (group, category, how many subjects) entry per pair that occurs, sorted by group.
-    owner = np.repeat(group, category.shape[1])[category.reshape(-1) >= 0]
-    kinds = int(category.max()) + 1
-    found, counts = np.unique(owner * kinds + category[category >= 0], return_counts=True)
-    pairs = np.stack(np.divmod(found, kinds), axis=1)
-    bounds = np.searchsorted(pairs[:, 0], np.arange(len(names) + 1))
-    held = np.zeros((3, kinds))
-    seen = np.zeros(kinds)
-    side = np.full(len(names), -1, dtype=np.int64)
-
-    def give(number: int, target: int) -> None:
-        part = slice(bounds[number], bounds[number + 1])
-        side[number] = target
-        held[target, pairs[part, 1]] += counts[part]
-        seen[pairs[part, 1]] += counts[part]
-
-    order = random.permutation(len(names))
-    rank = np.argsort(order)
-    _seed_classes(pairs, counts, classes, shares, rank, side, held, give)
-    # Large groups first, so that the small ones can mend what they unbalanced.
-    for number in order[np.argsort(-size[order], kind="stable")]:
-        if side[number] < 0:
-            part = slice(bounds[number], bounds[number + 1])
-            has, weight = pairs[part, 1], counts[part]
-            # Least squares: the side furthest behind its share of what has been dealt so far, this group included.
-            behind = (shares[:, None] * (seen[has] + weight) - held[:, has]) @ weight
-            give(int(number), int(np.argmax(np.where(shares > 0, behind, -np.inf))))
-    return side[group]
+def _own_column(study: Study, column: str) -> np.ndarray:
+    value = _texts(study, column, (*SPLITS, UNUSED, ""))
+    if (value == "").any():
+        raise DrifaError(
+            f"{(value == '').sum()} of {len(value)} subjects of study {study.name!r} have nothing in the column {column!r}; "
+            f"write {', '.join(SPLITS)} or {UNUSED}"
+        )
+    return np.select([value == name for name in (*SPLITS, UNUSED)], range(4))
 
 
-def _seed_classes(
-    pairs: np.ndarray,
-    counts: np.ndarray,
-    classes: int,
-    shares: np.ndarray,
-    rank: np.ndarray,
-    side: np.ndarray,
-    held: np.ndarray,
-    give: Callable[[int, int], None],
-) -> None:
-    """Puts one group of every class on every side before the rest is dealt, rarest class first.
+def _texts(study: Study, column: str, allowed: Sequence[str]) -> np.ndarray:
+    """A column of the table as one text per subject: object [S]."""
+    if column not in study.table.columns:
+        where = f"the table of study {study.name!r} has no column {column!r}"
+        if column == OFFICIAL_COLUMN:
+            raise DrifaError(f"{where}, which holds the split that a dataset was published with; use the protocol strict")
+        raise DrifaError(f"{where}{suggest(column, study.table.columns)}")
+    text = study.table[column].astype(object).where(study.table[column].notna(), "").to_numpy()
+    codes, ids = subject_codes(study.table)
+    value = np.empty(len(ids), dtype=object)
+    value[codes] = text
+    for wrong, what in (
+        (~np.isin(text.astype(str), allowed), f"is not a split{{}} in the column {column!r}"),
+        (text != value[codes], f"differs from another row of the same subject{{}} in the column {column!r}"),
+    ):
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            near = suggest(text[row], [name for name in allowed if name])
+            message = what.format(near if "not a split" in what else "")
+            raise DrifaError(f"{text[row]!r} in row {row + 2} (subject {study.table['subject'].iloc[row]!r}) {message}")
+    return value
 
-    Without it a class of three groups would all go to train, whose share of three is 2.4.
-    """
-    wanted = [number for number in (1, 2, 0) if shares[number] > 0]
-    groups_of = {number: np.flatnonzero(pairs[:, 1] == number) for number in range(classes)}
-    for number, entries in sorted(groups_of.items(), key=lambda item: (len(item[1]), item[0])):
-        if len(entries) < len(wanted):
-            continue
-        total = counts[entries].sum()
-        for target in wanted:
-            free = entries[side[pairs[entries, 0]] < 0]
-            if held[target, number] > 0 or not len(free):
-                continue
-            # A group larger than the side's share would upset it; the smallest ones are always allowed.
-            fitting = free[counts[free] <= max(shares[target] * total, counts[free].min())]
-            chosen = pairs[fitting, 0]
-            give(int(chosen[np.argmin(rank[chosen])]), target)
+
+def _check_sizes(study: Study, sizes: Sequence[int], count: int) -> None:
+    if sum(sizes) != count:
+        raise DrifaError(
+            f"sizes {tuple(sizes)} add up to {sum(sizes)} subjects and study {study.name!r} has {count}; sizes are for the "
+            f"complete set: get the rest, or use fractions"
+        )
+
+
+def _refuse_empty(study: Study, subjects: Subjects, side: np.ndarray, shares: Sequence[float], protocol: str) -> None:
+    for number, name in enumerate(SPLITS):
+        if (protocol == "kfold" or shares[number] > 0) and not (side == number).any():
+            unit = f"{len(subjects)} subjects" if protocol == "paper" else f"{len(np.unique(subjects.group))} groups"
+            raise DrifaError(
+                f"no subject is left for {name!r}: study {study.name!r} has {unit}; add data, or enlarge its fraction"
+            )

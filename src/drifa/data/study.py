@@ -32,14 +32,16 @@ class Study:
         name: Name of the study; prefixes ids when studies are merged.
         root: Folder that the table's paths are relative to.
         table: One row per image: ``subject, modality, path, group, split``, one column per task with label texts
-            (empty = unlabelled), and any further columns. Row number r of this table is the address of an image everywhere.
+            or mask paths (empty = none), and any further columns. Row number r of this table is the address of an image
+            everywhere.
         modalities: By name; their order is the column order of every array.
         tasks: By name.
         source: Where the data came from.
         licence: Terms of use.
         citation: What to cite.
         notes: Counts and known defects.
-        split_protocol: How the split column was made: ``strict``, ``paper`` (groups may be cut) or ``""``.
+        group_meaning: What a group is, in words: ``patient``, ``lesion``, ``near-duplicate cluster``.
+        split_protocol: How the split column was made: a protocol of `drifa data split`, or ``""``; ``paper`` may cut groups.
         place: How errors call the table.
 
     Raises:
@@ -55,6 +57,7 @@ class Study:
     licence: str = ""
     citation: str = ""
     notes: str = ""
+    group_meaning: str = ""
     split_protocol: str = ""
     place: InitVar[str] = "study.csv"
 
@@ -110,14 +113,15 @@ class Study:
         """The table as arrays, one entry per subject."""
         return build_subjects(self.table, self.modalities, self.tasks)
 
-    def select(self, modalities: Sequence[str]) -> Study:
+    def select(self, modalities: Sequence[str], tasks: Sequence[str] | None = None) -> Study:
         """A study with some of the modalities, the tasks that they can answer, and the classes' order unchanged.
 
         Args:
             modalities: Names to keep; their order becomes the order of the new study.
+            tasks: Names to keep, in the study's order; None for all that the modalities can answer.
 
         Raises:
-            DrifaError: An unknown modality, or none.
+            DrifaError: An unknown modality or task, no modality, or a named task that the modalities cannot answer.
         """
         for name in modalities:
             if name not in self.modalities:
@@ -129,14 +133,26 @@ class Study:
         # A subject's label may stand on the row of a dropped modality: write it on the rows that stay.
         subjects = self.subjects()
         code = subject_codes(self.table)[0][keep]
-        tasks = {}
+        kept_tasks = {}
         for column, task in enumerate(self.tasks.values()):
             asked = tuple(name for name in task.modalities if name in modalities)
-            if asked:
-                tasks[task.name] = replace(task, modalities=asked)
+            if (tasks is not None and task.name not in tasks) or not asked:
+                continue
+            kept_tasks[task.name] = replace(task, modalities=asked)
+            if task.kind == "segmentation":
+                table[task.name] = subjects.masks[task.name][code].astype(object)
+            else:
                 table[task.name] = np.array([*task.classes, ""], dtype=object)[subjects.labels[code, column]]
+        for name in tasks or ():
+            if name not in self.tasks:
+                raise DrifaError(f"study {self.name!r} has no task {name!r}{suggest(name, self.tasks)}")
+            if name not in kept_tasks:
+                needed = " or ".join(self.tasks[name].modalities)
+                raise DrifaError(
+                    f"task {name!r} of study {self.name!r} needs {needed}; keep one of them, or leave out the task"
+                )
         kept = {name: self.modalities[name] for name in modalities}
-        return replace(self, table=table, modalities=kept, tasks=tasks)
+        return replace(self, table=table, modalities=kept, tasks=kept_tasks)
 
     @staticmethod
     def merge(studies: Sequence[Study]) -> Study:
@@ -149,17 +165,36 @@ class Study:
         """Absolute path of the image in one row of the table."""
         return self.root / str(self.table["path"].iloc[row])
 
+    def mask_paths(self, task: str) -> list[Path | None]:
+        """Absolute path of every subject's mask file, in the order of :meth:`subjects`; None where a subject has none.
+
+        Args:
+            task: Name of a segmentation task.
+
+        Raises:
+            DrifaError: The study has no such segmentation task.
+        """
+        masks = self.subjects().masks
+        if task not in masks:
+            raise DrifaError(f"study {self.name!r} has no segmentation task {task!r}{suggest(task, masks)}")
+        return [self.root / str(path) if path else None for path in masks[task]]
+
     def check_files(self) -> None:
-        """Looks for every image file.
+        """Looks for every image and mask file.
 
         Raises:
             DrifaError: Some are missing; names the first of them and how many there are.
         """
-        missing = [path for path in self.table["path"] if not os.path.isfile(os.path.join(self.root, path))]
+        self._check_files("image", list(self.table["path"]))
+        for name, masks in self.subjects().masks.items():
+            self._check_files(f"{name} mask", [str(path) for path in masks if path])
+
+    def _check_files(self, what: str, paths: list[str]) -> None:
+        missing = [path for path in paths if not os.path.isfile(os.path.join(self.root, path))]
         if missing:
             listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
             raise DrifaError(
-                f"{len(missing)} of {len(self.table)} image files of study {self.name!r} are missing below {self.root}: "
+                f"{len(missing)} of {len(paths)} {what} files of study {self.name!r} are missing below {self.root}: "
                 f"{listed}; correct 'root' in study.yaml, or prepare the study again"
             )
 

@@ -13,6 +13,9 @@ from drifa.errors import DrifaError, suggest
 
 COLUMNS = ("subject", "modality", "path", "group", "split")
 SPLITS = ("train", "val", "test")
+#: Split of subjects that nothing uses: training images that share a group with a published test set.
+UNUSED = "unused"
+SPLIT_VALUES = (*SPLITS, UNUSED)
 
 
 def checked_table(
@@ -83,15 +86,18 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
         if not (code == position).any():
             raise DrifaError(f"modality {name!r} has no images in {place}; remove it from study.yaml, or add its rows")
     _fail(table["path"] == "", place, "{row} has no path; name its image file", table, "path")
-    outside = table["path"].str.contains(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)", regex=True)
-    remedy = "write paths relative to 'root' in study.yaml, without '..', or move 'root' up"
-    _fail(outside, place, f"path {{value}} in {{row}} leaves the study's root; {remedy}", table, "path")
-    wrong = ~table["split"].isin(("", *SPLITS)).to_numpy()
-    _unknown(wrong, place, "unknown split {value} in {row}", table, "split", SPLITS)
+    _check_paths(table, "path", "path", place)
+    wrong = ~table["split"].isin(("", *SPLIT_VALUES)).to_numpy()
+    _unknown(wrong, place, "unknown split {value} in {row}", table, "split", SPLIT_VALUES)
     wrong = table.duplicated(["subject", "modality"]).to_numpy()
     message = "subject {value} has a second image of one modality in {row}; a subject owns one per modality: use two subjects"
     _fail(wrong, place, message + " with the same group", table, "subject")
     for task in tasks.values():
+        if task.kind == "segmentation":
+            _check_paths(table, task.name, f"mask path of task {task.name!r}", place)
+            if (table[task.name] == "").all():
+                raise DrifaError(f"task {task.name!r} has no mask in {place}; remove it from study.yaml, or add its mask paths")
+            continue
         label = class_codes(table[task.name], task.classes)
         wrong = (label < 0) & (table[task.name] != "").to_numpy()
         message = f"label {{value}} in {{row}} is not a class of task {task.name!r}"
@@ -104,13 +110,20 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
             )
 
 
+def _check_paths(table: pd.DataFrame, column: str, what: str, place: str) -> None:
+    outside = table[column].str.contains(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)", regex=True)
+    remedy = "write paths relative to 'root' in study.yaml, without '..', or move 'root' up"
+    _fail(outside, place, f"{what} {{value}} in {{row}} leaves the study's root; {remedy}", table, column)
+
+
 def _check_subjects(table: pd.DataFrame, tasks: Mapping[str, Task], split_protocol: str, place: str) -> None:
     subject, _ = subject_codes(table)
     for task in tasks.values():
-        label = class_codes(table[task.name], task.classes)
-        wrong = _disagrees(subject, label, label >= 0)
+        value = pd.factorize(table[task.name])[0]
+        wrong = _disagrees(subject, value, (table[task.name] != "").to_numpy())
+        what = "label" if task.kind == "classification" else "mask"
         message = (
-            f"subject {{value}} has another label of task {task.name!r} in {{row}} than in its other rows; make them agree"
+            f"subject {{value}} has another {what} of task {task.name!r} in {{row}} than in its other rows; make them agree"
         )
         _fail(wrong, place, message, table, "subject")
     group = pd.factorize(table["group"])[0]
@@ -122,7 +135,7 @@ def _check_subjects(table: pd.DataFrame, tasks: Mapping[str, Task], split_protoc
     if split_protocol != "paper":
         message = "group {value} in {row} is in two splits; put all of it in one, split again with `drifa data split`, or say"
         message += " 'split_protocol: paper' in study.yaml if groups are meant to be cut"
-        _fail(_disagrees(group, split), place, message, table, "group")
+        _fail(_disagrees(group, split, (table["split"] != UNUSED).to_numpy()), place, message, table, "group")
 
 
 def _disagrees(owner: np.ndarray, value: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:

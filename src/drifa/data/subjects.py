@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,16 @@ class Subjects:
     Args:
         ids: Subject ids.
         group: What a split must not cut, per subject.
-        split: ``train``, ``val``, ``test`` or ``""``.
+        split: ``train``, ``val``, ``test``, ``unused`` or ``""``.
         image: Row of the study's table that holds the image of a modality; -1 where the subject has none.
-        labels: Class index per task; -1 where unlabelled, or where none of the task's modalities is present.
+        labels: Class index per task; -1 where unlabelled, or where none of the task's modalities is present, and
+            everywhere in the column of a segmentation task.
         modalities: Names of the columns of ``image``.
         tasks: Names of the columns of ``labels``.
+        masks: For each segmentation task, the mask file of every subject below the study's root; empty where it has none.
 
     Shape:
-        ids, group, split [S]; image int64 [S, m]; labels int64 [S, t].
+        ids, group, split, each of masks [S]; image int64 [S, m]; labels int64 [S, t].
     """
 
     ids: np.ndarray
@@ -38,6 +40,7 @@ class Subjects:
     labels: np.ndarray
     modalities: tuple[str, ...]
     tasks: tuple[str, ...]
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -79,12 +82,19 @@ def build_subjects(table: pd.DataFrame, modalities: Mapping[str, Modality], task
     image = np.full((len(ids), len(order)), NO_IMAGE, dtype=np.int64)
     image[codes, class_codes(table["modality"], order)] = np.arange(len(table))
     labels = np.full((len(ids), len(tasks)), NO_LABEL, dtype=np.int64)
+    masks = {}
     for column, task in enumerate(tasks.values()):
+        asked = (image[:, [order.index(name) for name in task.modalities]] != NO_IMAGE).any(axis=1)
+        if task.kind == "segmentation":
+            text = table[task.name].to_numpy(dtype=object)
+            mask = np.full(len(ids), "", dtype=object)
+            mask[codes[text != ""]] = text[text != ""]
+            masks[task.name] = np.where(asked, mask, "").astype(str)
+            continue
         label = class_codes(table[task.name], task.classes)
         labelled = label != NO_LABEL
         labels[codes[labelled], column] = label[labelled]
-        asked = image[:, [order.index(name) for name in task.modalities]] != NO_IMAGE
-        labels[~asked.any(axis=1), column] = NO_LABEL
+        labels[~asked, column] = NO_LABEL
     return Subjects(
         ids=ids,
         group=_per_subject(table["group"], codes, len(ids)),
@@ -93,6 +103,7 @@ def build_subjects(table: pd.DataFrame, modalities: Mapping[str, Modality], task
         labels=labels,
         modalities=order,
         tasks=tuple(tasks),
+        masks=masks,
     )
 
 

@@ -13,6 +13,7 @@ import torch
 
 from drifa.data import Study, Subjects, alone_samples, components, evaluation_samples
 from drifa.data.pairing import task_components
+from drifa.data.study_checks import UNUSED
 from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects
 from drifa.evaluation.judge import Target, details, metrics, predictions
@@ -83,7 +84,7 @@ def _targets(
     """All subjects that may be needed, where their images are, and the indices of those to judge."""
     if other is None:
         subjects = own.subjects()
-        targets = np.arange(len(subjects.ids)) if split == "all" else subjects.in_split(split)
+        targets = np.flatnonzero(subjects.split != UNUSED) if split == "all" else subjects.in_split(split)
         if not len(targets):
             raise DrifaError(f"the {split} split of {own.name!r} is empty")
         return subjects, run.cache(own, progress), targets

@@ -1,11 +1,18 @@
-"""What couples the branches: DRIFA and the controls, one file each behind one interface."""
+"""What couples the branches: DRIFA, its rivals and the controls, one file each behind one interface."""
 
 from drifa.errors import DrifaError, suggest
-from drifa.fusion.base import Fusion, FusionSpec
+from drifa.fusion.base import Fusion, FusionSpec, check_options
+from drifa.fusion.caf import Caf
 from drifa.fusion.drifa import Drifa
+from drifa.fusion.gloria import Gloria
+from drifa.fusion.mtf_ma import MtfMa
+from drifa.fusion.mttu_net import MttuNet
+from drifa.fusion.se_matched import SeMatched
 from drifa.fusion.single import Single
 
-FUSIONS: dict[str, type[Fusion]] = {"drifa": Drifa, "concat": Fusion, "single": Single}
+FUSIONS: dict[str, type[Fusion]] = {
+    fusion.name: fusion for fusion in (Drifa, Gloria, MttuNet, Caf, MtfMa, Fusion, Single, SeMatched)
+}
 
 
 def fusion_class(name: str) -> type[Fusion]:
@@ -15,4 +22,17 @@ def fusion_class(name: str) -> type[Fusion]:
     return FUSIONS[name]
 
 
-__all__ = ["FUSIONS", "Drifa", "Fusion", "FusionSpec", "Single", "fusion_class"]
+__all__ = [
+    "FUSIONS",
+    "Caf",
+    "Drifa",
+    "Fusion",
+    "FusionSpec",
+    "Gloria",
+    "MtfMa",
+    "MttuNet",
+    "SeMatched",
+    "Single",
+    "check_options",
+    "fusion_class",
+]

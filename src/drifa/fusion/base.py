@@ -1,12 +1,13 @@
 """The contract between the branches and what couples them.
 
-A fusion is a plain module with three methods. It is constructed with the channels of every stage, is called after each
-stage with one map per modality, and turns the last maps into the vector that the task heads read. Absent modalities are
-``None`` (absent in the whole batch) or rows of zeros that ``present`` marks; a fusion must not let them matter.
+A fusion is a plain module. It is constructed with the channels of every stage, is called after each stage with one map per
+modality, and turns the last maps into the vector that the task heads read, or into the maps that a decoder reads. Absent
+modalities are ``None`` (absent in the whole batch) or rows of zeros that ``present`` marks; a fusion must not let them matter.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,6 +29,8 @@ class FusionSpec:
         ends_level: Per stage, whether a resolution level ends there.
         tasks: Name -> number of classes.
         task_modalities: Name -> the modalities whose subjects carry the task.
+        segmentation: A decoder reads the maps, and no readout is wanted: a fusion then builds nothing that only a readout
+            needs.
     """
 
     modalities: tuple[str, ...]
@@ -35,6 +38,7 @@ class FusionSpec:
     ends_level: tuple[bool, ...]
     tasks: Mapping[str, int]
     task_modalities: Mapping[str, tuple[str, ...]]
+    segmentation: bool = False
 
     def equal_channels(self, stage: int, fusion: str) -> int:
         """The channels that all modalities share at a stage, or an error that names them."""
@@ -44,22 +48,33 @@ class FusionSpec:
             raise DrifaError(f"fusion {fusion!r} needs equal channels in all modalities; stage {stage} gives {named}")
         return found.pop()
 
+    @property
+    def level_ends(self) -> tuple[int, ...]:
+        """The stages after which the resolution falls, and the last one."""
+        return tuple(stage for stage, ends in enumerate(self.ends_level) if ends or stage + 1 == len(self.ends_level))
+
+    @property
+    def token_stage(self) -> int:
+        """Where attention over positions reads its tokens: the end of the level before last (64 positions for ResNet18 at
+        128 pixels); the last stage for segmentation, whose deepest maps the decoder reads."""
+        return self.level_ends[-1 if self.segmentation else max(-2, -len(self.level_ends))]
+
 
 class Fusion(nn.Module):
     """Late fusion by concatenation: the base of every fusion, and already the control ``concat``.
 
     Args:
         spec: The branches and tasks.
-        options: Choices of the fusion itself; a base class takes none.
     """
 
     name: ClassVar[str] = "concat"
+    title: ClassVar[str] = "concatenation of the pooled last maps (the paper's baseline)"
     uses_mfa: ClassVar[bool] = False
+    needs_equal_channels: ClassVar[bool] = False
+    segments: ClassVar[bool] = True
 
-    def __init__(self, spec: FusionSpec, **options: Any) -> None:
+    def __init__(self, spec: FusionSpec) -> None:
         super().__init__()
-        if options:
-            raise DrifaError(f"fusion {self.name!r} takes no option {next(iter(options))!r}")
         self.spec = spec
 
     @property
@@ -72,32 +87,89 @@ class Fusion(nn.Module):
 
         Args:
             stage: 0 … K - 1.
-            features: Per modality ``[B, C, H, W]``, or ``None`` where no row has it.
+            features: Per modality ``[B, C, H, W]``, or ``None`` where no row has it; behind these m maps stands whatever
+                further maps the stage before has appended.
             present: bool ``[B, m]``, or ``None`` when all are present.
 
         Returns:
-            The features that the next stage reads, in the same form.
+            The features that the next stage reads, in the same form. Further maps behind the m modalities are handed back
+            untouched at the next stage.
         """
         return list(features)
 
     def readout(self, features: Sequence[Tensor | None], present: Tensor | None) -> Tensor:
         """Pools the last maps and joins them. Returns ``[B, D]``; an absent modality contributes zeros."""
-        like = next(feature for feature in features if feature is not None)
-        parts = []
-        for i, feature in enumerate(features):
-            if feature is None:
-                parts.append(like.new_zeros(like.shape[0], self.spec.channels[i][-1]))
-                continue
-            pooled = global_mean(feature)
-            parts.append(pooled if present is None else torch.where(present[:, i, None], pooled, 0))
-        return torch.cat(parts, dim=1)
+        return self.pooled(features, present)
+
+    def bottleneck(self, features: Sequence[Tensor | None], present: Tensor | None) -> list[Tensor | None]:
+        """The m maps that a decoder reads after the last stage."""
+        return list(features[: len(self.spec.modalities)])
 
     def make_head(self, task: str) -> nn.Module:
         """The head of a task: ``[B, D] -> [B, classes]``."""
         return nn.Linear(self.dim, self.spec.tasks[task])
+
+    def supervised(self, head: nn.Module, readout: Tensor) -> list[Tensor]:
+        """Everything that the loss of a task is taken on in training: its logits; several under deep supervision."""
+        return [head(readout)]
+
+    def auxiliary_loss(self, features: Sequence[Tensor | None], present: Tensor | None) -> dict[str, Tensor]:
+        """Loss terms of the method that need no labels, already weighted: name -> scalar. Features of the last stage."""
+        return {}
+
+    def combine(self, losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor | float:
+        """The training loss from those of the tasks that have labels in the batch."""
+        return weighted_sum(losses, weights)
+
+    def pooled(self, features: Sequence[Tensor | None], present: Tensor | None) -> Tensor:
+        """Global means of the m maps side by side, zeros where a modality is absent."""
+        like = next(feature for feature in features if feature is not None)
+        parts = []
+        for i, channels in enumerate(self.spec.channels):
+            feature = features[i]
+            if feature is None:
+                parts.append(like.new_zeros(like.shape[0], channels[-1]))
+                continue
+            mean = global_mean(feature)
+            parts.append(mean if present is None else torch.where(present[:, i, None], mean, 0))
+        return torch.cat(parts, dim=1)
+
+
+def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor | float:
+    r""":math:`\sum_t \omega_t L_t` (eq. 9)."""
+    return sum(weights[task] * loss for task, loss in losses.items())
 
 
 def check_choice(place: str, value: str, choices: Sequence[str]) -> None:
     """Refuses a value that is not among the choices."""
     if value not in choices:
         raise DrifaError(f"{place}={value!r} is not known{suggest(value, choices)}")
+
+
+def check_counts(fusion: str, **values: Any) -> None:
+    """Refuses an option that is not a whole number above zero."""
+    for name, value in values.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise DrifaError(f"fusion {fusion!r}: {name}={value!r} is not a whole number above zero")
+
+
+def check_heads(fusion: str, dim: int, heads: int) -> None:
+    """Refuses a width that the attention heads do not divide."""
+    check_counts(fusion, dim=dim, heads=heads)
+    if dim % heads:
+        raise DrifaError(f"fusion {fusion!r}: dim={dim} is not a multiple of heads={heads}")
+
+
+def option_names(fusion: type[Fusion]) -> list[str]:
+    """The options that a fusion takes by name; those of DRIFA are arguments of ``create_model`` itself."""
+    parameters = inspect.signature(fusion.__init__).parameters
+    return [] if fusion.uses_mfa else [name for name in parameters if name not in ("self", "spec")]
+
+
+def check_options(fusion: type[Fusion], options: Mapping[str, Any]) -> None:
+    """Refuses options that a fusion does not take, with the nearest that it does."""
+    known = option_names(fusion)
+    for option in options:
+        if option not in known:
+            remedy = suggest(option, known) if known else " (it takes none)"
+            raise DrifaError(f"fusion {fusion.name!r} has no option {option!r}{remedy}")

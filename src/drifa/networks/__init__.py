@@ -3,5 +3,17 @@
 from drifa.networks.factory import create_model
 from drifa.networks.folder import load_model, save_model
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.presets import PRESETS, create_preset
+from drifa.networks.segmentation_factory import create_segmentation_model
+from drifa.networks.segnet import FusionSegNet
 
-__all__ = ["FusionNet", "create_model", "load_model", "save_model"]
+__all__ = [
+    "PRESETS",
+    "FusionNet",
+    "FusionSegNet",
+    "create_model",
+    "create_preset",
+    "create_segmentation_model",
+    "load_model",
+    "save_model",
+]

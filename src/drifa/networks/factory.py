@@ -9,47 +9,57 @@ from typing import Any
 from torch import nn
 
 from drifa.attention import MFA
-from drifa.backbones import Branch
+from drifa.backbones import Branch, align
 from drifa.errors import DrifaError, suggest
-from drifa.fusion import FusionSpec, fusion_class
+from drifa.fusion import FusionSpec, check_options, fusion_class
+from drifa.fusion.drifa import mifa_stages
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.matching import settled
 
 
 def create_model(
-    backbone: str = "resnet18",
+    backbone: str | Mapping[str, str] = "resnet18",
     fusion: str = "drifa",
     modalities: Mapping[str, int] | None = None,
     tasks: Mapping[str, int] | None = None,
     *,
+    fusion_args: Mapping[str, Any] | None = None,
     mfa_at: str = "conv",
-    mifa_at: str = "block",
+    mifa_at: str | Sequence[str | int] = "block",
     mfa: bool | dict[str, Any] = True,
     mifa: bool | dict[str, Any] = True,
     reduction: int = 1,
     dropout: float = 0.25,
     dropout_at: str = "blocks",
-    pretrained: bool | str = False,
+    pretrained: bool | str | Mapping[str, bool | str] = False,
     conv_bias: bool = False,
-    backbone_args: dict[str, Any] | None = None,
+    backbone_args: Mapping[str, Any] | None = None,
+    own_stem: bool = False,
     task_modalities: Mapping[str, Sequence[str]] | None = None,
 ) -> FusionNet:
     """Builds a multimodal network; the defaults are the paper's DRIFA-Net on ResNet18.
 
     Args:
-        backbone: Name of a sequential timm model.
-        fusion: ``"drifa"``, or a control: ``"concat"`` (no MFA, no MIFA) or ``"single"`` (no coupling at all).
+        backbone: Name of a sequential timm model, or a mapping modality -> name. Stages of different backbones are aligned by
+            resolution level (:func:`drifa.backbones.align`).
+        fusion: ``"drifa"``, a control (``"concat"``, ``"single"``, ``"se_matched"``) or a rival (``"gloria"``,
+            ``"mttu_net"``, ``"caf"``, ``"mtf_ma"``); see :data:`drifa.fusion.FUSIONS`.
         modalities: Name -> image channels.
         tasks: Name -> number of classes.
+        fusion_args: Options of a fusion other than DRIFA, whose options are the arguments that follow.
         mfa_at: Where MFA stands in a branch: ``"conv"``, ``"block"`` or ``"stage"``. ``fusion="drifa"`` only.
-        mifa_at: Where MIFA stands: ``"block"`` or ``"stage"``. ``fusion="drifa"`` only.
+        mifa_at: Where MIFA stands: ``"block"``, ``"stage"``, or a list of stages by name or number.
+            ``fusion="drifa"`` only.
         mfa: ``False`` leaves MFA out, a mapping holds options of :class:`drifa.MFA` (Tables 4-6).
         mifa: ``False`` leaves MIFA out, a mapping holds options of :class:`drifa.MIFA` (Tables 4-6).
         reduction: r of all attention modules; 1 is the paper.
         dropout: p of every dropout.
-        dropout_at: ``"blocks"`` (the paper) or ``"head"``.
-        pretrained: ``True``, or the path of a weights file, for every branch.
+        dropout_at: ``"blocks"`` (the paper), ``"head"``, or ``"mifa"`` (before each MIFA but the last, and the head).
+        pretrained: ``True``, or the path of a weights file, for every branch; or a mapping modality -> either.
         conv_bias: Biases in the backbone's convolutions, as in the authors' code.
-        backbone_args: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``.
+        backbone_args: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``; or a mapping
+            modality -> such arguments.
+        own_stem: Make the stem a stage of its own, named ``"stem"``, instead of a part of the first block's.
         task_modalities: Task -> the modalities that can answer it; all by default. In unpaired studies a task belongs
             to the modality whose subjects carry its labels.
 
@@ -64,13 +74,39 @@ def create_model(
     _check_names(modalities, tasks)
     answered_by = _task_modalities(modalities, tasks, task_modalities)
     fusion_type = fusion_class(fusion)
+    check_options(fusion_type, fusion_args or {})
+    twin = partial(
+        create_model,
+        backbone,
+        modalities=modalities,
+        tasks=tasks,
+        mfa_at=mfa_at,
+        mifa_at=mifa_at,
+        mfa=mfa,
+        mifa=mifa,
+        reduction=reduction,
+        conv_bias=conv_bias,
+        backbone_args=backbone_args,
+        own_stem=own_stem,
+        task_modalities=task_modalities,
+    )
+    fusion_args = settled(fusion, dict(fusion_args or {}), twin)
     make_mfa = None
     if fusion_type.uses_mfa and mfa is not False:
         make_mfa = partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+    names = _each(backbone, modalities, "backbone")
+    sources = _each(pretrained, modalities, "pretrained", False)
+    by_modality = bool(backbone_args) and all(isinstance(value, Mapping) for value in (backbone_args or {}).values())
+    arguments = (
+        _each(backbone_args, modalities, "backbone_args", {}) if by_modality else dict.fromkeys(modalities, backbone_args)
+    )
     branches = {
-        name: Branch(backbone, channels, make_mfa, mfa_at, conv_bias, pretrained, backbone_args)
+        name: Branch(
+            names[name], channels, make_mfa, mfa_at, conv_bias, sources[name], dict(arguments[name] or {}), own_stem=own_stem
+        )
         for name, channels in modalities.items()
     }
+    align(list(branches.values()))
     infos = [branch.infos for branch in branches.values()]
     spec = FusionSpec(
         modalities=tuple(modalities),
@@ -79,18 +115,23 @@ def create_model(
         tasks=tasks,
         task_modalities=answered_by,
     )
+    coupled = _coupled(mifa_at, [[info.name for info in stages] for stages in infos], spec.ends_level)
+    options = {"mifa_at": coupled, "mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else fusion_args
     try:
-        options = {"mifa_at": mifa_at, "mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else {}
-        net = FusionNet(branches, fusion_type(spec, **options), dropout, dropout_at)
+        net = FusionNet(branches, fusion_type(spec, **options), dropout, "head" if dropout_at == "mifa" else dropout_at)
     except TypeError as error:
-        raise DrifaError(f"mifa={mifa!r} holds an unknown option: {error}") from error
+        place = f"mifa={mifa!r}" if fusion_type.uses_mfa else f"fusion_args={fusion_args!r}"
+        raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
+    if dropout_at == "mifa":
+        net.drop_stages = coupled[:-1]
     net.config = {
-        "backbone": backbone,
+        "backbone": backbone if isinstance(backbone, str) else dict(backbone),
         "fusion": fusion,
         "modalities": modalities,
         "tasks": tasks,
+        "fusion_args": fusion_args,
         "mfa_at": mfa_at,
-        "mifa_at": mifa_at,
+        "mifa_at": mifa_at if isinstance(mifa_at, str) else list(mifa_at),
         "mfa": mfa,
         "mifa": mifa,
         "reduction": reduction,
@@ -98,10 +139,40 @@ def create_model(
         "dropout_at": dropout_at,
         "conv_bias": conv_bias,
         "backbone_args": dict(backbone_args or {}),
+        "own_stem": own_stem,
         "task_modalities": {task: list(names) for task, names in answered_by.items()},
     }
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
     return net
+
+
+def _each(value: Any, modalities: Mapping[str, Any], place: str, default: Any = None) -> dict[str, Any]:
+    """A setting for every modality, from one for all of them or a mapping by name."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(modalities, value)
+    for name in value:
+        if name not in modalities:
+            raise DrifaError(f"{place} names the modality {name!r}, which is not in modalities{suggest(name, modalities)}")
+    for name in modalities:
+        if name not in value and default is None:
+            raise DrifaError(f"{place}={dict(value)!r} says nothing about the modality {name!r}; each modality needs one")
+    return {name: value.get(name, default) for name in modalities}
+
+
+def _coupled(mifa_at: str | Sequence[str | int], names: Sequence[Sequence[str]], ends_level: Sequence[bool]) -> list[int]:
+    """The numbers of the stages that MIFA follows; a stage may bear the name that any of the branches gives it."""
+    if isinstance(mifa_at, str):
+        return mifa_stages(mifa_at, ends_level)
+    numbers = {name: k for branch in names for k, name in enumerate(branch)}
+    found: set[int] = set()
+    for stage in mifa_at:
+        number = stage if isinstance(stage, int) else numbers.get(stage, -1)
+        if not 0 <= number < len(ends_level):
+            raise DrifaError(f"mifa_at names the stage {stage!r}{suggest(stage, [*numbers, *range(len(ends_level))])}")
+        found.add(number)
+    if not found:
+        raise DrifaError("mifa_at=[] leaves no MIFA; leave the module out with mifa=False")
+    return sorted(found)
 
 
 def _make_mfa(options: dict[str, Any], channels: int) -> nn.Module:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_json
 from drifa.networks.factory import create_model
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.segmentation_factory import SEGMENTATION, create_segmentation_model
+from drifa.networks.segnet import FusionSegNet
 
 FORMAT = 1
 
 
-def save_model(net: FusionNet, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
+def save_model(net: FusionNet | FusionSegNet, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
     """Writes the network; each file appears whole or not at all.
 
     Args:
-        net: A network from :func:`drifa.create_model`.
+        net: A network from :func:`drifa.create_model` or :func:`drifa.create_segmentation_model`.
         folder: Created if missing.
         extra: Further plain data for config.json, such as class names.
     """
@@ -31,23 +35,40 @@ def save_model(net: FusionNet, folder: str | Path, extra: dict[str, Any] | None 
     return folder
 
 
-def save_weights(net: FusionNet, path: str | Path) -> None:
+def save_weights(net: nn.Module, path: str | Path) -> None:
     """Writes the weights alone."""
     with atomic_path(path) as temporary:
         save_file({key: value.contiguous() for key, value in net.state_dict().items()}, temporary)
 
 
-def load_model(folder: str | Path) -> FusionNet:
-    """Reads what :func:`save_model` wrote, in evaluation mode.
+def load_model(folder: str | Path) -> Any:
+    """Reads what :func:`save_model` wrote, in evaluation mode: a :class:`drifa.FusionNet` or :class:`drifa.FusionSegNet`.
 
     Raises:
         DrifaError: If a file is missing or broken, was written by another format version, or does not fit.
     """
     folder = Path(folder)
     config = read_config(folder)
-    net = create_model(**config["model"])
+    net = build_model(config["model"])
     load_weights(net, folder / "model.safetensors")
     return net.eval()
+
+
+def build_model(config: Mapping[str, Any]) -> FusionNet | FusionSegNet:
+    """The network of a ``net.config``, randomly initialised.
+
+    Args:
+        config: Arguments of :func:`drifa.create_model`; with ``kind="segmentation"`` those of
+            :func:`drifa.create_segmentation_model`.
+
+    Raises:
+        DrifaError: For an unknown kind, and whatever the factories refuse.
+    """
+    arguments = dict(config)
+    kind = arguments.pop("kind", None)
+    if kind not in (None, SEGMENTATION):
+        raise DrifaError(f"kind={kind!r} of a network is not known{suggest(kind, [SEGMENTATION])}")
+    return create_model(**arguments) if kind is None else create_segmentation_model(**arguments)
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -64,7 +85,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     return config
 
 
-def load_weights(net: FusionNet, path: str | Path) -> None:
+def load_weights(net: nn.Module, path: str | Path) -> None:
     """Loads weights into a network that must fit them exactly."""
     path = Path(path)
     if not path.is_file():

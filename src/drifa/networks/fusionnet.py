@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from drifa.backbones import Branch
+from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
-from drifa.networks.dropout import dropout
+from drifa.networks.branched import BranchedNet
+from drifa.networks.rows import Features
 
 DROPOUT_AT = ("blocks", "head")
-Features = list[Tensor | None]
 
 
-class FusionNet(nn.Module):
+class FusionNet(BranchedNet):
     """Classification from any number of image modalities. Build it with :func:`drifa.create_model`.
 
     For stage k of K: every branch runs on the rows that have its modality; dropout (stages 1 … K-2 with
@@ -40,25 +40,11 @@ class FusionNet(nn.Module):
     def __init__(
         self, branches: Mapping[str, Branch], fusion: Fusion, dropout_rate: float = 0.25, dropout_at: str = "blocks"
     ) -> None:
-        super().__init__()
-        #: The arguments of create_model, and what pretrained files gave; both set by the factory.
-        self.config: dict[str, Any] = {}
-        self.loaded: dict[str, str] = {}
         if dropout_at not in DROPOUT_AT:
             raise DrifaError(f"dropout_at={dropout_at!r} is not known{suggest(dropout_at, DROPOUT_AT)}")
-        if not 0 <= dropout_rate < 1:
-            raise DrifaError(f"dropout={dropout_rate} is not a probability in [0, 1)")
-        self.branches = nn.ModuleDict(branches)
-        self.fusion = fusion
+        stages = len(fusion.spec.ends_level)
+        super().__init__(branches, fusion, dropout_rate, range(stages - 2 if dropout_at == "blocks" else 0))
         self.heads = nn.ModuleDict({task: fusion.make_head(task) for task in fusion.spec.tasks})
-        self.dropout_rate = dropout_rate
-        self.stage_count = len(fusion.spec.ends_level)
-        self.drop_stages = range(self.stage_count - 2 if dropout_at == "blocks" else 0)
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names, in the order of the columns of ``present``."""
-        return self.fusion.spec.modalities
 
     def forward(
         self, inputs: Mapping[str, Tensor], present: Tensor | None = None, dropout_keys: Tensor | None = None
@@ -99,85 +85,42 @@ class FusionNet(nn.Module):
         draws = [self._from(stage, features, present, keys) for keys in dropout_keys]
         return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
 
+    def training_logits(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None = None
+    ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
+        """What the loss is made of in training.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+
+        Returns:
+            Task name -> everything that the loss of the task is taken on (one tensor of logits; more under deep
+            supervision), and the fusion's own loss terms, name -> scalar.
+        """
+        features, present = self._check(inputs, present)
+        features = self._body(0, features, present)
+        readout, last = self._readout(0, features, present, None)
+        with full_precision(readout):
+            logits = {task: self.fusion.supervised(head, readout) for task, head in self.heads.items()}
+            return logits, self.fusion.auxiliary_loss(last, present)
+
     def _from(self, stage: int, features: Features, present: Tensor | None, keys: Tensor | None) -> dict[str, Tensor]:
         """Everything behind the body of ``stage``."""
+        readout, _ = self._readout(stage, features, present, keys)
+        with full_precision(readout):
+            return {task: head(readout) for task, head in self.heads.items()}
+
+    def _readout(self, stage: int, features: Features, present: Tensor | None, keys: Tensor | None) -> tuple[Tensor, Features]:
+        """What the heads read, and the last maps that it was read from."""
         features = self._tail(stage, features, present, keys)
         for k in range(stage + 1, self.stage_count):
             features = self._tail(k, self._body(k, features, present), present, keys)
-        count = len(self.modalities)
-        last = self._drop(features, keys, site=self.stage_count * count)
-        device = next(x.device.type for x in last if x is not None)
-        with torch.autocast(device, enabled=False):  # heads stay in 32 bit: half-precision softmax loses small classes
-            readout = self.fusion.readout([None if x is None else x.to(self._head_dtype) for x in last], present)
-            return {task: head(readout) for task, head in self.heads.items()}
-
-    def _branches(self) -> list[Branch]:
-        return cast(list[Branch], list(self.branches.values()))
+        last = self._drop(features, keys, site=self.stage_count * len(self.modalities))
+        last = [None if x is None else x.to(self._head_dtype) for x in last]
+        with full_precision(next(x for x in last if x is not None)):  # heads stay in 32 bit: half-precision softmax loses small classes
+            return self.fusion.readout(last, present), last
 
     @property
     def _head_dtype(self) -> torch.dtype:
         return next(self.heads.parameters()).dtype
-
-    def _body(self, stage: int, features: Features, present: Tensor | None) -> Features:
-        """Runs the stage of every branch on the rows that have its modality."""
-        output: Features = []
-        for i, branch in enumerate(self._branches()):
-            x, module = features[i], branch.stages[stage]
-            if x is None or present is None or bool(present[:, i].all()):
-                output.append(None if x is None else module(x))
-                continue
-            rows = present[:, i].nonzero().squeeze(1)
-            if self.training and len(rows) == 1:
-                # BatchNorm has nothing to learn from one row, and fails on it at 1x1 maps: use its running statistics.
-                y = module.eval()(x[rows])
-                module.train()
-            else:
-                y = module(x[rows])
-            output.append(y.new_zeros(x.shape[0], *y.shape[1:]).index_copy(0, rows, y))
-        return output
-
-    def _tail(self, stage: int, features: Features, present: Tensor | None, keys: Tensor | None) -> Features:
-        """Dropout, the MFA behind the block, and the fusion."""
-        if stage in self.drop_stages:
-            features = self._drop(features, keys, site=stage * len(self.modalities))
-        refined = [None if x is None else branch.refine[stage](x) for x, branch in zip(features, self._branches(), strict=True)]
-        return self.fusion.after_stage(stage, refined, present)
-
-    def _drop(self, features: Sequence[Tensor | None], keys: Tensor | None, site: int) -> Features:
-        return [
-            None if x is None else dropout(x, self.dropout_rate, self.training, keys, site + i) for i, x in enumerate(features)
-        ]
-
-    def _check(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> tuple[Features, Tensor | None]:
-        """Inputs in the order of the modalities; a modality that no row has becomes ``None``."""
-        for name in inputs:
-            if name not in self.modalities:
-                raise DrifaError(f"modality {name!r} is not one of this network{suggest(name, self.modalities)}")
-        given = [name for name in self.modalities if name in inputs]
-        if not given:
-            raise DrifaError(f"no modality was given; at least one of {', '.join(self.modalities)} is needed")
-        batch = inputs[given[0]].shape[0]
-        for name in given:
-            x, channels = inputs[name], cast(Branch, self.branches[name]).in_channels
-            if x.ndim != 4 or x.shape[0] != batch or x.shape[1] != channels:
-                raise DrifaError(f"modality {name!r} has shape {tuple(x.shape)}; [{batch}, {channels}, H, W] is needed")
-        if present is None:
-            if len(given) == len(self.modalities):
-                return [inputs[name] for name in self.modalities], None
-            present = torch.tensor([name in inputs for name in self.modalities], device=inputs[given[0]].device)
-            present = present.expand(batch, -1)
-        elif present.dtype != torch.bool or tuple(present.shape) != (batch, len(self.modalities)):
-            raise DrifaError(
-                f"present must be bool [{batch}, {len(self.modalities)}] (columns: {', '.join(self.modalities)}), "
-                f"not {present.dtype} {tuple(present.shape)}"
-            )
-        features: Features = []
-        for i, name in enumerate(self.modalities):
-            some = bool(present[:, i].any())
-            if some and name not in inputs:
-                raise DrifaError(f"present says that rows have modality {name!r}, and no images of it were given")
-            features.append(inputs[name] if some else None)
-        if not bool(present.any(dim=1).all()):
-            row = int((~present.any(dim=1)).nonzero()[0])
-            raise DrifaError(f"row {row} of the batch has no modality at all; leave such rows out")
-        return features, None if bool(present.all()) else present

@@ -58,7 +58,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
         raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
     config = _absolute(config)
     use_threads(config)
-    study, receipt = split(load_study(config), config.data.protocol, config.data.fractions, config.data.split_seed)
+    study, receipt = split(load_study(config), **config.data.split_settings)
     study.check_files()
     _check_training_split(study)
     net = build_network(config, study)

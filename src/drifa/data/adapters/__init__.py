@@ -1,44 +1,71 @@
-"""Known datasets: one file each. A new adapter is one file here and one line in ``ADAPTERS``."""
+"""Known datasets, one file each, and two ways for data of one's own. A new adapter is one file here and one line in ``ADAPTERS``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from drifa.data.adapters.base import Adapter
+from drifa.data.adapters.brats import Brats
+from drifa.data.adapters.folders import OPTIONS, prepare_folders
 from drifa.data.adapters.ham10000 import Ham10000
+from drifa.data.adapters.iqothnccd import IqOthNccd
+from drifa.data.adapters.nickparvar import Nickparvar
 from drifa.data.adapters.sipakmed import Sipakmed
+from drifa.data.adapters.table import prepare_table
 from drifa.data.study import Study
 from drifa.errors import DrifaError, suggest
 
-__all__ = ["ADAPTERS", "Adapter", "prepare"]
+__all__ = ["ADAPTERS", "OWN", "Adapter", "prepare", "prepare_folders", "prepare_table"]
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
     for adapter in (
         Ham10000(),
         Sipakmed(),
+        Nickparvar(),
+        IqOthNccd(),
+        Brats(),
     )
+}
+#: Ways for data of one's own, with one line for people.
+OWN = {
+    "folders": "your own images in folders by class",
+    "table": "your own CSV or Parquet table, with a mapping of its columns in YAML",
 }
 
 
-def prepare(name: str, folder: str | Path, out: str | Path) -> Study:
+def prepare(name: str, folder: str | Path, out: str | Path, options: Mapping[str, str] | None = None) -> Study:
     """Turns a dataset's folder into a study folder.
 
     Args:
-        name: A key of ``ADAPTERS``.
-        folder: The dataset as it was downloaded and unpacked; it is only read, and the study points into it.
+        name: A key of ``ADAPTERS``, or of ``OWN``.
+        folder: The dataset as it was downloaded and unpacked, or the mapping file of ``table``; it is only read, and the study
+            points into it.
         out: Study folder to write.
+        options: What the adapter takes beside the folder.
 
     Raises:
-        DrifaError: An unknown name, no such folder, or a folder that does not hold the dataset.
+        DrifaError: An unknown name or option, no such folder, or a folder that does not hold the dataset.
     """
-    if name not in ADAPTERS:
-        raise DrifaError(f"unknown dataset {name!r}{suggest(name, ADAPTERS)}")
+    if name not in ADAPTERS and name not in OWN:
+        raise DrifaError(f"unknown dataset {name!r}{suggest(name, (*ADAPTERS, *OWN))}")
+    adapter = ADAPTERS.get(name)
+    known = adapter.options if adapter else OPTIONS if name == "folders" else {}
+    for key in options or {}:
+        if key not in known:
+            rest = suggest(key, known) if known else "; it takes none"
+            raise DrifaError(f"unknown option {key!r} of {name}{rest}")
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DrifaError(
-            f"no folder at {folder}; give the folder that holds {ADAPTERS[name].title!r} from {ADAPTERS[name].source}"
-        )
-    study = ADAPTERS[name].prepare(folder.resolve())
+    if name == "table":
+        if not folder.is_file():
+            raise DrifaError(f"no mapping file at {folder}; give the YAML file that names your table and its columns")
+    elif not folder.is_dir():
+        what = f"that holds {adapter.title!r} from {adapter.source}" if adapter else "above your class folders"
+        raise DrifaError(f"no folder at {folder}; give the folder {what}")
+    ways: dict[str, Callable[..., Any]] = {"folders": prepare_folders, "table": prepare_table}
+    way = adapter.prepare if adapter else ways[name]
+    study: Study = way(folder.resolve(), **(options or {}))
     study.save(out)
     return study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ class Adapter(ABC):
         licence: Terms as published.
         citation: What to cite.
         counts: Facts about the full set, by name; a folder may hold less.
+        kaggle: Identifier of the copy that ``drifa data download`` fetches; empty where there is none.
+        options: What :meth:`prepare` takes beside the folder: name and one line for people.
     """
 
     name: ClassVar[str]
@@ -33,6 +36,8 @@ class Adapter(ABC):
     licence: ClassVar[str]
     citation: ClassVar[str]
     counts: ClassVar[Mapping[str, int]]
+    kaggle: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def prepare(self, folder: Path) -> Study:
@@ -43,14 +48,46 @@ class Adapter(ABC):
         """
 
 
-def image_files(folder: Path) -> list[str]:
-    """Paths of all image files below a folder, relative to it, with forward slashes, sorted."""
+def image_files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]:
+    """Paths of all image files below a folder, relative to it, with forward slashes, sorted.
+
+    Linked folders are not entered, so a circle of links ends the search nowhere; linked files count.
+
+    Args:
+        folder: Where to look.
+        suffixes: Endings in lower case.
+
+    Raises:
+        DrifaError: A folder cannot be read, or a linked file leads nowhere.
+    """
     found = []
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder, onerror=_unreadable):
         relative = Path(parent).relative_to(folder)
-        # Names that start with a dot are not data: macOS leaves `._X.jpg` beside every X.jpg it copies.
-        found += [(relative / name).as_posix() for name in names if name.lower().endswith(SUFFIXES) and name[0] != "."]
+        for name in names:
+            # Names that start with a dot are not data: macOS leaves `._X.jpg` beside every X.jpg it copies.
+            if name.lower().endswith(suffixes) and name[0] != ".":
+                path = os.path.join(parent, name)
+                if os.path.islink(path):
+                    check_file(path, "mend or remove the link")
+                found.append((relative / name).as_posix())
     return sorted(found)
+
+
+def check_file(path: str | Path, remedy: str) -> None:
+    """Looks whether there is a file, following links.
+
+    Raises:
+        DrifaError: There is none, or its links run in a circle; ends in ``remedy``.
+    """
+    try:
+        os.stat(path)
+    except OSError as error:
+        reason = "is a circle of links" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
+        raise DrifaError(f"{path} {reason}; {remedy}") from None
+
+
+def _unreadable(error: OSError) -> None:
+    raise DrifaError(f"folder {error.filename} cannot be read ({error.strerror}); correct its permissions, or move it away")
 
 
 def present_classes(labels: pd.Series, classes: Sequence[str], task: str) -> tuple[tuple[str, ...], str]:

@@ -33,6 +33,7 @@ class Ham10000(Adapter):
     source = "https://doi.org/10.7910/DVN/DBW86T"
     licence = "CC BY-NC 4.0"
     citation = "Tschandl P, Rosendahl C, Kittler H. The HAM10000 dataset. Sci. Data 5:180161 (2018)"
+    kaggle = "kmader/skin-cancer-mnist-ham10000"
     counts = {  # noqa: RUF012 - declared ClassVar in Adapter
         "images": 10015,
         "lesions": 7470,

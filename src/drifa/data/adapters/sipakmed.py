@@ -35,6 +35,7 @@ class Sipakmed(Adapter):
     source = "https://www.cs.uoi.gr/~marina/sipakmed.html"
     licence = "Publicly available for experimental purposes; cite the paper"
     citation = "Plissiti ME et al. SIPaKMeD. IEEE ICIP 2018, 3144-3148. doi 10.1109/ICIP.2018.8451588"
+    kaggle = "prahladmehandiratta/cervical-cancer-largest-dataset-sipakmed"
     counts = {  # noqa: RUF012 - declared ClassVar in Adapter
         "images": 4049,
         "clusters": 966,

@@ -1,0 +1,20 @@
+#!/bin/sh
+# What a leaked test set is worth: the same training on a split by image (paper) and on one by group (strict), three seeds each.
+# Needs DRIFA_DATA (a folder with ham10000/, sipakmed/ and iqothnccd/). Two trainings run side by side, one CPU thread each.
+set -eu
+: "${DRIFA_DATA:?set DRIFA_DATA to the folder that holds ham10000/, sipakmed/ and iqothnccd/}"
+for data in ham10000 sipakmed iqothnccd; do
+    [ -d "studies/$data" ] || drifa data prepare $data "$DRIFA_DATA/$data" --out studies/$data
+done
+one() { # FUSION EPOCHS: a seed is the seed of the split and of the network
+    for data in ham10000 sipakmed iqothnccd; do for protocol in strict paper; do for seed in 0 1 2; do
+        out=runs/leakage/$1-$data-$protocol-$seed
+        drifa train configs/quick/ham10000_sipakmed.yaml data.study=studies/$data data.protocol=$protocol \
+            data.split_seed=$seed train.seed=$seed train.members=1 "model.fusion=$1" "train.epochs=$2" --out "$out" --quiet
+        drifa evaluate "$out" --quiet
+    done; done; done
+}
+one concat 20 &
+one drifa 4
+wait
+python results/leakage/summarise.py runs/leakage results/leakage

@@ -1,0 +1,171 @@
+"""Folders of images by class: the commonest way in which people keep a dataset of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from drifa.data.adapters.base import image_files
+from drifa.data.images import SUFFIXES, VOLUME_SUFFIXES
+from drifa.data.schema import Modality, Task
+from drifa.data.study import Study
+from drifa.errors import DrifaError, suggest
+
+OPTIONS = {
+    "modality": "name of the one modality of ROOT/<class>/…; also says that the first folders are classes",
+    "channels": "1 (grey) or 3 (RGB, the default), or by modality: photo:3,scan:1",
+    "group": "regular expression searched in each path; its first bracket, or all of it, is the group",
+    "task": "name of the task (default: label)",
+    "name": "name of the study (default: that of the folder)",
+}
+_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+_SPLITS |= {"test": "test", "testing": "test"}
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    split: str
+    modality: str
+    label: str
+    stem: str
+
+
+def prepare_folders(
+    folder: Path, modality: str = "", channels: str = "3", group: str = "", task: str = "label", name: str = ""
+) -> Study:
+    """Reads `ROOT/<modality>/<class>/…` or, for one modality, `ROOT/<class>/…`; `train`, `val`, `test` may stand above either.
+
+    A subject is what has the same path below its class folder, apart from the ending, in every modality. Where a name comes
+    twice in one modality (classes that are numbered from 1 each), the class, and then the split, becomes part of the id.
+
+    Args:
+        folder: ROOT; it is only read.
+        modality: Name of the one modality; ``image`` where it is left out.
+        channels: 1, 3, or a comma-separated list ``NAME:1``.
+        group: Regular expression; without one every subject is its own group.
+        task: Name of the task that the class folders answer.
+        name: Name of the study.
+
+    Returns:
+        A study whose split is empty; published split folders are kept in the column ``official``.
+
+    Raises:
+        DrifaError: Another layout, classes that disagree, a name that comes twice, or an option that cannot be read.
+    """
+    found = [(path, PurePosixPath(path).parts) for path in image_files(folder, (*SUFFIXES, *VOLUME_SUFFIXES))]
+    found = [(path, parts) for path, parts in found if not any(part.startswith(".") for part in parts)]
+    splits = bool(found) and all(parts[0].lower() in _SPLITS for _, parts in found)
+    skip = int(splits)
+    layout = "<modality>/<class>/IMAGE, or <class>/IMAGE for one modality"
+    shallow = [path for path, parts in found if len(parts) == skip + 2]
+    deep = [path for path, parts in found if len(parts) > skip + 2]
+    beside = [path for path, parts in found if len(parts) < skip + 2]
+    if not (shallow or deep):
+        raise DrifaError(f"no image below {folder} stands in folders by class; expected {layout}")
+    if shallow and deep and not modality:
+        raise DrifaError(
+            f"{folder} mixes two layouts: {shallow[0]} and {deep[0]}; expected {layout}: move one of them, or say "
+            f"modality=NAME if the first folders are classes"
+        )
+    classes_first = bool(modality or shallow)
+    files = []
+    for path, parts in found:
+        if len(parts) >= skip + 2:
+            own = parts[skip:] if not classes_first else (modality or "image", *parts[skip:])
+            split = _SPLITS[parts[0].lower()] if splits else ""
+            files.append(_File(path, split, own[0], own[1], _stem("/".join(own[2:]))))
+    ids = _ids(files)
+    table = pd.DataFrame([vars(file) for file in files]).drop(columns="stem")
+    table.insert(0, "subject", ids)
+    table["group"] = _groups(table["path"], group) if group else table["subject"]
+    table = table.rename(columns={"label": task, "split": "official"}).assign(split="")
+    if not splits:
+        table = table.drop(columns="official")
+    classes = tuple(sorted(set(table[task])))
+    if len(classes) < 2:
+        raise DrifaError(f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class")
+    modalities = tuple(sorted(set(table["modality"])))
+    per_modality = ", ".join(f"{one} {(table['modality'] == one).sum()}" for one in modalities)
+    return Study(
+        name=name or folder.name,
+        root=folder,
+        table=table,
+        modalities={one: Modality(one, count) for one, count in _channels(channels, modalities).items()},
+        tasks={task: Task(task, classes, modalities)},
+        notes=(
+            f"{len(table)} images ({per_modality}) of {table['subject'].nunique()} subjects in {table['group'].nunique()} "
+            f"groups, from folders by class. Skipped: {len(beside)} images outside class folders."
+            + (" The folders' own split is the column 'official'." if splits else "")
+        ),
+        place="the table of images",
+    )
+
+
+def _stem(path: str) -> str:
+    lowered = path.lower()
+    # ".nii.gz" before ".gz": the longest ending goes.
+    ending = max((end for end in (*SUFFIXES, *VOLUME_SUFFIXES) if lowered.endswith(end)), key=len)
+    return path[: -len(ending)]
+
+
+def _ids(files: list[_File]) -> list[str]:
+    """The shortest id that no two images of one modality share."""
+    ways: tuple[Callable[[_File], str], ...] = (
+        lambda file: file.stem,
+        lambda file: f"{file.label}/{file.stem}",
+        lambda file: f"{file.split}/{file.label}/{file.stem}",
+    )
+    for way in ways:
+        owner: dict[tuple[str, str], _File] = {}
+        twice = None
+        for file in files:
+            other = owner.setdefault((way(file), file.modality), file)
+            twice = twice or (None if other is file else (other, file))
+        if twice is None:
+            break
+    else:
+        assert twice is not None
+        raise DrifaError(f"{twice[0].path} and {twice[1].path} are two images of one subject and modality; keep or rename one")
+    first: dict[str, _File] = {}
+    for file in files:
+        other = first.setdefault(way(file), file)
+        if replace(other, path="", modality="") != replace(file, path="", modality=""):
+            what = "class" if other.label != file.label else "split"
+            raise DrifaError(
+                f"{other.path} and {file.path} have one name, so they are one subject, but another {what}; correct the {what}, or "
+                f"rename one of them"
+            )
+    return [way(file) for file in files]
+
+
+def _groups(paths: pd.Series, expression: str) -> list[str]:
+    try:
+        pattern = re.compile(expression)
+    except re.error as error:
+        raise DrifaError(f"group={expression} is not a regular expression ({error}); for example group=(P\\d+)") from None
+    groups = []
+    for path in paths:
+        match = pattern.search(path)
+        value = "" if match is None else (match[1] if pattern.groups else match[0])
+        if not value:
+            raise DrifaError(f"group={expression} finds nothing in {path}; widen the expression, or rename the file")
+        groups.append(value)
+    return groups
+
+
+def _channels(text: str, modalities: tuple[str, ...]) -> Mapping[str, int]:
+    chosen = dict.fromkeys(modalities, text if ":" not in text else "3")
+    for entry in text.split(",") if ":" in text else ():
+        name, _, count = entry.partition(":")
+        if name not in chosen:
+            raise DrifaError(f"channels={text} names the unknown modality {name!r}{suggest(name, modalities)}")
+        chosen[name] = count
+    for name, count in chosen.items():
+        if count not in ("1", "3"):
+            raise DrifaError(f"channels={text} gives {name!r} the channels {count!r}; use 1 (grey) or 3 (RGB)")
+    return {name: int(count) for name, count in chosen.items()}

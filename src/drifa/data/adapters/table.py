@@ -1,0 +1,177 @@
+"""A table of one's own (CSV or Parquet), with a YAML file that says which column means what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import pandas as pd
+
+from drifa.data.adapters.base import check_file
+from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
+from drifa.data.schema import TEXT_KEYS, Modality, Task
+from drifa.data.study import COLUMNS, SPLITS, Study
+from drifa.errors import DrifaError, suggest
+
+# Columns that no table can have, beside those of the user.
+_ROW, _SUBJECT, _MODALITY, _PATH = "\0row", "\0subject", "\0modality", "\0path"
+
+
+def prepare_table(mapping_file: Path) -> Study:
+    """Reads a mapping (see :mod:`drifa.data.adapters.mapping`) and the table that it names.
+
+    The table is wide (one row per subject, one path column per modality) or long (one row per image, a path column and a
+    column that names the modality). An empty path means that the subject lacks the modality; columns that the mapping does
+    not name are kept.
+
+    Raises:
+        DrifaError: The mapping or the table breaks a rule; names row, value and remedy.
+    """
+    mapping = read_mapping(mapping_file)
+    source = (mapping_file.parent / mapping.table).resolve()
+    root = (mapping_file.parent / mapping.root).resolve() if mapping.root else source.parent
+    table = _read(source)
+    place = source.name
+    used = {column: key for key, column in mapping.columns().items()}
+    for column, key in used.items():
+        if column not in table.columns:
+            raise DrifaError(f"{mapping_file} maps {key} to the column {column!r}, which {place} lacks{suggest(column, table)}")
+    new = {*COLUMNS, *mapping.tasks}
+    for column in table.columns:
+        if column not in used and column in new:
+            raise DrifaError(
+                f"{place} has a column {column!r} that {mapping_file.name} does not map, but a study needs that name itself; "
+                f"map it, or rename it"
+            )
+    images = _images(table, mapping, place)
+    if images.empty:
+        raise DrifaError(f"{place} names no image: all its path cells are empty")
+    _check_duplicates(images, place)
+    result = pd.DataFrame({"subject": images[_SUBJECT], "modality": images[_MODALITY]})
+    result["path"] = _relative(images, _PATH, root, place)
+    result["group"] = images[mapping.group or _SUBJECT]
+    result["split"] = _split(images, mapping.split, place) if mapping.split else ""
+    tasks = {}
+    for name, task in mapping.tasks.items():
+        tasks[name], result[name] = _task(name, task, images, mapping, root, place)
+    for column in table.columns:
+        if column not in used:
+            result[column] = images[column]
+    for column in ("path", *(name for name, task in tasks.items() if task.kind == "segmentation")):
+        for row, path in zip(images[_ROW], result[column], strict=True):
+            if path:
+                check_file(root / path, f"row {row} of {place} names it: correct the cell or 'root', or leave the cell empty")
+    bare = table[mapping.subject].nunique() - result["subject"].nunique()
+    return Study(
+        name=mapping.name,
+        root=root,
+        table=result,
+        modalities={name: Modality(name, modality.channels) for name, modality in mapping.modalities.items()},
+        tasks=tasks,
+        **{key: getattr(mapping, key) for key in TEXT_KEYS if key != "notes"},
+        notes=mapping.notes
+        or f"{len(result)} images of {result['subject'].nunique()} subjects, from {place}. Skipped: {bare} subjects without an image.",
+        place=f"the study made from {place}",
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    check_file(path, "correct 'table' in the mapping")
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            table = pd.read_parquet(path)
+            # A column of integers with gaps arrives as floats; a patient 12 is not a patient 12.0.
+            table = table.convert_dtypes().astype(object)
+            return table.where(table.notna(), "").astype(str)
+        with open(path, encoding="utf-8-sig") as file:
+            header = file.readline()
+        # Spreadsheets of many countries separate by semicolons.
+        separator = max(",;\t", key=header.count)
+        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise DrifaError(
+            f"{path} cannot be read as a table ({' '.join(str(error).split())}); save it as CSV in UTF-8"
+        ) from None
+
+
+def _images(table: pd.DataFrame, mapping: Mapping, place: str) -> pd.DataFrame:
+    """One row per image with its subject, modality, path and row number beside
+    the table's own columns; rows as an editor counts them."""
+    table = table.assign(**{_ROW: range(2, len(table) + 2)})
+    empty = table[table[mapping.subject] == ""]
+    if len(empty):
+        raise DrifaError(f"row {empty[_ROW].iloc[0]} of {place} has nothing in the subject column {mapping.subject!r}; fill it")
+    if mapping.path:
+        values = {modality.value or name: name for name, modality in mapping.modalities.items()}
+        for value, row in zip(table[mapping.modality], table[_ROW], strict=True):
+            if value not in values:
+                raise DrifaError(
+                    f"modality {value!r} in row {row} of {place} is not declared{suggest(value, values)}; correct it, or add it "
+                    f"to 'modalities'"
+                )
+        parts = [table.assign(**{_PATH: table[mapping.path], _MODALITY: table[mapping.modality].map(values)})]
+    else:
+        parts = [table.assign(**{_PATH: table[one.path], _MODALITY: name}) for name, one in mapping.modalities.items()]
+    images = pd.concat(parts, ignore_index=True)
+    images[_SUBJECT] = images[mapping.subject]
+    return images[images[_PATH] != ""].reset_index(drop=True)
+
+
+def _check_duplicates(images: pd.DataFrame, place: str) -> None:
+    again = images[images.duplicated([_SUBJECT, _MODALITY])]
+    if len(again):
+        row = again.iloc[0]
+        same = (images[_SUBJECT] == row[_SUBJECT]) & (images[_MODALITY] == row[_MODALITY])
+        raise DrifaError(
+            f"subject {row[_SUBJECT]!r} has a second image of modality {row[_MODALITY]!r} in row {row[_ROW]} of {place} (the first "
+            f"is in row {images[same][_ROW].iloc[0]}); keep one, or make two subjects of one group"
+        )
+
+
+def _relative(images: pd.DataFrame, column: str, root: Path, place: str) -> list[str]:
+    """Paths below the root; absolute ones are allowed where they lead there."""
+    paths = []
+    for text, row in zip(images[column], images[_ROW], strict=True):
+        # Tables written on Windows have backslashes; no medical archive has them in file names.
+        path = os.path.normpath(os.path.join(root, text.replace("\\", "/"))) if text else ""
+        if path and not PurePath(path).is_relative_to(root):
+            raise DrifaError(
+                f"path {text!r} in row {row} of {place} leads out of {root}; set 'root' in the mapping to a folder above all images"
+            )
+        paths.append(PurePath(path).relative_to(root).as_posix() if path else "")
+    return paths
+
+
+def _split(images: pd.DataFrame, column: str, place: str) -> pd.Series:
+    for value, row in zip(images[column], images[_ROW], strict=True):
+        if value not in ("", *SPLITS):
+            raise DrifaError(
+                f"split {value!r} in row {row} of {place} is none of {', '.join(SPLITS)}{suggest(value, SPLITS)}; correct it, or "
+                f"leave 'split' out of the mapping and let `drifa data split` make one"
+            )
+    return images[column]
+
+
+def _task(
+    name: str, task: TaskMapping, images: pd.DataFrame, mapping: Mapping, root: Path, place: str
+) -> tuple[Task, Sequence[str]]:
+    for one in task.modalities or ():
+        if one not in mapping.modalities:
+            raise DrifaError(
+                f"task {name!r} of the mapping names the unknown modality {one!r}{suggest(one, mapping.modalities)}"
+            )
+    asked = tuple(task.modalities or mapping.modalities)
+    if task.regions is not None:
+        regions = {region: tuple(values) for region, values in task.regions.items()}
+        return Task(name, (), asked, regions), _relative(images, task.column, root, place)
+    found = [value for value in images[task.column] if value]
+    names = task.renames() if task.classes is not None else {value: value for value in sorted(set(found))}
+    for value, row in zip(images[task.column], images[_ROW], strict=True):
+        if value and value not in names:
+            raise DrifaError(
+                f"label {value!r} in row {row} of {place} is not listed for task {name!r}{suggest(value, names)}; list it under "
+                f"'classes', or map it to \"\" to leave it without a label"
+            )
+    classes = tuple(dict.fromkeys(label for label in names.values() if label))
+    return Task(name, classes, asked), [names.get(value, "") for value in images[task.column]]

@@ -1,0 +1,58 @@
+"""The audit of a study: one pass over its files, then every check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from drifa.data.audit.duplicates import duplicate_findings, exact_clusters, joined_clusters
+from drifa.data.audit.findings import Audit
+from drifa.data.audit.fix import join_groups
+from drifa.data.audit.near_duplicates import Pair, study_pairs
+from drifa.data.audit.outliers import blank_findings, kind_findings
+from drifa.data.audit.reading import Facts, read_study
+from drifa.data.audit.shortcuts import shortcut_findings
+from drifa.data.audit.statistics import count_findings, file_findings, image_findings
+from drifa.data.study import Study
+
+Progress = Callable[[int, int, str], None]
+
+
+def audit(study: Study, progress: Progress | None = None) -> Audit:
+    """Looks for leakage and defects; changes nothing.
+
+    Args:
+        study: Any study, split or not.
+        progress: Called as ``progress(done, total, what)``.
+
+    Returns:
+        The findings. A file that cannot be read is one of them, never an exception.
+    """
+    facts = read_study(study, progress)
+    return _examine(study, facts, study_pairs(study, facts.thumbnails, facts.digests, progress))
+
+
+def audit_and_fix(study: Study, progress: Progress | None = None) -> tuple[Audit, Study, int]:
+    """Audits a study, joins the groups of images that show the same, and audits the result; files are read once.
+
+    Returns:
+        ``(audit, study, joined)``: both of the study with joined groups; see :func:`drifa.data.audit.fix.join_groups`.
+    """
+    facts = read_study(study, progress)
+    pairs = study_pairs(study, facts.thumbnails, facts.digests, progress)
+    fixed, joined = join_groups(study, joined_clusters(exact_clusters(facts), pairs, len(study.table)))
+    return _examine(fixed, facts, pairs), fixed, joined
+
+
+def _examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
+    exact = exact_clusters(facts)
+    clusters = joined_clusters(exact, pairs, len(study.table))
+    findings = [
+        *file_findings(study, facts),
+        *duplicate_findings(study, exact, pairs, clusters),
+        *count_findings(study),
+        *blank_findings(study, facts),
+        *kind_findings(study, facts),
+        *shortcut_findings(study, facts, clusters),
+        *image_findings(study, facts),
+    ]
+    return Audit(study.name, len(study.table), tuple(findings), tuple(tuple(members) for members in clusters))

@@ -1,0 +1,75 @@
+"""What every format asks first: is there a readable file, and what do its first bytes say it is?"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from drifa.errors import DrifaError
+
+#: Enough for the magic of every format: DICOM's stands at byte 128, NIfTI's at 344.
+HEAD_BYTES = 352
+
+#: First bytes of what often stands where an image should, and what to do about it.
+_FOREIGN = (
+    (b"PK\x03\x04", "a ZIP archive; unpack it"),
+    (b"Rar!", "a RAR archive; unpack it"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it"),
+    (b"%PDF", "a PDF document; export its image as PNG"),
+    (b"GIF8", "a GIF picture; save it as PNG"),
+    (b"8BPS", "a Photoshop file; save it as PNG"),
+    (b"\x89HDF", "an HDF5 file; save its arrays as PNG or NIfTI"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`"),
+    (b"<!doctype html", "a web page: the download was refused or needs a login; fetch the file again"),
+    (b"<html", "a web page: the download was refused or needs a login; fetch the file again"),
+)
+
+
+def read_head(path: Path, what: str = "image") -> bytes:
+    """The first bytes of a file.
+
+    Args:
+        path: The file.
+        what: How errors call it.
+
+    Raises:
+        DrifaError: No such file, a folder, a circle of links, no permission, an empty file, or one of another kind whose
+            first bytes tell what it is.
+    """
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise DrifaError(f"{path} is a folder; name one {what} file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise DrifaError(f"{path} is a device or a pipe; copy its content into an ordinary file")
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise DrifaError(_reason(path, what, error)) from None
+    if not head:
+        raise DrifaError(f"{what} {path} is empty (0 bytes); fetch it again, or remove its row from the study")
+    # Web pages may start with blank lines and in any case; no image format starts with a letter of these in lower case.
+    start = head.lstrip()[:64].lower()
+    for magic, meaning in _FOREIGN:
+        if head.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
+            raise DrifaError(f"{path} is {meaning}, or remove its row from the study")
+    return head
+
+
+def damaged(path: Path, error: Exception | str, what: str = "image") -> DrifaError:
+    """The error for bytes that no decoder understands; decoders meet them with many exception types that mean the same."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DrifaError(f"{what} {path} is damaged or cut short ({reason}); fetch it again, or remove its row")
+
+
+def _reason(path: Path, what: str, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return f"{path} is a symbolic link that leads back to itself; link it to the file itself"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{what} {path} may not be read by this user ({error.strerror}); change its permissions"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        dangling = " (a symbolic link to a file that is gone)" if os.path.islink(path) else ""
+        return f"no {what} file at {path}{dangling}; correct the study's paths or its root"
+    return f"{what} {path} cannot be read ({error.strerror}); check the disk it lies on"

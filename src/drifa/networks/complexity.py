@@ -1,0 +1,33 @@
+"""How large a network is: parameters, and multiply-accumulates of one forward pass."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from drifa.networks.fusionnet import FusionNet
+
+
+def parameters(net: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
+
+
+def macs(net: FusionNet, image_size: int = 128) -> int:
+    """Multiply-accumulates of one subject with every modality; convolutions, matrix products and attention are counted.
+
+    Args:
+        net: A network; on the ``meta`` device nothing is computed.
+        image_size: Side of the images, pixels.
+    """
+    device = next(net.parameters()).device
+    images = {
+        name: torch.zeros(1, channels, image_size, image_size, device=device)
+        for name, channels in net.config["modalities"].items()
+    }
+    training = net.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        net.eval()(images)
+    net.train(training)
+    return counter.get_total_flops() // 2  # one multiply-accumulate is two operations

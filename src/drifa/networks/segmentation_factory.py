@@ -1,0 +1,118 @@
+"""create_segmentation_model: a segmentation network from names and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from drifa.backbones.segnet import SegNetEncoder
+from drifa.errors import DrifaError, suggest
+from drifa.fusion import FusionSpec, check_options, fusion_class
+from drifa.networks.factory import _make_mfa
+from drifa.networks.matching import settled
+from drifa.networks.regions import OUTPUTS, output_maps
+from drifa.networks.segnet import FusionSegNet
+
+#: What ``net.config["kind"]`` of a segmentation network is, and so what its model folder says.
+SEGMENTATION = "segmentation"
+
+
+def create_segmentation_model(
+    fusion: str = "drifa",
+    modalities: Mapping[str, int] | None = None,
+    regions: Mapping[str, int] | None = None,
+    *,
+    width: float = 1.0,
+    fusion_args: Mapping[str, Any] | None = None,
+    mfa_at: str = "conv",
+    mfa: bool | dict[str, Any] = True,
+    mifa: bool | dict[str, Any] = True,
+    reduction: int = 1,
+    dropout: float = 0.25,
+    indices: str = "branch",
+    output: str = "regions",
+    pretrained: bool | str = False,
+) -> FusionSegNet:
+    """Builds a multimodal segmentation network; the defaults put DRIFA into SegNet (Table 3).
+
+    Args:
+        fusion: As in :func:`drifa.create_model`. ``"concat"`` is the same network without attention: plain encoders, one
+            decoder, averaged logits. ``"single"`` takes one modality.
+        modalities: Name -> image channels.
+        regions: Task -> number of regions.
+        width: Multiplies the channels 64, 128, 256, 512, 512 of the encoder and of the decoder.
+        fusion_args: Options of a fusion other than DRIFA, whose options are the arguments that follow.
+        mfa_at: Where MFA stands in an encoder: ``"conv"`` or ``"stage"``. ``fusion="drifa"`` only.
+        mfa: ``False`` leaves MFA out, a mapping holds options of :class:`drifa.MFA`.
+        mifa: ``False`` leaves MIFA out, a mapping holds options of :class:`drifa.MIFA`.
+        reduction: r of all attention modules; 1 is the paper.
+        dropout: p of the dropout at the end of each encoder stage.
+        indices: Where the decoder unpools to: ``"branch"`` or ``"mean"``, see :class:`drifa.FusionSegNet`.
+        output: ``"regions"`` (one sigmoid map per region, which may overlap) or ``"classes"`` (a softmax over background and
+            nested regions as exclusive classes, the paper's cross-entropy).
+        pretrained: ``True``, or the path of a weights file of ``vgg16_bn``, for every encoder; needs ``width=1``.
+
+    Returns:
+        The network, randomly initialised unless ``pretrained``. ``net.config`` holds these arguments as plain data and
+        ``net.loaded`` a sentence per encoder on what the pretrained file gave.
+
+    Raises:
+        DrifaError: For anything unknown or that does not fit together.
+    """
+    modalities, regions = dict(modalities or {}), dict(regions or {})
+    _check(modalities, regions, output)
+    fusion_type = fusion_class(fusion)
+    if not fusion_type.segments and len(modalities) > 1:
+        raise DrifaError(
+            f"fusion {fusion!r} segments from one modality, not from {', '.join(modalities)}; keep one, or take 'concat'"
+        )
+    check_options(fusion_type, fusion_args or {})
+    shared = {
+        "modalities": modalities,
+        "regions": regions,
+        "width": width,
+        "mfa_at": mfa_at,
+        "mfa": mfa,
+        "mifa": mifa,
+        "reduction": reduction,
+        "indices": indices,
+        "output": output,
+    }
+    fusion_args = settled(fusion, dict(fusion_args or {}), partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
+    make_mfa = None
+    if fusion_type.uses_mfa and mfa is not False:
+        make_mfa = partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+    branches = {name: SegNetEncoder(channels, make_mfa, mfa_at, width, pretrained) for name, channels in modalities.items()}
+    infos = next(iter(branches.values())).infos
+    spec = FusionSpec(
+        modalities=tuple(modalities),
+        channels=(tuple(info.channels for info in infos),) * len(modalities),
+        ends_level=tuple(info.ends_level for info in infos),
+        tasks=regions,
+        task_modalities={task: tuple(modalities) for task in regions},
+        segmentation=True,
+    )
+    options = {"mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else fusion_args
+    maps = {task: output_maps(count, output) for task, count in regions.items()}
+    try:
+        net = FusionSegNet(branches, fusion_type(spec, **options), maps, dropout, indices)
+    except TypeError as error:
+        place = f"mifa={mifa!r}" if fusion_type.uses_mfa else f"fusion_args={fusion_args!r}"
+        raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
+    net.config = {"kind": SEGMENTATION, "fusion": fusion, "fusion_args": fusion_args, **shared, "dropout": dropout}
+    net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
+    return net
+
+
+def _check(modalities: dict[str, int], regions: dict[str, int], output: str) -> None:
+    if not modalities or not regions:
+        raise DrifaError('create_segmentation_model needs modalities={"name": channels, …} and regions={"task": number, …}')
+    for kind, what, names in (("modality", "channels", modalities), ("task", "regions", regions)):
+        for name, number in names.items():
+            if not str(name).strip() or "." in str(name):
+                raise DrifaError(f"{kind} name {name!r} must be non-empty and without dots")
+            if not isinstance(number, int) or number < 1:
+                raise DrifaError(f"{kind} {name!r} has {number!r} {what}; at least 1")
+    if output not in OUTPUTS:
+        raise DrifaError(f"output={output!r} is not known{suggest(output, OUTPUTS)}")

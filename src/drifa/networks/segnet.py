@@ -1,0 +1,188 @@
+"""FusionSegNet: SegNet with one encoder per modality, a fusion between them, and one decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drifa.backbones.segnet import LAYOUT, SegNetEncoder
+from drifa.errors import DrifaError, suggest
+from drifa.fusion import Fusion
+from drifa.fusion.rows import column, mean_present
+from drifa.networks.branched import BranchedNet
+from drifa.networks.decoder import SegNetDecoder
+from drifa.networks.rows import Features
+
+INDICES = ("branch", "mean")
+STRIDE = 2 ** len(LAYOUT)
+
+
+class FusionSegNet(BranchedNet):
+    """Segmentation from any number of registered image modalities. Build it with :func:`drifa.create_segmentation_model`.
+
+    For each of the five stages: every encoder runs on the rows that have its modality; dropout; the branch's MFA; the fusion;
+    2x2 max pooling. The decoder unpools to where the maxima were. With several modalities there are several sets of such
+    places, and the paper does not say which are meant:
+
+    * ``indices="branch"``: the decoder, one set of weights, runs on each modality with that modality's own places, and the
+      logits are averaged over the modalities present. Every value goes back to where it came from, a missing modality only
+      drops out of a mean, and modalities need nothing in common but their channels.
+    * ``indices="mean"``: the places are those of the mean map, every modality is pooled there, and the decoder runs once on
+      the mean of the deepest maps. It costs one decoder for any number of modalities.
+
+    Args:
+        branches: Modality name -> encoder.
+        fusion: What couples them.
+        maps: Task -> output maps.
+        dropout_rate: p of the dropout at the end of each stage.
+        indices: ``"branch"`` or ``"mean"``.
+
+    Shape:
+        - inputs: modality name -> ``[B, C, H, W]``, one H and W in all; a missing name is a modality that no row has. Sides
+          that are no multiple of 32 are padded with zeros at the right and the bottom, and the logits cropped back.
+        - present: bool ``[B, m]``, columns in the order of ``modalities``; ``None`` = every given modality in every row.
+        - output: task name -> logits ``[B, maps, H, W]``.
+    """
+
+    def __init__(
+        self,
+        branches: Mapping[str, SegNetEncoder],
+        fusion: Fusion,
+        maps: Mapping[str, int],
+        dropout_rate: float = 0.25,
+        indices: str = "branch",
+    ) -> None:
+        super().__init__(branches, fusion, dropout_rate, range(len(LAYOUT)))
+        if indices not in INDICES:
+            raise DrifaError(f"indices={indices!r} is not known{suggest(indices, INDICES)}")
+        self.indices = indices
+        channels = [info.channels for info in next(iter(branches.values())).infos]
+        self.decoder = SegNetDecoder([count for count, _ in LAYOUT], channels)
+        self.heads = nn.ModuleDict({task: nn.Conv2d(channels[0], count, 1) for task, count in maps.items()})
+
+    def forward(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None = None, dropout_keys: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Logits of every task.
+
+        Args:
+            inputs: Modality name -> images ``[B, C, H, W]``.
+            present: bool ``[B, m]`` or ``None``.
+            dropout_keys: int64 ``[B]``; with keys dropout is on, also in evaluation mode, and the masks of each row depend on
+                its key alone.
+
+        Raises:
+            DrifaError: For an unknown modality, images that do not fit, or a row without any modality.
+        """
+        features, present, size = self._enter(inputs, present)
+        return self._from_first(self._body(0, features, present), present, dropout_keys, size)[0]
+
+    def sample(self, inputs: Mapping[str, Tensor], present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
+        """Logits under several dropout draws; what comes before the first dropout is computed once.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+            dropout_keys: int64 ``[T, B]``, one row of keys per draw.
+
+        Returns:
+            Task name -> ``[T, B, maps, H, W]``.
+        """
+        features, present, size = self._enter(inputs, present)
+        first = self._body(0, features, present)
+        draws = [self._from_first(first, present, keys, size)[0] for keys in dropout_keys]
+        return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
+
+    def training_logits(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None = None
+    ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
+        """What the loss is made of in training, in the form of :meth:`drifa.FusionNet.training_logits`."""
+        features, present, size = self._enter(inputs, present)
+        logits, last = self._from_first(self._body(0, features, present), present, None, size)
+        whole = [None if x is None else x.to(self._head_dtype) for x in last]
+        with torch.autocast(next(iter(logits.values())).device.type, enabled=False):
+            return {task: [value] for task, value in logits.items()}, self.fusion.auxiliary_loss(whole, present)
+
+    @property
+    def _head_dtype(self) -> torch.dtype:
+        return next(self.heads.parameters()).dtype
+
+    def _enter(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> tuple[Features, Tensor | None, tuple[int, int]]:
+        """Checked and padded inputs, and the height and width that the logits are cropped to."""
+        features, present = self._check(inputs, present)
+        sizes = {name: (x.shape[2], x.shape[3]) for name, x in inputs.items()}
+        height, width = next(iter(sizes.values()))
+        if len(set(sizes.values())) > 1:
+            named = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
+            raise DrifaError(f"the modalities have different sizes ({named}); bring them onto one grid first")
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        if any(padding):
+            features = [None if x is None else F.pad(x, padding) for x in features]
+        return features, present, (height, width)
+
+    def _from_first(
+        self, features: Features, present: Tensor | None, keys: Tensor | None, size: tuple[int, int]
+    ) -> tuple[dict[str, Tensor], Features]:
+        """Everything behind the body of the first stage: logits, and the last maps before their pooling."""
+        places: list[list[Tensor | None]] = []
+        for k in range(self.stage_count):
+            features = self._tail(k, features if k == 0 else self._body(k, features, present), present, keys)
+            last = features
+            if k + 1 == self.stage_count:
+                features = self.fusion.bottleneck(features, present)
+            features, where = self._pool(features, present)
+            places.append(where)
+        if self.indices == "mean":
+            maps = self.decoder(self._mean(features, present), [where[0] for where in places])
+            return self._logits(maps, size), last
+        return self._decode(features, places, present, size), last
+
+    def _logits(self, maps: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+        with torch.autocast(maps.device.type, enabled=False):  # as in FusionNet, the heads stay in 32 bit
+            maps = maps[:, :, : size[0], : size[1]].to(self._head_dtype)
+            return {task: head(maps) for task, head in self.heads.items()}
+
+    def _pool(self, features: Features, present: Tensor | None) -> tuple[Features, list[Tensor | None]]:
+        """Pools the maps of the modalities and says where the maxima were; further maps of the fusion pass by."""
+        own, further = features[: len(self.modalities)], features[len(self.modalities) :]
+        if self.indices == "branch":
+            pairs = [(None, None) if x is None else F.max_pool2d(x, 2, return_indices=True) for x in own]
+            return [*(y for y, _ in pairs), *further], [where for _, where in pairs]
+        _, where = F.max_pool2d(self._mean(own, present), 2, return_indices=True)
+        flat = where.flatten(2)
+        pooled = [None if x is None else x.flatten(2).gather(2, flat).view_as(where) for x in own]
+        return [*pooled, *further], [where]
+
+    def _decode(
+        self, features: Features, places: list[list[Tensor | None]], present: Tensor | None, size: tuple[int, int]
+    ) -> dict[str, Tensor]:
+        """One decoder pass over all images that are there, whatever their modality; then the mean of each row's logits."""
+        there = [i for i, x in enumerate(features) if x is not None]
+        masks = [column(present, i) for i in there]
+
+        def gathered(values: Features) -> Tensor:
+            given = [(values[i], mask) for i, mask in zip(there, masks, strict=True)]
+            return torch.cat([x if mask is None else x[mask] for x, mask in given if x is not None])
+
+        logits = self._logits(self.decoder(gathered(features), [gathered(where) for where in places]), size)
+        if present is None:
+            return {task: torch.stack(value.chunk(len(there))).mean(0) for task, value in logits.items()}
+        counts = [int(present[:, i].sum()) for i in there]
+        return {
+            task: mean_present(
+                [_spread(part, present[:, i]) for part, i in zip(value.split(counts), there, strict=True)], masks
+            )
+            for task, value in logits.items()
+        }
+
+    def _mean(self, features: Features, present: Tensor | None) -> Tensor:
+        given = [(x, column(present, i)) for i, x in enumerate(features) if x is not None]
+        return mean_present([x for x, _ in given], [mask for _, mask in given])
+
+
+def _spread(values: Tensor, mask: Tensor) -> Tensor:
+    """Values of the rows in a mask put back into their places, zeros elsewhere."""
+    return values.new_zeros(mask.shape[0], *values.shape[1:]).index_copy(0, mask.nonzero().squeeze(1), values)

@@ -1,0 +1,82 @@
+"""Every fusion keeps the contract."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from drifa.fusion import FUSIONS, Fusion
+from tests.fusion.contract import FusionContract
+
+
+class TestDrifa(FusionContract):
+    fusion = "drifa"
+
+
+class TestConcat(FusionContract):
+    fusion = "concat"
+
+
+class TestSingle(FusionContract):
+    fusion = "single"
+
+
+class TestSeMatched(FusionContract):
+    fusion = "se_matched"
+    options: ClassVar[dict[str, Any]] = {"ratio": 2.0}
+
+
+class TestGloria(FusionContract):
+    fusion = "gloria"
+    options: ClassVar[dict[str, Any]] = {"dim": 8}
+
+
+class TestGloriaContrastive(FusionContract):
+    fusion = "gloria"
+    options: ClassVar[dict[str, Any]] = {"dim": 8, "beta": 0.5}
+
+
+class TestMttuNet(FusionContract):
+    fusion = "mttu_net"
+    options: ClassVar[dict[str, Any]] = {"dim": 8, "depth": 1, "heads": 2, "mlp": 16}
+
+
+class TestCaf(FusionContract):
+    fusion = "caf"
+
+
+class TestMtfMa(FusionContract):
+    fusion = "mtf_ma"
+    options: ClassVar[dict[str, Any]] = {"dim": 8, "heads": 2}
+
+
+class TestMtfMaTokens(FusionContract):
+    fusion = "mtf_ma"
+    options: ClassVar[dict[str, Any]] = {"dim": 8, "heads": 2, "attention": "tokens"}
+
+
+def test_no_fusion_is_left_out() -> None:
+    assert {kind.fusion for kind in FusionContract.__subclasses__()} >= set(FUSIONS)
+
+
+class _Leaky(Fusion):
+    """Subtracts the mean of the batch, and looks at absent slots."""
+
+    name = "leaky"
+
+    def readout(self, features, present):
+        vector = super().readout(features, None)
+        return vector - vector.mean(dim=0)
+
+
+@pytest.mark.parametrize(
+    "promise",
+    ["test_a_row_does_not_depend_on_the_others", "test_rows_of_a_mixed_batch_equal_rows_alone"],
+)
+def test_the_contract_notices_a_fusion_that_leaks(monkeypatch: pytest.MonkeyPatch, promise: str) -> None:
+    monkeypatch.setitem(FUSIONS, "leaky", _Leaky)
+    contract = FusionContract()
+    contract.fusion = "leaky"  # type: ignore[misc]
+    with pytest.raises(AssertionError):
+        getattr(contract, promise)()
