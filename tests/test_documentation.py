@@ -19,7 +19,10 @@ from typer.testing import CliRunner
 
 from drifa.cli import app
 from drifa.config import Config, load_config
-from drifa.data import ADAPTERS
+from drifa.data.adapters import ADAPTERS, OWN
+from drifa.data.adapters.brats_names import CONVENTIONS
+from drifa.data.adapters.folders import OPTIONS
+from drifa.data.adapters.mapping import Mapping, ModalityMapping, TaskMapping
 from drifa.data.splits import PROTOCOLS
 from drifa.evaluation.judge import MODES
 from drifa.evaluation.metrics import METRICS
@@ -28,8 +31,8 @@ from drifa.fusion import FUSIONS
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of a reader: later pages use what earlier ones made.
 ORDER = (
-    *("README", "index", "install", "concepts", "datasets", "study", "split", "train", "evaluate", "predict", "report"),
-    *("network", "fusion", "paper", "results"),
+    *("README", "index", "install", "concepts", "datasets", "own_data", "study", "split"),
+    *("train", "evaluate", "predict", "report", "network", "fusion", "paper", "results"),
 )
 # What makes a training of seconds out of any configuration.
 TINY = [
@@ -201,6 +204,9 @@ def test_every_setting_is_listed_with_its_default() -> None:
         ("split.md", list(PROTOCOLS)),
         ("fusion.md", list(FUSIONS)),
         ("datasets.md", [f"drifa data prepare {name} " for name in (*ADAPTERS, "phantom")]),
+        ("datasets.md", [*(adapter.kaggle for adapter in ADAPTERS.values()), *(row.name for row in CONVENTIONS)]),
+        ("own_data.md", [*(f"drifa data prepare {name} " for name in OWN), *OPTIONS]),
+        ("own_data.md", [key for kind in (Mapping, ModalityMapping, TaskMapping) for key in kind.model_fields]),
     ],
 )
 def test_every_name_has_its_line(page: str, names: list[str]) -> None:
@@ -240,7 +246,7 @@ def test_a_snippet_runs_and_prints_what_stands_below_it(
 def _tiny_world(folder: Path) -> None:
     """The folders that the pages speak of: configs, miniature datasets, another clinic's study, the files shown whole."""
     (folder / "configs").symlink_to(ROOT / "configs")
-    for name in ADAPTERS:
+    for name in (*ADAPTERS, *OWN):
         (folder / "data" / name).mkdir(parents=True)
         runpy.run_path(str(ROOT / "tests" / "data" / name / "data.py"))["write"](folder / "data" / name)
     # The real HAM10000 holds JPEG files only; the miniature mixes formats, and the reader goes by content.
@@ -263,7 +269,8 @@ def test_every_command_runs_in_the_order_of_the_pages(tmp_path: Path, monkeypatc
     lines = [(place, words[1:]) for place, words in COMMANDS if words[0] == "drifa"]
     assert lines
     for place, words in lines:
-        if tuple(words) in done or words[0] == "demo":  # the tests of the command line run the demo
+        # The tests of the command line run the demo; downloads need a network.
+        if tuple(words) in done or words[0] == "demo" or words[:2] == ["data", "download"]:
             continue
         done.add(tuple(words))
         if words[0] == "train" and "--resume" not in words:

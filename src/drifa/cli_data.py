@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from drifa.errors import DrifaError
 from drifa.protocols import PROTOCOLS
+
+if TYPE_CHECKING:
+    from drifa.data.audit import Audit
 
 data_app = typer.Typer(help="Known datasets, raw folders to studies, splits.", no_args_is_help=True)
 
@@ -17,14 +20,16 @@ data_app = typer.Typer(help="Known datasets, raw folders to studies, splits.", n
 def data_list() -> None:
     """The datasets that `prepare` knows."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from drifa.data.adapters import ADAPTERS, OWN
 
     console = Console()
     # The identifiers are long; in a narrow window they would fold every row. `data download` prints them too.
     wide = console.width >= 150
-    table = Table("name", "what", "images in full set", "licence", *(["download (Kaggle)"] if wide else []))
+    table = Table(
+        "name", "what", "images in full set", "licence", *([Column("download (Kaggle)", overflow="fold")] if wide else [])
+    )
     for name, adapter in ADAPTERS.items():
         table.add_row(
             name, adapter.title, f"{adapter.counts['images']:,}", adapter.licence, *([adapter.kaggle] if wide else [])
@@ -34,7 +39,7 @@ def data_list() -> None:
     table.add_row("phantom", "built-in synthetic study; needs no folder")
     console.print(table)
     typer.echo(
-        "next: drifa data download NAME --out FOLDER, or with the files at hand\n      drifa data prepare NAME FOLDER --out STUDY"
+        "next: drifa data download NAME --out FOLDER, or, with files at hand, drifa data prepare NAME FOLDER --out STUDY"
     )
 
 
@@ -94,6 +99,62 @@ def prepare(
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
     typer.echo(f"next: drifa data audit {out}")
+
+
+@data_app.command()
+def audit(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the findings to this file.")] = None,
+    fix: Annotated[str | None, typer.Option(help="groups: put images that show the same into one group, and save.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Duplicates, leakage, shortcuts, odd and damaged images. Exit code 1 if a finding is an error."""
+    from drifa.cli import _bar
+    from drifa.data import Study
+    from drifa.data.audit import audit as audit_study
+    from drifa.data.audit import audit_and_fix
+
+    if fix not in (None, "groups"):
+        raise DrifaError(f"--fix {fix} is unknown; --fix groups is what can be mended without you")
+    loaded = Study.load(study)
+    with _bar(quiet) as progress:
+        if fix is None:
+            result, fixed, joined = audit_study(loaded, progress), loaded, 0
+        else:
+            result, fixed, joined = audit_and_fix(loaded, progress)
+    if joined:
+        fixed.save(study if study.is_dir() else study.parent)
+    targets = [(study if study.is_dir() else study.parent) / "audit.json", *([json_file] if json_file else [])]
+    for target in targets:
+        result.save(target)
+    _print_findings(result)
+    if fix is not None:
+        typer.echo(f"joined {joined} groups into others" + (f"; wrote {study}" if joined else "; nothing to mend"))
+        if (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all():
+            typer.echo("the split cut a joined group and was emptied")
+    typer.echo(f"wrote {', '.join(map(str, targets))}")
+    cut = any(one.data.get("clusters_across_groups") for one in result.findings)
+    typer.echo(f"next: drifa data {f'audit {study} --fix groups' if cut else f'split {study}'}")
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def _print_findings(result: Audit) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
+    table = Table("", "rule", "finding", title=f"{result.study}: {result.images} images", title_justify="left", show_lines=True)
+    for one in result.findings:
+        lines = [escape(one.message)]
+        if one.files:
+            listed = ", ".join(one.files[:3]) + (f", … ({one.count} files)" if one.count > 3 else "")
+            lines.append(f"[dim]{escape(listed)}[/dim]")
+        if one.remedy:
+            lines.append(f"→ {escape(one.remedy)}")
+        table.add_row(f"[{styles[one.severity]}]{one.severity}[/]", one.rule, "\n".join(lines))
+    Console().print(table)
 
 
 @data_app.command()

@@ -24,6 +24,7 @@ class DataConfig(Section):
     Attributes:
         study: Study folder, or a list of folders that are merged.
         modalities: Keep only these modalities; empty = all.
+        tasks: Keep only these tasks; empty = all that the modalities can answer.
         image_size: Side of the square images, pixels.
         protocol: How the study is split: a key of :data:`drifa.protocols.PROTOCOLS`.
         fractions: Shares of train, validation, test.
@@ -39,6 +40,7 @@ class DataConfig(Section):
 
     study: str | list[str]
     modalities: list[str] = []
+    tasks: list[str] = []
     image_size: int = Field(128, ge=16, le=4096)
     protocol: str = "strict"
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
@@ -76,9 +78,12 @@ class DataConfig(Section):
 
 
 class ModelConfig(Section):
-    """Arguments of :func:`drifa.create_model`, under the same names; ``task_modalities`` defaults to the study's."""
+    """Arguments of :func:`drifa.create_model`, under the same names; ``task_modalities`` defaults to the study's.
 
-    backbone: str = "resnet18"
+    For a segmentation study those of :func:`drifa.create_segmentation_model`; ``width``, ``indices``, ``output`` are its own.
+    """
+
+    backbone: str | dict[str, str] = "resnet18"
     fusion: str = "drifa"
     fusion_args: dict[str, Any] = {}
     mfa_at: Literal["conv", "block", "stage"] = "conv"
@@ -92,6 +97,9 @@ class ModelConfig(Section):
     conv_bias: bool = False
     backbone_args: dict[str, Any] = {}
     task_modalities: dict[str, list[str]] = {}
+    width: float = Field(1.0, gt=0)
+    indices: Literal["branch", "mean"] = "branch"
+    output: Literal["regions", "classes"] = "regions"
 
 
 class TrainConfig(Section):
@@ -136,14 +144,14 @@ class EvaluateConfig(Section):
     """How a run is judged.
 
     Attributes:
-        passes: Monte-Carlo dropout passes (the paper: 20).
+        passes: Monte-Carlo dropout passes (the paper: 20); 0 = none.
         partners: In unpaired studies, training partners per image.
         resamples: Bootstrap resamples over groups.
         seed: Seed of partners, dropout masks and bootstrap.
         batch_size: Images per forward pass; results do not depend on it.
     """
 
-    passes: int = Field(20, ge=1)
+    passes: int = Field(20, ge=0)
     partners: int = Field(8, ge=1)
     resamples: int = Field(1000, ge=10)
     seed: int = Field(0, ge=0)

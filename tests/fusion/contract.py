@@ -124,6 +124,24 @@ class FusionContract:
         for task, value in expected.items():
             torch.testing.assert_close(found[task][:1], value[:1], rtol=1e-4, atol=1e-5)
 
+    def test_draws_belong_to_rows(self) -> None:
+        net, x = self.net(), self.images()
+        keys = torch.randint(2**31, (2, 4), generator=torch.Generator().manual_seed(2))
+        with torch.no_grad():
+            drawn = net.sample(x, MIXED, keys)
+            for row in range(4):
+                one = {name: value[row : row + 1] for name, value in x.items()}
+                for task, value in net(one, MIXED[row : row + 1], keys[1, row : row + 1]).items():
+                    torch.testing.assert_close(drawn[task][1, row : row + 1], value, rtol=1e-4, atol=1e-5)
+        assert all(not torch.equal(draws[0], draws[1]) for draws in drawn.values())
+
+    def test_training_survives_a_modality_that_one_row_has(self) -> None:
+        net = self.net().train()
+        x = {name: value[:, :, :32, :32] for name, value in self.images().items()}  # 1x1 maps at the end
+        present = torch.tensor([[True, True], [True, False], [True, False], [True, False]])
+        assert self.loss(net, x, present).isfinite()
+        assert all(module.training for module in net.modules())
+
     def test_one_modality_is_enough(self) -> None:
         modalities = dict(list(self.modalities.items())[:1])
         everything = {task: list(modalities) for task in self.tasks}

@@ -51,7 +51,7 @@ def test_a_preset_misspelt_is_refused_with_the_right_name() -> None:
 
 
 def test_the_network_refuses_images_that_are_too_small_by_modality() -> None:
-    with pytest.raises(DrifaError, match="'mri' has images of 20×20.*32×32 at least"):
+    with pytest.raises(DrifaError, match=r"'mri' has images of 20×20.*32×32 at least"):
         mixed()({**images(), "mri": torch.randn(2, 1, 20, 20)})
 
 

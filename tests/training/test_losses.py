@@ -29,5 +29,15 @@ def test_unlabelled_rows_and_tasks_cost_nothing_and_get_no_gradient() -> None:
     assert (logits["b"].grad == 0).all()
 
 
+def test_several_answers_to_a_task_are_added_and_a_fusion_may_combine_tasks_its_own_way() -> None:
+    labels = torch.tensor([[0], [2], [1]])
+    one, two = torch.randn(3, 3), torch.randn(3, 3)
+    loss, parts = multitask_loss({"a": [one, two]}, labels, {"a": 0.5})
+    assert parts["a"].item() == pytest.approx((F.cross_entropy(one, labels[:, 0]) + F.cross_entropy(two, labels[:, 0])).item())
+    assert loss.item() == pytest.approx(0.5 * parts["a"].item())
+    loss, parts = multitask_loss({"a": one}, labels, {"a": 0.5}, lambda losses, weights: losses["a"] ** 2)
+    assert loss.item() == pytest.approx(parts["a"].item() ** 2)
+
+
 def test_weights_default_to_equal_shares() -> None:
     assert task_weights({"a": 3, "b": 4}, {"b": 0.9}) == {"a": 0.5, "b": 0.9}

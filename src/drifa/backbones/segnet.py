@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import cast
 
 from timm.models.vgg import VGG
 from torch import nn
@@ -72,13 +73,10 @@ class SegNetEncoder(nn.Module):
     def _attach(self, make_mfa: Callable[[int], nn.Module], mfa_at: str) -> None:
         for k, info in enumerate(self.infos):
             self.refine[k] = make_mfa(info.channels)
-            if mfa_at == "conv":
-                self.stages[k] = nn.Sequential(
-                    *(
-                        ConvMFA(layer, make_mfa(layer.out_channels)) if isinstance(layer, nn.Conv2d) else layer
-                        for layer in self.stages[k]
-                    )
-                )
+            stage = cast(nn.Sequential, self.stages[k])
+            for n, layer in enumerate(stage):
+                if mfa_at == "conv" and isinstance(layer, nn.Conv2d):
+                    stage[n] = ConvMFA(layer, make_mfa(layer.out_channels))
 
 
 def stage_channels(width: float = 1.0) -> list[int]:

@@ -92,7 +92,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 def _timm_state(backbone: str, in_channels: int, arguments: dict[str, Any] | None) -> dict[str, Tensor]:
     try:
-        model = timm.create_model(backbone, pretrained=True, features_only=True, in_chans=in_channels, **(arguments or {}))
+        model = timm.create_model(backbone, pretrained=True, in_chans=in_channels, **(arguments or {}))
     except Exception as error:  # timm, huggingface_hub and requests raise many kinds when a hub cannot be reached
         raise DrifaError(
             f"timm's weights of {backbone!r} could not be loaded ({type(error).__name__}: {str(error).splitlines()[0]}); "

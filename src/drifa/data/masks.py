@@ -19,7 +19,8 @@ def checked_mask(volume: Volume, task: Task) -> np.ndarray:
         DrifaError: It holds a value that neither is 0 nor belongs to a region of the task.
     """
     # Counting whole numbers is much cheaper than sorting voxels; only a faulty mask needs the sorted list.
-    mask = volume.array.astype(np.uint8)
+    with np.errstate(invalid="ignore"):
+        mask = volume.array.astype(np.uint8)
     found = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     if np.array_equal(mask, volume.array) and set(found.tolist()) <= set(task.mask_values):
         return mask

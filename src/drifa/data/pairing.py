@@ -165,7 +165,7 @@ def evaluation_samples(
     samples = np.full((len(targets), count, len(parts)), NOBODY, dtype=np.int64)
     samples[:, :, component] = targets[:, None]
     pools = _pools(subjects, pool, parts, set(others), "pool of partners")
-    for position, target in enumerate(targets):
+    for position, target in enumerate(targets if others else ()):
         drawn = draw_partners(str(subjects.ids[target]), {number: pools[number] for number in others}, count, seed)
         for number, chosen in drawn.items():
             samples[position, :, number] = chosen

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -106,13 +107,13 @@ def deal(groups: Groups, shares: Sequence[float], random: np.random.Generator) -
         if side[number] >= 0:
             continue
         entries = range(bounds[number], bounds[number + 1])
-        best, target = -np.inf, sides[0]
+        has = [(kind[entry], weight[entry], seen[kind[entry]] + weight[entry]) for entry in entries]
+        best, target = -math.inf, sides[0]
         for candidate in sides:
             # Least squares: the side furthest behind its share of what has been dealt so far, this group included.
             have, share, behind = held[candidate], shares[candidate], 0.0
-            for entry in entries:
-                what, count = kind[entry], weight[entry]
-                behind += (share * (seen[what] + count) - have[what]) * count
+            for what, count, total in has:
+                behind += (share * total - have[what]) * count
             if behind > best:
                 best, target = behind, candidate
         give(number, target)

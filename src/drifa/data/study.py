@@ -190,13 +190,28 @@ class Study:
             self._check_files(f"{name} mask", [str(path) for path in masks if path])
 
     def _check_files(self, what: str, paths: list[str]) -> None:
-        missing = [path for path in paths if not os.path.isfile(os.path.join(self.root, path))]
+        missing = _missing_files(self.root, paths)
         if missing:
             listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
             raise DrifaError(
                 f"{len(missing)} of {len(paths)} {what} files of study {self.name!r} are missing below {self.root}: "
                 f"{listed}; correct 'root' in study.yaml, or prepare the study again"
             )
+
+
+def _missing_files(root: Path, paths: Sequence[str]) -> list[str]:
+    """The paths at which no file lies. Folders are listed once: asking for every file takes a minute for a million of them."""
+    parts = [os.path.split(path) for path in paths]
+    listed: dict[str, set[str]] = {}
+    for folder in {folder for folder, _ in parts}:
+        try:
+            with os.scandir(root / folder) as entries:
+                listed[folder] = {entry.name for entry in entries if entry.is_file()}
+        except OSError:
+            listed[folder] = set()
+    # A file system may know a file under another spelling than its listing: those in doubt are asked for.
+    doubtful = (path for path, (folder, name) in zip(paths, parts, strict=True) if name not in listed[folder])
+    return [path for path in doubtful if not os.path.isfile(os.path.join(root, path))]
 
 
 def _table_path(folder: Path) -> Path:

@@ -25,6 +25,8 @@ from drifa.files import atomic_path, write_json
 CACHE_VERSION = 1
 #: What `subject.json` is called; written last, so that a folder with it is complete.
 SUBJECT_FILE = "subject.json"
+# What numpy writes before an array of three dimensions.
+_HEADER_BYTES = 128
 
 Progress = Callable[[int, int, str], None]
 
@@ -280,11 +282,11 @@ def _read_planes(path: Path, planes: np.ndarray, shape: tuple[int, int, int], dt
     result = torch.empty((len(planes), height, width), dtype=dtype)
     bytes_each = height * width * dtype.itemsize
     with open(path, "rb") as file:
-        start = os.fstat(file.fileno()).st_size - count * bytes_each
+        if os.fstat(file.fileno()).st_size != _HEADER_BYTES + count * bytes_each:
+            raise DrifaError(f"{path} is cut short; delete the cache folder {path.parent} and build it again")
         for number, plane in enumerate(planes):
-            file.seek(start + int(plane) * bytes_each)
-            if start < 0 or file.readinto(result[number].numpy().data) < bytes_each:
-                raise DrifaError(f"{path} is cut short; delete the cache folder {path.parent} and build it again")
+            file.seek(_HEADER_BYTES + int(plane) * bytes_each)
+            file.readinto(result[number].numpy().data)
     return result
 
 

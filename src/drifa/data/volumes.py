@@ -100,7 +100,8 @@ def write_mask(path: str | Path, array: np.ndarray, like: Volume) -> Path:
         raise DrifaError(f"mask {path} should end in .nii or .nii.gz; rename it")
     if array.shape != like.array.shape:
         raise DrifaError(f"the mask has the shape {array.shape}; the volume it belongs to is {like}")
-    mask = array.astype(np.uint8)
+    with np.errstate(invalid="ignore"):
+        mask = array.astype(np.uint8)
     if not np.array_equal(mask, array):
         raise DrifaError(f"the mask for {path} has values {array.min()} to {array.max()}; use whole numbers of 0 to 255")
     back = ornt_transform(axcodes2ornt("RAS"), io_orientation(like.original_affine))

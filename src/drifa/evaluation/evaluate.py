@@ -17,11 +17,12 @@ from drifa.data.study_checks import UNUSED
 from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects
 from drifa.evaluation.judge import Target, details, metrics, predictions
+from drifa.evaluation.subsets import judge_subsets
 from drifa.files import atomic_path, write_json
 from drifa.networks import FusionNet
+from drifa.training.job import targets_by_component
 from drifa.training.run import Run
 from drifa.training.samples import ImageSource, make_batch
-from drifa.training.train import targets_by_component
 from drifa.uncertainty.draws import Draws, draw, row_seeds
 
 FORMAT = 1
@@ -35,8 +36,9 @@ def evaluate(
     split: str = "test",
     out: str | Path | None = None,
     progress: Progress | None = None,
+    subsets: bool = False,
 ) -> tuple[Path, dict[str, Any]]:
-    """Judges a run and writes metrics.json, evaluation.json and predictions.parquet.
+    """Judges a run and writes metrics.json, evaluation.json and predictions.parquet (segmentation: volumes.csv and masks).
 
     In unpaired studies every image is judged with K partners from the training split, averaged (condition ``partners``), and
     without any (``alone``); in paired ones as it is (``paired``). Nothing is fitted here.
@@ -48,6 +50,7 @@ def evaluate(
         out: Where to write; the run folder by default, which another study or split never overwrites: those go to
             ``evaluations/NAME-SPLIT`` inside it.
         progress: Called with (done, total, what).
+        subsets: Also judge every subset of the modalities, as ``subsets`` in evaluation.json.
 
     Returns:
         The folder written to, and the content of metrics.json: ``task -> mode -> metric -> {value, low, high}``.
@@ -58,12 +61,18 @@ def evaluate(
     run = Run.open(folder)
     if split not in SPLITS:
         raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
+    other = Study.load(study) if study is not None else None
+    where = Path(out) if out is not None else _where(run, other, split)
+    if run.segments:
+        from drifa.evaluation.volumes import evaluate_volumes
+
+        return where, evaluate_volumes(run, where, other, split, subsets, progress)
     nets = run.networks()
     own = run.study()
-    other = Study.load(study) if study is not None else None
     subjects, source, targets = _targets(run, own, other, split, progress)
     judged = _judge(run, subjects, source, targets, nets, own, progress)
-    where = Path(out) if out is not None else _where(run, other, split)
+    if subsets:
+        judged["details"]["subsets"] = judge_subsets(run, own, subjects, source, targets, nets, progress)
     write_json(where / "metrics.json", judged["metrics"])
     head = {"drifa_evaluation": FORMAT, "split": split, "study": (other or own).name, "subjects": len(targets)}
     write_json(where / "evaluation.json", {**head, **judged["details"]})

@@ -72,6 +72,8 @@ class Fusion(nn.Module):
     uses_mfa: ClassVar[bool] = False
     needs_equal_channels: ClassVar[bool] = False
     segments: ClassVar[bool] = True
+    #: Whether anything passes between the branches before the readout.
+    couples: ClassVar[bool] = False
 
     def __init__(self, spec: FusionSpec) -> None:
         super().__init__()

@@ -38,6 +38,7 @@ class Caf(Fusion):
         spec: The branches and tasks.
     """
 
+    couples: ClassVar[bool] = True
     name: ClassVar[str] = "caf"
     title: ClassVar[str] = "co-attention and a hyper-branch at every level (He et al., Pattern Recognition 2023)"
     needs_equal_channels: ClassVar[bool] = True

@@ -26,6 +26,7 @@ class Drifa(Fusion):
         reduction: r of every MIFA.
     """
 
+    couples: ClassVar[bool] = True
     name: ClassVar[str] = "drifa"
     title: ClassVar[str] = "MIFA between the branches after each block, MFA in them (Dhar et al., WACV 2025)"
     uses_mfa: ClassVar[bool] = True

@@ -40,6 +40,7 @@ class Gloria(Fusion):
         beta: Weight of the contrastive terms; give 0.1 to 1 where subjects have several modalities, 0 in unpaired studies.
     """
 
+    couples: ClassVar[bool] = True
     name: ClassVar[str] = "gloria"
     title: ClassVar[str] = "local cross attention, global and local vectors (Huang et al., ICCV 2021)"
 
@@ -57,7 +58,7 @@ class Gloria(Fusion):
             if not spec.segmentation or (several and beta):
                 self.global_embed[name] = nn.Linear(channels[-1], dim)
             if spec.segmentation and several:
-                self.residual[name] = nn.Conv2d(dim, channels[-1], 1)
+                self.residual[name] = nn.Conv2d(dim, channels[-1], 1, bias=False)  # no partner, no context: nothing is added
 
     @property
     def dim(self) -> int:

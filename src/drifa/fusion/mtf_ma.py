@@ -39,6 +39,7 @@ class MtfMa(Fusion):
         attention: ``"pooled"`` (exchanged queries) or ``"tokens"`` (ordinary cross attention).
     """
 
+    couples: ClassVar[bool] = True
     name: ClassVar[str] = "mtf_ma"
     title: ClassVar[str] = "mutual attention with exchanged queries (Cai et al., Visual Computer 2023)"
 

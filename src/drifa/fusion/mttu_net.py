@@ -40,6 +40,7 @@ class MttuNet(Fusion):
         linear_head: No ReLU between the linear layers of the task head, as in the original.
     """
 
+    couples: ClassVar[bool] = True
     name: ClassVar[str] = "mttu_net"
     title: ClassVar[str] = "one transformer over all tokens, learned task weights (Cheng et al., TMI 2022)"
 

@@ -71,4 +71,8 @@ class BranchedNet(nn.Module):
 
     def _check(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> tuple[Features, Tensor | None]:
         channels = {name: branch.in_channels for name, branch in zip(self.modalities, self._branches(), strict=True)}
-        return check_inputs(inputs, present, channels)
+        features, present = check_inputs(inputs, present, channels)
+        for name, x, branch in zip(self.modalities, features, self._branches(), strict=True):
+            if x is not None and isinstance(branch, Branch):
+                branch.check_size(x.shape[2], x.shape[3], name)
+        return features, present

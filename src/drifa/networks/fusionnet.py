@@ -12,7 +12,7 @@ from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import BranchedNet
-from drifa.networks.rows import Features
+from drifa.networks.rows import Features, run_subsets
 
 DROPOUT_AT = ("blocks", "head")
 
@@ -85,6 +85,26 @@ class FusionNet(BranchedNet):
         draws = [self._from(stage, features, present, keys) for keys in dropout_keys]
         return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
 
+    def over_subsets(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None, subsets: Tensor
+    ) -> list[dict[str, Tensor] | None]:
+        """Logits for each subset of the modalities; what comes before the first coupling is computed once.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+            subsets: bool ``[S, m]``.
+
+        Returns:
+            Per subset, task name -> ``[B, classes]``, NaN for a row that has nothing of the subset; ``None`` if no row has.
+        """
+        features, present = self._check(inputs, present)
+        features, stage = self._body(0, features, present), 0
+        while not self.fusion.couples and stage + 1 < self.stage_count:
+            features = self._body(stage + 1, self._tail(stage, features, present, None), present)
+            stage += 1
+        return run_subsets(features, present, subsets, lambda some, here: self._from(stage, some, here, None))
+
     def training_logits(
         self, inputs: Mapping[str, Tensor], present: Tensor | None = None
     ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
@@ -118,7 +138,8 @@ class FusionNet(BranchedNet):
             features = self._tail(k, self._body(k, features, present), present, keys)
         last = self._drop(features, keys, site=self.stage_count * len(self.modalities))
         last = [None if x is None else x.to(self._head_dtype) for x in last]
-        with full_precision(next(x for x in last if x is not None)):  # heads stay in 32 bit: half-precision softmax loses small classes
+        # Heads stay in 32 bit: half-precision softmax loses small classes.
+        with full_precision(next(x for x in last if x is not None)):
             return self.fusion.readout(last, present), last
 
     @property

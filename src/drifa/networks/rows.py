@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -60,3 +60,38 @@ def check_inputs(
         row = int((~present.any(dim=1)).nonzero()[0])
         raise DrifaError(f"row {row} of the batch has no modality at all; leave such rows out")
     return features, None if bool(present.all()) else present
+
+
+def run_subsets(
+    features: Features,
+    present: Tensor | None,
+    subsets: Tensor,
+    run: Callable[[Features, Tensor | None], dict[str, Tensor]],
+) -> list[dict[str, Tensor] | None]:
+    """Runs the rest of a network once for each subset of the modalities, on the rows that have something of it.
+
+    Args:
+        features: What does not depend on the subset: per modality ``[B, …]`` or ``None``.
+        present: bool ``[B, m]`` or ``None``.
+        subsets: bool ``[S, m]``.
+        run: Features and mask of some rows -> task -> answers.
+
+    Returns:
+        Per subset, task -> answers of all B rows, NaN for a row that has none of its modalities; ``None`` if no row has.
+    """
+    like = next(x for x in features if x is not None)
+    everything = like.new_ones(like.shape[0], subsets.shape[1], dtype=torch.bool) if present is None else present
+    found: list[dict[str, Tensor] | None] = []
+    for subset in subsets.to(like.device):
+        here = everything & subset
+        rows = here.any(dim=1).nonzero().squeeze(1)
+        if not len(rows):
+            found.append(None)
+            continue
+        mask = here[rows]
+        chosen = [None if x is None or not bool(mask[:, i].any()) else x[rows] for i, x in enumerate(features)]
+        answers = run(chosen, None if bool(mask.all()) else mask)
+        found.append(
+            {task: y.new_full((like.shape[0], *y.shape[1:]), torch.nan).index_copy(0, rows, y) for task, y in answers.items()}
+        )
+    return found

@@ -14,7 +14,7 @@ from drifa.fusion import Fusion
 from drifa.fusion.rows import column, mean_present
 from drifa.networks.branched import BranchedNet
 from drifa.networks.decoder import SegNetDecoder
-from drifa.networks.rows import Features
+from drifa.networks.rows import Features, run_subsets
 
 INDICES = ("branch", "mean")
 STRIDE = 2 ** len(LAYOUT)
@@ -95,6 +95,14 @@ class FusionSegNet(BranchedNet):
         first = self._body(0, features, present)
         draws = [self._from_first(first, present, keys, size)[0] for keys in dropout_keys]
         return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
+
+    def over_subsets(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None, subsets: Tensor
+    ) -> list[dict[str, Tensor] | None]:
+        """Logits for each subset of the modalities, in the form of :meth:`drifa.FusionNet.over_subsets`."""
+        features, present, size = self._enter(inputs, present)
+        first = self._body(0, features, present)
+        return run_subsets(first, present, subsets, lambda some, here: self._from_first(some, here, None, size)[0])
 
     def training_logits(
         self, inputs: Mapping[str, Tensor], present: Tensor | None = None

@@ -16,9 +16,10 @@ import torch
 from drifa import __version__
 from drifa.config import Config, dump_config, load_config
 from drifa.data import ImageCache, Study, apply_split
+from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
-from drifa.networks import FusionNet, load_model
+from drifa.networks import load_model
 
 RUN_FORMAT = 1
 
@@ -75,7 +76,7 @@ class Run:
             )
         return found
 
-    def networks(self) -> list[FusionNet]:
+    def networks(self) -> list[Any]:
         """The trained members in evaluation mode; also applies the run's number of CPU threads."""
         use_threads(self.config)
         return [load_model(self.member(number)) for number in self.trained_members()]
@@ -84,22 +85,44 @@ class Run:
         """The study of the run with the run's own split."""
         return apply_split(load_study(self.config), self.folder)
 
-    def cache(self, study: Study, progress: Any = None) -> ImageCache:
-        """The decoded images of a study at the run's size; built if needed."""
+    @property
+    def segments(self) -> bool:
+        """Whether the run's tasks are regions of volumes rather than classes of subjects."""
+        return bool(self.info.get("regions"))
+
+    def cache(self, study: Study, progress: Any = None) -> Any:
+        """The decoded images, or the slices, of a study at the run's size; built if needed."""
         return build_cache(self.config, self.folder, study, progress)
 
 
-def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache:
-    """The decoded images of a study for the run in ``folder``, which need not exist yet."""
+def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
+    """The decoded images (or slices, of a segmentation study) for the run in ``folder``, which need not exist yet."""
     root = Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache"
+    if is_segmentation(study):
+        return VolumeCache.build(study, root, size=config.data.image_size, progress=progress)
     return ImageCache.build(study, config.data.image_size, root, progress=progress)
 
 
+def is_segmentation(study: Study) -> bool:
+    """Whether a study's tasks are regions of volumes.
+
+    Raises:
+        DrifaError: Some are and some are not: one network answers one kind.
+    """
+    kinds = {task.name: task.kind for task in study.tasks.values()}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        raise DrifaError(f"study {study.name!r} has tasks of two kinds: {listed}; choose those of one, as data.tasks=[NAME]")
+    return "segmentation" in kinds.values()
+
+
 def load_study(config: Config) -> Study:
-    """The study that a configuration names: loaded, merged, restricted to the chosen modalities."""
+    """The study that a configuration names: loaded, merged, restricted to the chosen modalities and tasks."""
     studies = [Study.load(folder) for folder in config.data.studies]
     study = studies[0] if len(studies) == 1 else Study.merge(studies)
-    return study.select(config.data.modalities) if config.data.modalities else study
+    if not config.data.modalities and not config.data.tasks:
+        return study
+    return study.select(config.data.modalities or list(study.modalities), config.data.tasks or None)
 
 
 def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:

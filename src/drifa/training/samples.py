@@ -94,20 +94,22 @@ class TrainBatches:
         for k in range(self.count):
             random = np.random.default_rng([self.seed, epoch, k, self.rank])
             chosen = samples[k * self.batch_size : (k + 1) * self.batch_size]
-            keep = self._keep(gather(self.subjects, chosen)[2], random) if self.modality_dropout else None
+            present = gather(self.subjects, chosen)[2]
+            keep = keep_modalities(present, self.modality_dropout, random) if self.modality_dropout else None
             batch = make_batch(self.source, self.subjects, chosen, keep)
             if keep is not None:
                 batch["labels"] = unanswerable_to_none(batch, self.answers)
             batch["seed"] = torch.tensor(int(random.integers(2**62)))
             yield batch
 
-    def _keep(self, present: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Hides each modality with the given probability, never the last one that a sample has. bool ``[B, m]``"""
-        keep = random.random(present.shape) >= self.modality_dropout
-        # A random one of those present always stays.
-        lucky = np.where(present, random.random(present.shape), -1).argmax(axis=1)
-        keep[np.arange(len(present)), lucky] = True
-        return keep
+
+def keep_modalities(present: np.ndarray, probability: float, random: np.random.Generator) -> np.ndarray:
+    """Hides each modality with the given probability, never the last one that a row has. bool ``[B, m]``"""
+    keep = random.random(present.shape) >= probability
+    # A random one of those present always stays.
+    lucky = np.where(present, random.random(present.shape), -1).argmax(axis=1)
+    keep[np.arange(len(present)), lucky] = True
+    return keep
 
 
 class TargetBatches:

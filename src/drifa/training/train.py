@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from drifa.config import Config, make_config
-from drifa.data import EpochPairing, Study, Subjects, split, write_receipt
-from drifa.data.pairing import components, evaluation_samples, task_components
+from drifa.data import Study, components, split, write_receipt
+from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
-from drifa.networks import FusionNet, create_model
+from drifa.networks import FusionNet
 from drifa.networks.folder import load_weights, read_config, save_model
-from drifa.training.module import FusionModule
-from drifa.training.run import Run, build_cache, load_study, use_threads, write_run
-from drifa.training.samples import ImageSource, TargetBatches, TrainBatches, answerable
+from drifa.networks.segnet import FusionSegNet
+from drifa.training.job import build_network, check_training_split, make_loaders, make_module
+from drifa.training.run import Run, build_cache, is_segmentation, load_study, use_threads, write_run
+from drifa.training.samples import ImageSource
 
 Progress = Callable[[int, int, str], None]
 #: What may change when a run is continued: how long and on what, never what is learned.
@@ -60,7 +60,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     use_threads(config)
     study, receipt = split(load_study(config), **config.data.split_settings)
     study.check_files()
-    _check_training_split(study)
+    check_training_split(study)
     net = build_network(config, study)
     build_cache(config, folder, study, progress)
     write_receipt(study, receipt, folder)
@@ -109,21 +109,6 @@ def _wait_for(folder: Path, seconds: float = 600) -> Run:
     return Run.open(folder)
 
 
-def build_network(config: Config, study: Study) -> FusionNet:
-    """The network of a configuration for the modalities and tasks of a study."""
-    arguments = config.model.model_dump()
-    chosen = arguments.pop("task_modalities")
-    own = {task.name: list(task.modalities) for task in study.tasks.values()}
-    if not own:
-        raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
-    return create_model(
-        modalities={name: modality.channels for name, modality in study.modalities.items()},
-        tasks={name: len(task.classes) for name, task in study.tasks.items()},
-        task_modalities={**own, **chosen},
-        **arguments,
-    )
-
-
 def _train_members(run: Run, study: Study, progress: Progress | None, quiet: bool) -> None:
     config = run.config
     source = run.cache(study, progress)
@@ -148,13 +133,13 @@ def _finished(run: Run, number: int) -> bool:
     return training["epochs"] >= run.config.train.epochs or training["stopped_early"]
 
 
-def _train_member(run: Run, study: Study, source: ImageSource, number: int, quiet: bool) -> None:
+def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, number: int, quiet: bool) -> None:
     config, folder = run.config, run.member(number)
     seed = config.train.seed + number
     L.seed_everything(seed, verbose=False)
     net = build_network(config, study)
     folder.mkdir(parents=True, exist_ok=True)
-    module = FusionModule(net, config, seed, folder)
+    module = make_module(config, study, net, seed, folder)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = L.Trainer(
         max_epochs=config.train.epochs,
@@ -172,8 +157,7 @@ def _train_member(run: Run, study: Study, source: ImageSource, number: int, quie
         use_distributed_sampler=False,
         deterministic="warn" if torch.cuda.is_available() else False,
     )
-    subjects = study.subjects()
-    training, validation = make_loaders(config, subjects, source, module, seed, trainer.global_rank, trainer.world_size)
+    training, validation = make_loaders(config, study, source, module, seed, trainer.global_rank, trainer.world_size)
     last = folder / "last.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
@@ -204,42 +188,6 @@ def _train_member(run: Run, study: Study, source: ImageSource, number: int, quie
         )
 
 
-def make_loaders(
-    config: Config, subjects: Subjects, source: ImageSource, module: FusionModule, seed: int, rank: int = 0, world: int = 1
-) -> tuple[TrainBatches, TargetBatches]:
-    """Training batches (partners drawn anew each epoch) and validation batches (every target once, one fixed partner)."""
-    answers = answerable(module.net.config["task_modalities"], subjects)
-    pairing = EpochPairing(subjects, subjects.in_split("train"), seed)
-    training = TrainBatches(
-        source,
-        subjects,
-        pairing.epoch,
-        lambda: module.current_epoch,
-        config.train.batch_size,
-        seed,
-        answers,
-        config.train.modality_dropout,
-        rank,
-        world,
-    )
-    parts = []
-    owners = np.array(task_components(subjects))
-    for number, targets in targets_by_component(subjects, subjects.in_split("val")).items():
-        samples = evaluation_samples(subjects, targets, number, 1, subjects.in_split("train"), seed=config.evaluate.seed)
-        parts.append((samples[rank::world, 0], owners == number))
-    return training, TargetBatches(source, subjects, parts, config.train.batch_size)
-
-
-def targets_by_component(subjects: Subjects, chosen: np.ndarray) -> dict[int, np.ndarray]:
-    """Component number -> the chosen subjects that belong to it; empty components are left out."""
-    found = {}
-    for number, columns in enumerate(components(subjects)):
-        targets = chosen[(subjects.image[chosen][:, list(columns)] >= 0).any(axis=1)]
-        if len(targets):
-            found[number] = targets
-    return found
-
-
 def choose_precision(config: Config) -> Any:
     """The Lightning precision: bf16 only where the hardware computes in it (on other CPUs it is several times slower)."""
     if config.train.precision != "auto":
@@ -258,27 +206,18 @@ def _callbacks(number: int, members: int) -> list[Callback]:
     return [Bar(leave=False)]
 
 
-def _check_training_split(study: Study) -> None:
-    subjects = study.subjects()
-    for name in ("train", "val", "test"):
-        if not len(subjects.in_split(name)):
-            raise DrifaError(f"the {name} split of study {study.name!r} is empty; it needs more groups or other fractions")
-    train_labels = subjects.labels[subjects.in_split("train")]
-    for column, task in enumerate(study.tasks.values()):
-        for index, name in enumerate(task.classes):
-            if not (train_labels[:, column] == index).any():
-                raise DrifaError(f"class {name!r} of task {task.name!r} has no image in the training split of {study.name!r}")
-
-
-def _describe(config: Config, study: Study, net: FusionNet) -> dict[str, Any]:
+def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet) -> dict[str, Any]:
     return {
-        "backbone": config.model.backbone,
+        "backbone": "vgg16_bn (SegNet)" if is_segmentation(study) else config.model.backbone,
         "fusion": config.model.fusion,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "modalities": {name: modality.channels for name, modality in study.modalities.items()},
         "tasks": {name: list(task.classes) for name, task in study.tasks.items()},
-        "task_modalities": net.config["task_modalities"],
+        "task_modalities": net.config.get(
+            "task_modalities", {name: list(task.modalities) for name, task in study.tasks.items()}
+        ),
         "image_size": config.data.image_size,
+        "regions": {name: dict(task.regions) for name, task in study.tasks.items() if task.regions},
         "components": len(components(study.subjects())),
         "members": config.train.members,
         "pretrained": list(net.loaded.values()),

@@ -1,4 +1,4 @@
-"""Known datasets, one file each, and two ways for data of one's own. A new adapter is one file here and one line in ``ADAPTERS``."""
+"""Known datasets, one file each, and two ways for own data. A new adapter is one file here and one line in ``ADAPTERS``."""
 
 from __future__ import annotations
 

@@ -102,11 +102,12 @@ class Brats(Adapter):
             source=self.source,
             licence=self.licence,
             citation=self.citation,
+            group_meaning="patient",
             notes=(
                 f"{len(table)} images of {subjects} {what} of {table['group'].nunique()} patients, named as in "
                 f"{convention.name}; {table[table['tumour'] != '']['subject'].nunique()} have a mask. BraTS 2020 has "
-                f"{self.counts['subjects']} subjects. Skipped: {unlabelled} without mask and grade, {bare} without an image, {odd} "
-                f"files with another naming."
+                f"{self.counts['subjects']} subjects. Skipped: {unlabelled} without mask and grade, {bare} without an image, "
+                f"{odd} files with another naming."
             ),
             place="the table of volumes",
         )
@@ -153,7 +154,9 @@ def _grades(folder: Path, groups: dict[str, str], owner: dict[tuple[str, str], s
     """Grades by subject: from `name_mapping.csv`, in whose columns the subject has a name of each year, or from its folder."""
     grades = {}
     for (subject, _), path in owner.items():
-        grades.update({subject: part for part in (*folder.parts, *PurePosixPath(path).parts) if part in GRADES})
+        above = [part for part in (*folder.parts, *PurePosixPath(path).parts) if part in GRADES]
+        if above:
+            grades[subject] = above[-1]
     for file in sorted(folder.rglob("name_mapping.csv")):
         try:
             table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")

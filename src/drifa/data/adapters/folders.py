@@ -137,8 +137,8 @@ def _ids(files: list[_File]) -> list[str]:
         if replace(other, path="", modality="") != replace(file, path="", modality=""):
             what = "class" if other.label != file.label else "split"
             raise DrifaError(
-                f"{other.path} and {file.path} have one name, so they are one subject, but another {what}; correct the {what}, or "
-                f"rename one of them"
+                f"{other.path} and {file.path} have one name, so they are one subject, but another {what}; correct "
+                f"the {what}, or rename one of them"
             )
     return [way(file) for file in files]
 

@@ -82,6 +82,7 @@ class Ham10000(Adapter):
             source=self.source,
             licence=self.licence,
             citation=self.citation,
+            group_meaning="lesion",
             notes=(
                 f"{len(table)} images of {table['group'].nunique()} lesions; the full set has {self.counts['images']} of "
                 f"{self.counts['lesions']}. Skipped: {int((~here).sum())} metadata rows without an image, {unlisted} images "

@@ -77,6 +77,7 @@ class IqOthNccd(Adapter):
             source=self.source,
             licence=self.licence,
             citation=self.citation,
+            group_meaning="run of alike slices (patients unknown)",
             notes=(
                 f"{len(table)} slices in {table['group'].nunique()} groups; the full set has {self.counts['images']:,} of "
                 f"{self.counts['patients']} patients. Skipped: {copies} further copies of a slice, {odd} images with another "

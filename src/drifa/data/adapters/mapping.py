@@ -16,7 +16,7 @@ class _Strict(BaseModel):
 
 
 class ModalityMapping(_Strict):
-    """Where the images of one modality are named: ``path`` in a wide table; ``value``, its name in the column, in a long one."""
+    """Where the images of a modality are named: ``path`` in a wide table; ``value``, its text in the column, in a long one."""
 
     path: str = ""
     value: str = ""
@@ -53,6 +53,7 @@ class Mapping(_Strict):
     licence: str = ""
     citation: str = ""
     notes: str = ""
+    group_meaning: str = ""
 
     def columns(self) -> dict[str, str]:
         """Every column that the mapping names, by the key that names it."""
@@ -82,8 +83,8 @@ def read_mapping(file: Path) -> Mapping:
     for name, one in mapping.modalities.items():
         if long and one.path:
             raise DrifaError(
-                f"{file}: modality {name!r} has the path column {one.path!r}, but 'path' or 'modality' says that the table has one "
-                f"row per image; keep one of the two ways"
+                f"{file}: modality {name!r} has the path column {one.path!r}, but 'path' or 'modality' says that the table has "
+                f"one row per image; keep one of the two ways"
             )
         if not long and not one.path:
             raise DrifaError(

@@ -1,11 +1,12 @@
 """Brain tumour MRI of M. Nickparvar: slices of three public sets in four classes, the paper's D3.
 
-Source: https://www.kaggle.com/datasets/masoudnickparvar/brain-tumor-mri-dataset. Licence: CC0. Cite: Nickparvar, "Brain Tumor MRI
-Dataset", Kaggle (2021), doi 10.34740/KAGGLE/DSV/2645886. Full set: 7,023 images, 5,712 in `Training` and 1,311 in `Testing`.
+Source: https://www.kaggle.com/datasets/masoudnickparvar/brain-tumor-mri-dataset. Licence: CC0. Cite: Nickparvar, "Brain
+Tumor MRI Dataset", Kaggle (2021), doi 10.34740/KAGGLE/DSV/2645886. Full set: 7,023 images,
+5,712 in `Training` and 1,311 in `Testing`.
 
 Known defects:
     * The same image stands in several places, inside and across `Training` and `Testing`: the published split leaks.
-    * There are no patient ids, and slices of one patient are many; here ``group`` is the image itself until the audit joins twins.
+    * There are no patient ids, and a patient has many slices; here ``group`` is the image itself until the audit joins twins.
     * Grey and RGB files are mixed, and sizes differ; every image is read as grey.
     * ``notumor`` comes from another source than the tumours, and a few of its images are CT: a model may learn the source.
 """
@@ -75,11 +76,12 @@ class Nickparvar(Adapter):
             source=self.source,
             licence=self.licence,
             citation=self.citation,
+            group_meaning="image (patients unknown)",
             notes=(
-                f"{sides.get('train', 0)} images of Training and {sides.get('test', 0)} of Testing (column 'official'); the full "
-                f"set has {self.counts['training']:,} and {self.counts['testing']:,}. Skipped: {copies} further copies of a file "
-                f"name, {odd} images elsewhere. Patients are unknown and every image is its own group, but the set holds twins "
-                f"inside and across Training and Testing: `drifa data audit STUDY --fix groups` joins them.{lacking}"
+                f"{sides.get('train', 0)} images of Training and {sides.get('test', 0)} of Testing (column 'official'); the "
+                f"full set has {self.counts['training']:,} and {self.counts['testing']:,}. Skipped: {copies} further copies "
+                f"of a file name, {odd} images elsewhere. Patients are unknown and every image is its own group, but the set "
+                f"has twins inside and across Training and Testing: `drifa data audit STUDY --fix groups` joins them.{lacking}"
             ),
             place="the table of images",
         )

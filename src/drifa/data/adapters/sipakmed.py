@@ -78,6 +78,7 @@ class Sipakmed(Adapter):
             source=self.source,
             licence=self.licence,
             citation=self.citation,
+            group_meaning="cluster image",
             notes=(
                 f"{len(table)} cells from {table['group'].nunique()} cluster images; the full set has {self.counts['images']} "
                 f"from {self.counts['clusters']}. Skipped: {copies} further copies of a cell, {odd} files with another naming. "

@@ -63,6 +63,7 @@ def prepare_table(mapping_file: Path) -> Study:
             if path:
                 check_file(root / path, f"row {row} of {place} names it: correct the cell or 'root', or leave the cell empty")
     bare = table[mapping.subject].nunique() - result["subject"].nunique()
+    counted = f"{len(result)} images of {result['subject'].nunique()} subjects, from {place}. Skipped: {bare} without an image."
     return Study(
         name=mapping.name,
         root=root,
@@ -70,8 +71,7 @@ def prepare_table(mapping_file: Path) -> Study:
         modalities={name: Modality(name, modality.channels) for name, modality in mapping.modalities.items()},
         tasks=tasks,
         **{key: getattr(mapping, key) for key in TEXT_KEYS if key != "notes"},
-        notes=mapping.notes
-        or f"{len(result)} images of {result['subject'].nunique()} subjects, from {place}. Skipped: {bare} subjects without an image.",
+        notes=mapping.notes or counted,
         place=f"the study made from {place}",
     )
 
@@ -107,12 +107,15 @@ def _images(table: pd.DataFrame, mapping: Mapping, place: str) -> pd.DataFrame:
         for value, row in zip(table[mapping.modality], table[_ROW], strict=True):
             if value not in values:
                 raise DrifaError(
-                    f"modality {value!r} in row {row} of {place} is not declared{suggest(value, values)}; correct it, or add it "
-                    f"to 'modalities'"
+                    f"modality {value!r} in row {row} of {place} is not declared{suggest(value, values)}; correct it, or add "
+                    f"it to 'modalities'"
                 )
         parts = [table.assign(**{_PATH: table[mapping.path], _MODALITY: table[mapping.modality].map(values)})]
     else:
-        parts = [table.assign(**{_PATH: table[one.path], _MODALITY: name}) for name, one in mapping.modalities.items()]
+        parts = [
+            table.assign(**{_PATH: table[one.path], _MODALITY: pd.Series(name, table.index)})
+            for name, one in mapping.modalities.items()
+        ]
     images = pd.concat(parts, ignore_index=True)
     images[_SUBJECT] = images[mapping.subject]
     return images[images[_PATH] != ""].reset_index(drop=True)
@@ -124,8 +127,8 @@ def _check_duplicates(images: pd.DataFrame, place: str) -> None:
         row = again.iloc[0]
         same = (images[_SUBJECT] == row[_SUBJECT]) & (images[_MODALITY] == row[_MODALITY])
         raise DrifaError(
-            f"subject {row[_SUBJECT]!r} has a second image of modality {row[_MODALITY]!r} in row {row[_ROW]} of {place} (the first "
-            f"is in row {images[same][_ROW].iloc[0]}); keep one, or make two subjects of one group"
+            f"subject {row[_SUBJECT]!r} has a second image of modality {row[_MODALITY]!r} in row {row[_ROW]} of {place} (the "
+            f"first is in row {images[same][_ROW].iloc[0]}); keep one, or make two subjects of one group"
         )
 
 
@@ -137,7 +140,8 @@ def _relative(images: pd.DataFrame, column: str, root: Path, place: str) -> list
         path = os.path.normpath(os.path.join(root, text.replace("\\", "/"))) if text else ""
         if path and not PurePath(path).is_relative_to(root):
             raise DrifaError(
-                f"path {text!r} in row {row} of {place} leads out of {root}; set 'root' in the mapping to a folder above all images"
+                f"path {text!r} in row {row} of {place} leads out of {root}; set 'root' in the mapping to a folder above all "
+                f"images"
             )
         paths.append(PurePath(path).relative_to(root).as_posix() if path else "")
     return paths
@@ -147,8 +151,8 @@ def _split(images: pd.DataFrame, column: str, place: str) -> pd.Series:
     for value, row in zip(images[column], images[_ROW], strict=True):
         if value not in ("", *SPLITS):
             raise DrifaError(
-                f"split {value!r} in row {row} of {place} is none of {', '.join(SPLITS)}{suggest(value, SPLITS)}; correct it, or "
-                f"leave 'split' out of the mapping and let `drifa data split` make one"
+                f"split {value!r} in row {row} of {place} is none of {', '.join(SPLITS)}{suggest(value, SPLITS)}; correct it, "
+                f"or leave 'split' out of the mapping and let `drifa data split` make one"
             )
     return images[column]
 
@@ -170,8 +174,8 @@ def _task(
     for value, row in zip(images[task.column], images[_ROW], strict=True):
         if value and value not in names:
             raise DrifaError(
-                f"label {value!r} in row {row} of {place} is not listed for task {name!r}{suggest(value, names)}; list it under "
-                f"'classes', or map it to \"\" to leave it without a label"
+                f"label {value!r} in row {row} of {place} is not listed for task {name!r}{suggest(value, names)}; list it "
+                f"under 'classes', or map it to \"\" to leave it without a label"
             )
     classes = tuple(dict.fromkeys(label for label in names.values() if label))
     return Task(name, classes, asked), [names.get(value, "") for value in images[task.column]]

@@ -28,7 +28,7 @@ def audit(study: Study, progress: Progress | None = None) -> Audit:
         The findings. A file that cannot be read is one of them, never an exception.
     """
     facts = read_study(study, progress)
-    return _examine(study, facts, study_pairs(study, facts.thumbnails, facts.digests, progress))
+    return examine(study, facts, study_pairs(study, facts.thumbnails, facts.digests, progress))
 
 
 def audit_and_fix(study: Study, progress: Progress | None = None) -> tuple[Audit, Study, int]:
@@ -40,10 +40,11 @@ def audit_and_fix(study: Study, progress: Progress | None = None) -> tuple[Audit
     facts = read_study(study, progress)
     pairs = study_pairs(study, facts.thumbnails, facts.digests, progress)
     fixed, joined = join_groups(study, joined_clusters(exact_clusters(facts), pairs, len(study.table)))
-    return _examine(fixed, facts, pairs), fixed, joined
+    return examine(fixed, facts, pairs), fixed, joined
 
 
-def _examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
+def examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
+    """Every check, on what was read and compared already."""
     exact = exact_clusters(facts)
     clusters = joined_clusters(exact, pairs, len(study.table))
     findings = [

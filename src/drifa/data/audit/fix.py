@@ -16,7 +16,7 @@ def join_groups(study: Study, clusters: Sequence[Sequence[int]]) -> tuple[Study,
 
     The joined group has the name that sorts first among those it joins; so the result does not depend on the order of rows,
     and doing it twice changes nothing. All other columns stay, but for one: if a group would now lie in two splits, the split
-    column is emptied, all of it, for a split with holes is none. A split of protocol ``paper`` stays: it cuts groups on purpose.
+    column is emptied, all of it, for a split with holes is none. A ``paper`` split stays: it cuts groups on purpose.
 
     Args:
         study: Any study; it is not changed.

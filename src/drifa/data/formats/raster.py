@@ -56,6 +56,8 @@ def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
             return _pixels(ImageOps.exif_transpose(image), path)
     except DrifaError:
         raise
+    except Image.DecompressionBombError:
+        raise DrifaError(f"image {path} is too large for Pillow's TIFF reader; scale it down, or save it as PNG") from None
     except Exception as error:
         raise damaged(path, error) from None
 

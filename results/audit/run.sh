@@ -1,0 +1,14 @@
+#!/bin/sh
+# The run behind results/audit: five public datasets, audited, split both ways, mended, split again.
+# Needs DRIFA_DATA (a folder with ham10000/, sipakmed/, nickparvar/, iqothnccd/, brats/).
+set -eu
+: "${DRIFA_DATA:?set DRIFA_DATA to the folder that holds the datasets}"
+for name in ham10000 sipakmed nickparvar iqothnccd; do
+    drifa data prepare "$name" "$DRIFA_DATA/$name" --out "studies/audit/$name"
+done
+mkdir -p studies/audit/raw_brats
+for case in "$DRIFA_DATA"/brats/brats2018_case_*; do
+    ln -sfn "$case" "studies/audit/raw_brats/$(basename "$case")"
+done
+drifa data prepare brats studies/audit/raw_brats --out studies/audit/brats
+python results/audit/measure.py studies/audit results/audit/results.json

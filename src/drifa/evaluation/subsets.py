@@ -1,0 +1,116 @@
+"""Which modalities are needed: a classification run judged on every subset of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+
+from drifa.data import Study, Subjects, alone_samples, components
+from drifa.data.augment import standardise, to_float
+from drifa.errors import DrifaError
+from drifa.evaluation.intervals import bootstrap
+from drifa.networks import FusionNet
+from drifa.training.job import targets_by_component
+from drifa.training.run import Run
+from drifa.training.samples import ImageSource, make_batch
+from drifa.uncertainty.summary import summarise
+
+#: 2^m - 1 subsets are judged.
+MOST_MODALITIES = 8
+
+
+def subsets_of(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """All non-empty subsets, the smallest first, each in the order of ``names``.
+
+    Raises:
+        DrifaError: More than eight names.
+    """
+    if len(names) > MOST_MODALITIES:
+        raise DrifaError(
+            f"{len(names)} modalities have {2 ** len(names) - 1} subsets, too many to judge; keep {MOST_MODALITIES} of them"
+        )
+    return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
+
+
+def subset_mask(subsets: Sequence[Sequence[str]], modalities: Sequence[str]) -> torch.Tensor:
+    """Subsets as rows of a mask: bool ``[S, m]``."""
+    return torch.tensor([[name in subset for name in modalities] for subset in subsets])
+
+
+def judge_subsets(
+    run: Run,
+    own: Study,
+    subjects: Subjects,
+    source: ImageSource,
+    targets: np.ndarray,
+    nets: Sequence[FusionNet],
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Metrics of the members' average, dropout off, for every subset of modalities that one subject can have.
+
+    Returns:
+        Task -> subset, as ``photo+ultrasound`` -> ``count`` (labelled subjects that have something of it), and metric ->
+        ``{value, low, high}``. Subsets that cannot answer a task are left out.
+    """
+    settings = run.config.evaluate
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for number, chosen in targets_by_component(subjects, targets).items():
+        names = [subjects.modalities[i] for i in components(subjects)[number]]
+        subsets = subsets_of(names)
+        answers = _answers(run, subjects, source, chosen, number, nets, subsets, progress)
+        for task, probabilities in answers.items():
+            column = subjects.tasks.index(task)
+            able = set(run.info["task_modalities"][task])
+            for subset, values in zip(subsets, probabilities, strict=True):
+                labels = subjects.labels[chosen, column]
+                known = (labels >= 0) & np.isfinite(values[:, 0])
+                if not known.any() or not able & set(subset):
+                    continue
+                summary = summarise(values[None, known])
+                metrics = bootstrap(
+                    labels[known],
+                    summary.probabilities[None],
+                    subjects.group[chosen][known],
+                    summary.predictive_entropy[None],
+                    resamples=settings.resamples,
+                    seed=settings.seed,
+                )
+                found.setdefault(task, {})["+".join(subset)] = {"count": int(known.sum()), **metrics}
+    return found
+
+
+def _answers(
+    run: Run,
+    subjects: Subjects,
+    source: ImageSource,
+    chosen: np.ndarray,
+    number: int,
+    nets: Sequence[FusionNet],
+    subsets: Sequence[Sequence[str]],
+    progress: Callable[[int, int, str], None] | None,
+) -> dict[str, np.ndarray]:
+    """Task -> probabilities averaged over members ``[S, N, classes]``; NaN where a subject has nothing of the subset."""
+    samples = alone_samples(subjects, chosen, number)[:, 0]
+    mask = subset_mask(subsets, subjects.modalities)
+    size = run.config.evaluate.batch_size
+    found = {task: np.full((len(subsets), len(chosen), classes), np.nan) for task, classes in nets[0].config["tasks"].items()}
+    with torch.inference_mode():
+        for start in range(0, len(chosen), size):
+            rows = slice(start, min(start + size, len(chosen)))
+            batch = make_batch(source, subjects, samples[rows])
+            device = next(nets[0].parameters()).device
+            images = {name: standardise(to_float(image.to(device))) for name, image in batch["images"].items()}  # type: ignore[union-attr]
+            present = batch["present"].to(device)  # type: ignore[union-attr]
+            each = [net.eval().over_subsets(images, present, mask) for net in nets]
+            for s in range(len(subsets)):
+                for task in found:
+                    given = [answers[task].float().softmax(-1) for one in each if (answers := one[s]) is not None]
+                    if given:
+                        found[task][s, rows] = torch.stack(given).double().mean(dim=0).cpu().numpy()
+            if progress:
+                progress(rows.stop, len(chosen), f"{len(subsets)} subsets of " + "+".join(subsets[-1]))
+    return found

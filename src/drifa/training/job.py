@@ -1,0 +1,134 @@
+"""What differs between the kinds of task in training: the network, its module, its batches, what a split must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drifa.config import Config, ModelConfig
+from drifa.data import EpochPairing, Study, Subjects
+from drifa.data.pairing import components, evaluation_samples, task_components
+from drifa.data.volume_cache import VolumeCache
+from drifa.errors import DrifaError
+from drifa.networks import FusionNet, create_model, create_segmentation_model
+from drifa.networks.segnet import FusionSegNet
+from drifa.training.module import FusionModule
+from drifa.training.recipe import Recipe
+from drifa.training.run import is_segmentation
+from drifa.training.samples import ImageSource, TargetBatches, TrainBatches, answerable
+from drifa.training.segmentation import SegmentationModule
+from drifa.training.slices import SliceSource, SplitSlices, TrainSlices
+
+#: Settings of `model` that only one kind of network takes.
+SEGMENTATION_ONLY = ("width", "indices", "output")
+CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "conv_bias", "task_modalities")
+
+
+def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
+    """The network of a configuration for the modalities and tasks of a study."""
+    if is_segmentation(study):
+        return _segmentation_network(config, study)
+    arguments = {key: value for key, value in config.model.model_dump().items() if key not in SEGMENTATION_ONLY}
+    chosen = arguments.pop("task_modalities")
+    own = {task.name: list(task.modalities) for task in study.tasks.values()}
+    if not own:
+        raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
+    return create_model(
+        modalities={name: modality.channels for name, modality in study.modalities.items()},
+        tasks={name: len(task.classes) for name, task in study.tasks.items()},
+        task_modalities={**own, **chosen},
+        **arguments,
+    )
+
+
+def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
+    arguments, defaults = config.model.model_dump(), ModelConfig().model_dump()
+    for key in CLASSIFICATION_ONLY:
+        if arguments.pop(key) != defaults[key]:
+            raise DrifaError(f"model.{key} is for classification; a segmentation network is a SegNet: leave it out")
+    return create_segmentation_model(
+        modalities={name: modality.channels for name, modality in study.modalities.items()},
+        regions={name: len(task.classes) for name, task in study.tasks.items()},
+        **arguments,
+    )
+
+
+def make_module(config: Config, study: Study, net: Any, seed: int, folder: Path) -> Recipe:
+    """The Lightning module that trains a network on a study."""
+    if is_segmentation(study):
+        return SegmentationModule(net, config, seed, folder, {name: task.classes for name, task in study.tasks.items()})
+    return FusionModule(net, config, seed, folder)
+
+
+def make_loaders(
+    config: Config, study: Study, source: ImageSource | VolumeCache, module: Any, seed: int, rank: int = 0, world: int = 1
+) -> tuple[Iterable[Any], Iterable[Any]]:
+    """Training batches and validation batches."""
+    if isinstance(source, VolumeCache):
+        slices, recipe = SliceSource(study, source), config.train
+        return (
+            TrainSlices(slices, lambda: module.current_epoch, recipe.batch_size, seed, recipe.modality_dropout, rank, world),
+            SplitSlices(slices, "val", recipe.batch_size, rank, world),
+        )
+    return _image_loaders(config, study.subjects(), source, module, seed, rank, world)
+
+
+def _image_loaders(
+    config: Config, subjects: Subjects, source: ImageSource, module: FusionModule, seed: int, rank: int, world: int
+) -> tuple[TrainBatches, TargetBatches]:
+    """Training batches (partners drawn anew each epoch) and validation batches (every target once, one fixed partner)."""
+    answers = answerable(module.net.config["task_modalities"], subjects)
+    pairing = EpochPairing(subjects, subjects.in_split("train"), seed)
+    training = TrainBatches(
+        source,
+        subjects,
+        pairing.epoch,
+        lambda: module.current_epoch,
+        config.train.batch_size,
+        seed,
+        answers,
+        config.train.modality_dropout,
+        rank,
+        world,
+    )
+    parts = []
+    owners = np.array(task_components(subjects))
+    for number, targets in targets_by_component(subjects, subjects.in_split("val")).items():
+        samples = evaluation_samples(subjects, targets, number, 1, subjects.in_split("train"), seed=config.evaluate.seed)
+        parts.append((samples[rank::world, 0], owners == number))
+    return training, TargetBatches(source, subjects, parts, config.train.batch_size)
+
+
+def targets_by_component(subjects: Subjects, chosen: np.ndarray) -> dict[int, np.ndarray]:
+    """Component number -> the chosen subjects that belong to it; empty components are left out."""
+    found = {}
+    for number, columns in enumerate(components(subjects)):
+        targets = chosen[(subjects.image[chosen][:, list(columns)] >= 0).any(axis=1)]
+        if len(targets):
+            found[number] = targets
+    return found
+
+
+def check_training_split(study: Study) -> None:
+    subjects = study.subjects()
+    for name in ("train", "val", "test"):
+        if not len(subjects.in_split(name)):
+            raise DrifaError(f"the {name} split of study {study.name!r} is empty; it needs more groups or other fractions")
+    if is_segmentation(study):
+        _check_masks(study, subjects)
+        return
+    train_labels = subjects.labels[subjects.in_split("train")]
+    for column, task in enumerate(study.tasks.values()):
+        for index, name in enumerate(task.classes):
+            if not (train_labels[:, column] == index).any():
+                raise DrifaError(f"class {name!r} of task {task.name!r} has no image in the training split of {study.name!r}")
+
+
+def _check_masks(study: Study, subjects: Subjects) -> None:
+    for task, masks in subjects.masks.items():
+        for name in ("train", "val"):
+            if not any(masks[subjects.in_split(name)]):
+                raise DrifaError(f"no subject of the {name} split of {study.name!r} has a mask of task {task!r}; add some")
