@@ -125,7 +125,7 @@ def test_a_drifa_command_is_one_that_exists(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["fit CONFIG", "data audit studies/x", "evaluate runs/x --onnx", "evaluate", "predict runs/x --image", "report a b"]
+    "line", ["fit CONFIG", "data guess studies/x", "evaluate runs/x --onnx", "evaluate", "predict runs/x --image", "report a b"]
 )
 def test_a_drifa_command_that_does_not_exist_is_noticed(line: str) -> None:
     with pytest.raises(Exception, match=r"No such|Missing|requires an argument|unexpected extra"):

@@ -100,6 +100,7 @@ def evaluate(
     study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
     split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
+    subsets: Annotated[bool, typer.Option("--subsets", help="Also judge every subset of the modalities.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Metrics with intervals, calibration and uncertainty; alone and with partners where modalities are unpaired."""
@@ -107,11 +108,16 @@ def evaluate(
     from drifa.files import write_json
 
     with _bar(quiet) as progress:
-        where, result = evaluate_run(run, study=study, split=split, progress=progress)
+        where, result = evaluate_run(run, study=study, split=split, progress=progress, subsets=subsets)
     if json_file is not None:
         write_json(json_file, result)
     _print_metrics(result)
-    typer.echo(f"wrote {where}/metrics.json, evaluation.json, predictions.parquet\nnext: drifa report {run}")
+    if subsets:
+        _print_subsets(where)
+    if (where / "volumes.csv").is_file():
+        typer.echo(f"wrote {where}/metrics.json, evaluation.json, volumes.csv and predictions/")
+    else:
+        typer.echo(f"wrote {where}/metrics.json, evaluation.json, predictions.parquet\nnext: drifa report {run}")
 
 
 @app.command()
@@ -157,6 +163,10 @@ def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     typer.echo(f"wrote {write_report(run)}")
 
 
+#: Metrics of volumes that are printed, by the first word of their name.
+VOLUME_SHOWN = ("dice", "hd95", "missed")
+
+
 def _print_metrics(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -164,10 +174,30 @@ def _print_metrics(result: dict[str, Any]) -> None:
     shown = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_at_80", "accuracy_alone", "partner_flip_rate")
     for task, modes in result.items():
         table = Table(task, *modes, title_justify="left")
-        for name in shown:
+        regions = [name for name in next(iter(modes.values())) if name.split("_")[0] in VOLUME_SHOWN]
+        for name in regions or shown:
             cells = [_cell(metrics.get(name)) for metrics in modes.values()]
             if any(cells):
                 table.add_row(name, *cells)
+        Console().print(table)
+
+
+def _print_subsets(where: Path) -> None:
+    import json
+    import re
+
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    found = json.loads((where / "evaluation.json").read_text(encoding="utf-8"))["subsets"]
+    for task, subsets in found.items():
+        first = next(iter(subsets.values()))
+        shown = [
+            name for name in first if name in ("accuracy", "balanced_accuracy", "auc") or re.match("dice(?!_present)", name)
+        ]
+        table = Table(Column(f"{task}, from", no_wrap=True), *shown)
+        for subset, metrics in subsets.items():
+            table.add_row(subset, *(_cell(metrics[name]) for name in shown))
         Console().print(table)
 
 

@@ -66,7 +66,7 @@ def test_what_cannot_be_cut_is_refused_with_those_that_can(backbone: str) -> Non
         ("resnet10t", (64, 16), "32×32 at least"),
         ("dla46_c", (150, 150), "32×32, 64×64 …"),
         ("inception_v3", (74, 74), "75×75 at least"),
-        ("mixer_s32_224", (192, 192), "224×224 only"),
+        ("coatnet_pico_rw_224", (192, 192), "224×224 only"),
     ],
 )
 def test_a_wrong_image_size_is_refused_with_the_size_needed(backbone: str, size: tuple[int, int], needed: str) -> None:

@@ -169,7 +169,7 @@ def test_a_folder_that_holds_one_class_names_it_and_is_no_shortcut(tmp_path: Pat
 def test_chance_is_not_called_a_shortcut() -> None:
     random = np.random.default_rng(0)
     flagged = 0
-    for seed in range(8):
+    for seed in range(4):
         label = random.integers(0, 3, 300)
         found = cross_validated_auc(random.normal(size=(300, 2)), label, np.arange(300), seed)
         assert found is not None
@@ -277,8 +277,8 @@ def test_volumes_are_audited_too(tmp_path: Path) -> None:
 def test_the_real_folders_give_up_their_known_defects(real: Callable[[str], Path], tmp_path: Path) -> None:
     """A slice of Nickparvar: twins across its official split, and an audit that can be written as JSON."""
     folder = real("nickparvar")
-    paths = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/notumor/*.jpg"))[::3]
-    paths += sorted(path.relative_to(folder).as_posix() for path in folder.glob("Testing/pituitary/*.jpg"))[::3]
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/notumor/*.jpg"))[::5]
+    paths += sorted(path.relative_to(folder).as_posix() for path in folder.glob("Testing/pituitary/*.jpg"))[::5]
     table = pd.DataFrame({"subject": paths, "modality": "mri", "path": paths, "group": ""})
     table["split"] = ["test" if path.startswith("Testing") else "train" for path in paths]
     table["tumour"] = [path.split("/")[1] for path in paths]

@@ -190,6 +190,18 @@ def test_a_compression_that_nothing_here_reads_names_the_package(tmp_path: Path)
             read_image(tmp_path / "a.dcm", 1)
 
 
+def test_a_deflated_file_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unpack(*_: object) -> bytes:
+        pytest.fail("a deflated file was unpacked, whatever its size")
+
+    monkeypatch.setattr("zlib.decompress", unpack)
+    source = Path(str(get_testdata_file("image_dfl.dcm", download=False)))
+    for start in (0, 132):  # with and without its preamble
+        (tmp_path / "a.dcm").write_bytes(source.read_bytes()[start:])
+        with pytest.raises(DrifaError, match="Deflated Explicit VR Little Endian; write it again"):
+            read_image(tmp_path / "a.dcm", 1)
+
+
 def test_a_file_without_preamble_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "old.dcm"
     make().save_as(path, enforce_file_format=True)

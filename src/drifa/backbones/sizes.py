@@ -52,13 +52,12 @@ class ImageSizes:
 
     def describe(self, stages: nn.ModuleList) -> str:
         """What the stages take, in words."""
+        if self.native and not self._fits(stages, self.native + self.stride, self.native + self.stride):
+            return f"{self.native}×{self.native} only (another size: backbone_args={{'img_size': …}}, where timm offers it)"
         least = self.least(stages)
         if self._fits(stages, least + 1, least + 1):
             return f"{least}×{least} at least"
-        for step in (self.stride, least):
-            if self._fits(stages, least + step, least + step):
-                return f"{least}×{least}, {least + step}×{least + step} …"
-        return f"{least}×{least} only (another size: backbone_args={{'img_size': …}}, where timm offers it)"
+        return f"{least}×{least}, {least + self.stride}×{least + self.stride} …"
 
     def _fits(self, stages: nn.ModuleList, height: int, width: int) -> bool:
         if min(height, width) < self.stride:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -36,6 +37,6 @@ class TabularBranch(nn.Module):
         widths = [in_channels, *[info.channels for info in infos]]
         self.stages = nn.ModuleList(
             nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in itertools.pairwise(widths)
         )
         self.refine = nn.ModuleList(nn.Identity() for _ in infos)

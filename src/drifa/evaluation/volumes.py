@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def evaluate_volumes(
     cache = run.cache(study, progress)
     subjects = study.subjects()
     chosen = [n for n in range(len(subjects)) if split == "all" or subjects.split[n] == split]
-    names = subsets_of(run.study().select(list(run.info["modalities"])).modalities.keys()) if subsets else []  # type: ignore[arg-type]
+    names = subsets_of(list(run.info["modalities"])) if subsets else []
     judge = _Judge(run, study, cache, nets)
     rows: list[dict[str, Any]] = []
     for done, subject in enumerate(chosen, start=1):
@@ -150,10 +151,8 @@ class _Judge:
         partial: dict[str, list[np.ndarray]] = {task: [] for task in fixed}
         for net in self.nets:
             net.eval().to(self.device)
-            parts = [
-                self._run(net, rows[start : start + settings.batch_size], asked)
-                for start in range(0, len(rows), settings.batch_size)
-            ]
+            starts = range(0, len(rows), settings.batch_size)
+            parts = [self._run(net, rows[start : start + settings.batch_size], asked) for start in starts]
             for task in fixed:
                 for target, key in ((fixed, "fixed"), (drawn, "drawn"), (partial, "subsets")):
                     target[task].append(np.concatenate([part[key][task] for part in parts], axis=-4))
@@ -167,10 +166,9 @@ class _Judge:
                 if settings.passes:
                     modes["ensemble_mc"] = {ALL_MEMBERS: np.mean(drawn[task], axis=0)}
             answers[task] = modes
-        means = {task: np.mean(values, axis=0) for task, values in partial.items()}
-        return answers, {
-            task: {"+".join(name): one for name, one in zip(asked, mean, strict=True)} for task, mean in means.items()
-        }
+        names = ["+".join(subset) for subset in asked]
+        means = {task: dict(zip(names, np.mean(values, axis=0), strict=True)) for task, values in partial.items()}
+        return answers, means
 
     @torch.inference_mode()
     def _run(self, net: FusionSegNet, rows: np.ndarray, subsets: Sequence[Sequence[str]]) -> dict[str, dict[str, np.ndarray]]:
@@ -232,7 +230,7 @@ def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> d
         File name suffix -> uint8 ``[X, Y, Z]``.
     """
     values = [set(group) for group in regions.values()]
-    nested = all(inner < outer for outer, inner in zip(values[:-1], values[1:], strict=True))
+    nested = all(inner < outer for outer, inner in itertools.pairwise(values))
     if not nested:
         return {f"_{name}": predicted[..., k].astype(np.uint8) for k, name in enumerate(regions)}
     mask = np.zeros(predicted.shape[:3], dtype=np.uint8)
@@ -247,8 +245,8 @@ def _matched(run: Run, other: Study) -> Study:
     tasks = [name for name in run.info["regions"] if name in other.tasks]
     if not modalities or not tasks:
         raise DrifaError(
-            f"study {other.name!r} has the modalities {', '.join(other.modalities)} and the tasks {', '.join(other.tasks)}; the "
-            f"run knows {', '.join(run.info['modalities'])} and {', '.join(run.info['regions'])}"
+            f"study {other.name!r} has {', '.join(other.modalities)} and the tasks {', '.join(other.tasks)}; the run knows "
+            f"{', '.join(run.info['modalities'])} and {', '.join(run.info['regions'])}"
         )
     for name in run.info["regions"]:
         if name not in other.tasks or list(other.tasks[name].classes) != list(run.info["regions"][name]):

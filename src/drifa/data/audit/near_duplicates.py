@@ -28,8 +28,12 @@ Progress = Callable[[int, int, str], None]
 WHOLE, BLOCKS = 0.90, 0.80
 # Cosine coefficients per axis, and the principal directions of them that the tree is built in.
 _FREQUENCIES, _DIRECTIONS = 12, 16
+# Edge that is faded out before, in pixels: a shift leaves a black strip there, which would outweigh all else.
+_FADE = 8
+# Up to this many images every pair is compared; a principal direction of fewer means little.
+_FEW = 32
 # Neighbours looked at per image and orientation, and how near they must be, in median distances of two random images.
-_NEIGHBOURS, _RADIUS = 5, 0.45
+_NEIGHBOURS, _RADIUS = 8, 0.4
 _COARSE, _COARSE_LEAST, _FIRST_LEAST = 32, 0.72, 0.7
 _CHUNK = 256
 
@@ -130,10 +134,15 @@ def _candidates(pictures: np.ndarray) -> np.ndarray:
     from scipy.spatial import cKDTree
 
     count = len(pictures)
+    if count <= _FEW:
+        low, high = np.triu_indices(count, 1)
+        return np.stack([np.tile(low, 8), np.tile(high, 8), np.repeat(np.arange(8), len(low))], axis=1)
+    ramp = np.minimum((np.minimum(np.arange(SIDE), np.arange(SIDE)[::-1]) + 0.5) / _FADE, 1).astype(np.float32)
+    fade = ramp[:, None] * ramp[None, :]
     codes = np.empty((count, _FREQUENCIES, _FREQUENCIES), dtype=np.float32)
     for start in range(0, count, 1024):
         values = pictures[start : start + 1024].astype(np.float32)
-        values -= values.mean(axis=(1, 2), keepdims=True)
+        values = (values - (values * fade).sum(axis=(1, 2), keepdims=True) / fade.sum()) * fade
         codes[start : start + 1024] = dctn(values, axes=(1, 2), norm="ortho")[:, :_FREQUENCIES, :_FREQUENCIES]
     codes /= np.sqrt((codes * codes).sum(axis=(1, 2), keepdims=True)) + 1e-6
     random = np.random.default_rng(0)

@@ -101,7 +101,7 @@ def cross_validated_auc(
         if not test.any() or test.all():
             continue
         leaf = max(5, int((~test).sum() // 200))
-        forest = ExtraTreesClassifier(50, min_samples_leaf=leaf, class_weight="balanced", random_state=seed)
+        forest = ExtraTreesClassifier(30, min_samples_leaf=leaf, class_weight="balanced", random_state=seed)
         forest.fit(values[~test], label[~test])
         score[np.ix_(test, np.searchsorted(kinds, forest.classes_))] = forest.predict_proba(values[test])
     truth = label[:, None] == np.array(kinds)[None, :]

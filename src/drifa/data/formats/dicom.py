@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset, read_preamble
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder, pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
@@ -36,8 +37,7 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
             reads, or of a pixel type without a natural 8-bit scale.
     """
     try:
-        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["TransferSyntaxUID"])
-        syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ""))
+        syntax = _transfer_syntax(path)
         if syntax == DeflatedExplicitVRLittleEndian:
             # Its size is known only once it is unpacked, which may fill any memory.
             raise DrifaError(f"image {path} is stored as {syntax.name}; write it again uncompressed, as with `dcmconv +te`")
@@ -57,6 +57,14 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
         raise
     except Exception as error:
         raise damaged(path, error) from None
+
+
+def _transfer_syntax(path: Path) -> UID:
+    # Only the elements of group 2, which are never packed; dcmread would unpack the rest at once.
+    with open(path, "rb") as file:
+        read_preamble(file, True)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+        return UID(meta.get("TransferSyntaxUID", ""))
 
 
 def _check(dataset: Dataset, path: Path, max_pixels: float) -> None:
