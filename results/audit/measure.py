@@ -17,7 +17,7 @@ from drifa.data import Study, split
 from drifa.data.audit.duplicates import conflicting_clusters, crossing_clusters, exact_clusters, joined_clusters
 from drifa.data.audit.examine import examine
 from drifa.data.audit.fix import join_groups
-from drifa.data.audit.near_duplicates import study_pairs
+from drifa.data.audit.pairs import study_pairs
 from drifa.data.audit.reading import read_study
 from drifa.errors import DrifaError
 from drifa.files import write_json
@@ -46,7 +46,7 @@ def measure(study: Study) -> dict[str, Any]:
         "exact": {
             "pairs": sum(len(members) * (len(members) - 1) // 2 for members in exact),
             "clusters": len(exact),
-            "clusters_with_conflicting_labels": {
+            "conflicting_labels": {
                 task: len(found) for task, found in conflicting_clusters(study, exact).items()
             },
         },

@@ -6,9 +6,5 @@ set -eu
 for name in ham10000 sipakmed nickparvar iqothnccd; do
     drifa data prepare "$name" "$DRIFA_DATA/$name" --out "studies/audit/$name"
 done
-mkdir -p studies/audit/raw_brats
-for case in "$DRIFA_DATA"/brats/brats2018_case_*; do
-    ln -sfn "$case" "studies/audit/raw_brats/$(basename "$case")"
-done
-drifa data prepare brats studies/audit/raw_brats --out studies/audit/brats
+drifa data prepare brats "$DRIFA_DATA/brats" variant=brats2018_demo --out studies/audit/brats
 python results/audit/measure.py studies/audit results/audit/results.json

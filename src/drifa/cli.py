@@ -127,6 +127,7 @@ def predict(
     table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Segmentation: folder for the masks.")] = None,
     partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
 ) -> None:
     """Predictions with uncertainty for new images; one modality alone is enough."""
@@ -137,6 +138,9 @@ def predict(
     if image and table:
         raise DrifaError("give --image or --table, not both")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [])
+    if out is not None:
+        _predict_masks(run, cases, out, json_file)
+        return
     result = predict_cases(run, cases, partners)
     answers = as_table(result)
     if json_file is not None:
@@ -153,6 +157,20 @@ def predict(
         )
     if result["note"]:
         typer.echo(f"note: {result['note']}")
+
+
+def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None) -> None:
+    from drifa.evaluation.predict_volumes import predict_volumes
+    from drifa.files import write_json
+
+    result = predict_volumes(run, cases, out)
+    if json_file is not None:
+        write_json(json_file, result)
+        typer.echo(f"wrote {json_file}")
+    for case in result["cases"]:
+        for task, answer in case["tasks"].items():
+            sizes = ", ".join(f"{name} {figures['volume_ml']:.1f} ml" for name, figures in answer["regions"].items())
+            typer.echo(f"{case['subject']}  {task}: {sizes}  ({result['mode']})  wrote {', '.join(answer['files'])}")
 
 
 @app.command()

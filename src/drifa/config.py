@@ -87,13 +87,14 @@ class ModelConfig(Section):
     fusion: str = "drifa"
     fusion_args: dict[str, Any] = {}
     mfa_at: Literal["conv", "block", "stage"] = "conv"
-    mifa_at: Literal["block", "stage"] = "block"
+    mifa_at: Literal["block", "stage"] | list[str | int] = "block"
     mfa: bool | dict[str, bool | int | str] = True
     mifa: bool | dict[str, bool | int | str] = True
     reduction: int = Field(1, ge=1)
     dropout: float = Field(0.25, ge=0, lt=1)
-    dropout_at: Literal["blocks", "head"] = "blocks"
-    pretrained: bool | str = False
+    dropout_at: Literal["blocks", "head", "mifa"] = "blocks"
+    pretrained: bool | str | dict[str, bool | str] = False
+    own_stem: bool = False
     conv_bias: bool = False
     backbone_args: dict[str, Any] = {}
     task_modalities: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ from PIL import Image
 from drifa.data.audit import near_duplicates
 from drifa.data.audit.alignment import SIDE, fine_structure, turn
 from drifa.data.audit.duplicates import components
-from drifa.data.audit.near_duplicates import _turn_code
+from drifa.data.audit.pairs import _turn_code
 
 
 def scene(seed: int, height: int = 120, width: int = 160) -> Image.Image:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,9 @@ from drifa.data.shards import prune
 from drifa.data.splits import split
 from drifa.data.study import Study
 from drifa.errors import DrifaError
+
+# A forked process has the imports and the small shards of the test.
+FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -148,20 +149,16 @@ def test_an_added_image_moves_only_the_cuts_beside_it(monkeypatch: pytest.Monkey
 def test_a_killed_build_goes_on_with_the_shards_it_finished(
     own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:
-    own.save(tmp_path / "study")
     place = tmp_path / "cache"
-    script = f"""
-import os, signal
-from drifa.data import cache, shards
-from drifa.data.cache import ImageCache
-from drifa.data.study import Study
-shards.SHARD_BYTES = {shards.SHARD_BYTES}
-def die(done, total, modality):
-    if done >= total // 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-ImageCache.build(Study.load({str(tmp_path / "study")!r}), 16, {str(place)!r}, die)
-"""
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+
+    def die(done: int, total: int, modality: str) -> None:
+        if done >= total // 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    process = FORK.Process(target=ImageCache.build, args=(own, 16, place, die))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     finished = {file: file.stat().st_ino for file in place.glob("[!.]*.npy")}
     assert finished
     assert list(place.glob(".*.tmp"))  # what was being written when the process died
@@ -176,21 +173,18 @@ ImageCache.build(Study.load({str(tmp_path / "study")!r}), 16, {str(place)!r}, di
 
 
 def test_two_processes_may_build_one_cache_at_once(own: Study, tmp_path: Path, small_shards: None) -> None:
-    own.save(tmp_path / "study")
-    script = f"""
-import time
-from drifa.data import cache, shards
-from drifa.data.cache import ImageCache
-from drifa.data.study import Study
-shards.SHARD_BYTES = {shards.SHARD_BYTES}
-study = Study.load({str(tmp_path / "study")!r})
-(open({str(tmp_path)!r} + "/ready", "a")).write("x")
-while len(open({str(tmp_path)!r} + "/ready").read()) < 2:
-    time.sleep(0.01)
-ImageCache.build(study, 16, {str(tmp_path / "cache")!r})
-"""
-    both = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
+    start = FORK.Barrier(2)
+
+    def build() -> None:
+        start.wait()
+        ImageCache.build(own, 16, tmp_path / "cache")
+
+    both = [FORK.Process(target=build) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     assert not list((tmp_path / "cache").glob(".*"))
     built = ImageCache.build(own, 16, tmp_path / "cache", lambda *step: pytest.fail("decoded again"))
     for row in range(len(own.table)):

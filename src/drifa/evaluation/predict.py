@@ -66,6 +66,8 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
     """
     run = Run.open(folder)
     channels = run.info["modalities"]
+    if run.segments:
+        raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
     if not cases:
         raise DrifaError("no image to predict; give --image MODALITY=PATH or --table FILE")
     for case in cases:

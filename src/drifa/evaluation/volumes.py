@@ -33,6 +33,8 @@ TABLE = "volumes.csv"
 Progress = Callable[[int, int, str], None]
 #: Mode -> member (or -1 for all) -> region probabilities of all slices of a subject ``[n, R, s, s]``.
 Answers = dict[str, dict[int, np.ndarray]]
+#: What it was -> task -> probabilities.
+SliceAnswers = dict[str, dict[str, np.ndarray]]
 
 
 def evaluate_volumes(
@@ -88,6 +90,52 @@ def evaluate_volumes(
     return metrics
 
 
+def slice_seeds(names: Sequence[str]) -> torch.Tensor:
+    """A seed of the dropout masks per slice, from its name: int64 ``[n]``."""
+    return torch.tensor([int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") for name in names])
+
+
+@torch.inference_mode()
+def answer_slices(
+    net: FusionSegNet,
+    images: Mapping[str, torch.Tensor],
+    present: torch.Tensor,
+    seeds: torch.Tensor,
+    passes: int,
+    subsets: Sequence[Sequence[str]] = (),
+) -> SliceAnswers:
+    """Region probabilities of some slices.
+
+    Args:
+        net: In evaluation mode.
+        images: Modality -> float ``[n, 1, s, s]``.
+        present: bool ``[n, m]``.
+        seeds: int64 ``[n]`` from :func:`slice_seeds`.
+        passes: Monte-Carlo dropout passes.
+        subsets: Of the modalities.
+
+    Returns:
+        ``fixed`` (dropout off), ``drawn`` (the mean of the passes; empty without any) and ``subsets`` (one per subset that any
+        slice has something of): task -> ``[n, R, s, s]``, ``subsets`` with one more axis in front.
+    """
+    device, output = next(net.parameters()).device, net.config["output"]
+    images = {name: image.to(device) for name, image in images.items()}
+    present, seeds = present.to(device), seeds.to(device)
+    fixed = {task: region_probabilities(logits, output) for task, logits in net(images, present).items()}
+    sums = {task: torch.zeros_like(values) for task, values in fixed.items()}
+    for turn in range(passes):
+        for task, logits in net.sample(images, present, pass_keys(seeds, turn)[None]).items():
+            sums[task] += region_probabilities(logits[0], output)
+    each = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
+    found: SliceAnswers = {"fixed": {}, "drawn": {}, "subsets": {}}
+    for task, values in fixed.items():
+        found["fixed"][task] = values.cpu().numpy()
+        found["drawn"][task] = (sums[task] / max(passes, 1)).cpu().numpy()[: None if passes else 0]
+        given = [region_probabilities(one[task], output).cpu().numpy() for one in each if one is not None]
+        found["subsets"][task] = np.stack(given) if given else np.empty((0, *values.shape), dtype=np.float32)
+    return found
+
+
 class _Judge:
     def __init__(self, run: Run, study: Study, cache: VolumeCache, nets: Sequence[FusionSegNet]) -> None:
         self.run, self.study, self.cache, self.nets = run, study, cache, nets
@@ -110,7 +158,8 @@ class _Judge:
             for name, probabilities in by_subset[task].items():
                 rows += self._rows(subject, task, "subset", ALL_MEMBERS, name, probabilities, whole, volume, brain)
             best = next(iter(list(answers[task].values())[-1].values()))
-            self._write(subject, task, regions, best, volume, where)
+            predicted = self.cache.restore(subject, best) >= 0.5
+            write_predictions(where / "predictions", str(self.subjects.ids[subject]), task, regions, predicted, volume)
         return rows
 
     def _rows(
@@ -170,50 +219,28 @@ class _Judge:
         means = {task: dict(zip(names, np.mean(values, axis=0), strict=True)) for task, values in partial.items()}
         return answers, means
 
-    @torch.inference_mode()
-    def _run(self, net: FusionSegNet, rows: np.ndarray, subsets: Sequence[Sequence[str]]) -> dict[str, dict[str, np.ndarray]]:
-        batch, output = self.source.batch(rows), net.config["output"]
+    def _run(self, net: FusionSegNet, rows: np.ndarray, subsets: Sequence[Sequence[str]]) -> SliceAnswers:
+        batch = self.source.batch(rows)
         columns = {name: i for i, name in enumerate(self.source.modalities)}
-        images = {name: image.to(self.device) for name, image in batch["images"].items()}
         none = torch.zeros(len(rows), dtype=torch.bool)
         present = torch.stack(
             [batch["present"][:, columns[name]] if name in columns else none for name in net.modalities], dim=1
-        ).to(self.device)
-        fixed = net(images, present)
-        found: dict[str, dict[str, np.ndarray]] = {"fixed": {}, "drawn": {}, "subsets": {}}
-        sums: dict[str, torch.Tensor] = {}
-        seeds = self._seeds(rows).to(self.device)
-        passes = self.run.config.evaluate.passes
-        for turn in range(0, passes):
-            for task, logits in net.sample(images, present, pass_keys(seeds, turn)[None]).items():
-                probabilities = region_probabilities(logits[0], output)
-                sums[task] = sums[task] + probabilities if task in sums else probabilities
-        each = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
-        for task, logits in fixed.items():
-            found["fixed"][task] = region_probabilities(logits, output).cpu().numpy()
-            found["drawn"][task] = (sums[task] / passes).cpu().numpy() if passes else found["fixed"][task][:0]
-            given = [region_probabilities(one[task], output).cpu().numpy() for one in each if one is not None]
-            found["subsets"][task] = np.stack(given) if given else np.empty((0, *found["fixed"][task].shape), dtype=np.float32)
-        return found
+        )
+        return answer_slices(net, batch["images"], present, self._seeds(rows), self.run.config.evaluate.passes, subsets)
 
     def _seeds(self, rows: np.ndarray) -> torch.Tensor:
         index, seed = self.cache.index, self.run.config.evaluate.seed
-        texts = [f"{seed}/{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows]
-        return torch.tensor([int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") for text in texts])
+        return slice_seeds([f"{seed}/{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows])
 
-    def _write(
-        self,
-        subject: int,
-        task: str,
-        regions: Mapping[str, Sequence[int]],
-        probabilities: np.ndarray,
-        volume: Volume,
-        where: Path,
-    ) -> None:
-        predicted = self.cache.restore(subject, probabilities) >= 0.5
-        name = re.sub(r"[^\w.-]+", "_", f"{self.subjects.ids[subject]}_{task}")
-        for suffix, mask in label_maps(predicted, regions).items():
-            write_mask(where / "predictions" / f"{name}{suffix}.nii.gz", mask, volume)
+
+def write_predictions(
+    folder: Path, subject: str, task: str, regions: Mapping[str, Sequence[int]], predicted: np.ndarray, volume: Volume
+) -> list[Path]:
+    """Writes predicted regions (bool ``[X, Y, Z, R]``) as SUBJECT_TASK.nii.gz on a volume's grid; see :func:`label_maps`."""
+    name = re.sub(r"[^\w.-]+", "_", f"{subject}_{task}")
+    return [
+        write_mask(folder / f"{name}{suffix}.nii.gz", mask, volume) for suffix, mask in label_maps(predicted, regions).items()
+    ]
 
 
 def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:

@@ -27,6 +27,7 @@ def macs(net: FusionNet, image_size: int = 128) -> int:
         for name, channels in net.config["modalities"].items()
     }
     training = net.training
+    net._check(images, None)  # a branch may try a new image size once, which is not to be counted
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         net.eval()(images)
     net.train(training)

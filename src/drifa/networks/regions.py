@@ -35,8 +35,8 @@ def regions_to_classes(regions: Tensor) -> Tensor:
     if bool(outside.any()):
         row, k = (int(value) for value in outside.flatten(2).any(dim=2).nonzero()[0])
         raise DrifaError(
-            f"row {row}: region {k + 2} of the list reaches outside region {k + 1}, so they are no exclusive classes; list the regions from "
-            "the outermost to the innermost, or use output='regions'"
+            f"row {row}: region {k + 2} of the list reaches outside region {k + 1}, so they are no exclusive classes; list the "
+            "regions from the outermost to the innermost, or use output='regions'"
         )
     return regions.sum(dim=1)
 

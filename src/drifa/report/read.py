@@ -54,7 +54,7 @@ def read_run(folder: str | Path) -> RunFiles:
         DrifaError: ``folder`` is not a run, or one of its files cannot be read; the message names it.
     """
     folder = Path(folder)
-    config, model = folder / "config.yaml", _json(folder / "model.json")
+    config, model = folder / "config.yaml", read_json(folder / "model.json")
     if model is None and not config.is_file():
         what = "has neither config.yaml nor model.json" if folder.is_dir() else "does not exist"
         raise DrifaError(
@@ -64,16 +64,17 @@ def read_run(folder: str | Path) -> RunFiles:
         folder=folder,
         config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,
         model=model,
-        receipt=_json(folder / "split_receipt.json"),
-        environment=_json(folder / "environment.json"),
+        receipt=read_json(folder / "split_receipt.json"),
+        environment=read_json(folder / "environment.json"),
         histories=_histories(folder / "members"),
-        metrics=_json(folder / "metrics.json"),
-        evaluation=_json(folder / "evaluation.json"),
+        metrics=read_json(folder / "metrics.json"),
+        evaluation=read_json(folder / "evaluation.json"),
         predictions=_predictions(folder / "predictions.parquet"),
     )
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no such file."""
     if not path.is_file():
         return None
     try:

@@ -6,15 +6,17 @@ import datetime
 from importlib import metadata
 from pathlib import Path
 
+from drifa.errors import DrifaError
 from drifa.files import write_text
 from drifa.report import results, setting, words
+from drifa.report.audit import audits
 from drifa.report.read import read_run
 
 
 def write_report(run: Path) -> Path:
     """Writes the HTML report of a run: one file that needs no network, no script and no other file.
 
-    It reads the run folder only and predicts nothing. A part whose files are not there yet says which command makes them.
+    It reads the run folder, and the audit beside its studies; it predicts nothing. A part whose files are not there yet says which command makes them.
     Names of subjects and classes are escaped: they come from a table that anyone may have written.
 
     Args:
@@ -30,6 +32,11 @@ def write_report(run: Path) -> Path:
 
     run = Path(run)
     files = read_run(run)
+    if (run / "volumes.csv").is_file():
+        raise DrifaError(
+            f"the report covers classification, and {run} segments volumes; its results are in metrics.json, volumes.csv and "
+            f"predictions/"
+        )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -46,6 +53,7 @@ def write_report(run: Path) -> Path:
         study=setting.study(files),
         network=setting.network(files),
         split=setting.split_tables(files),
+        audits=audits(files),
         members=setting.training(files),
         tasks=tasks,
         modes=results.modes(tasks),

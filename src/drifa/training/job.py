@@ -24,7 +24,7 @@ from drifa.training.slices import SliceSource, SplitSlices, TrainSlices
 
 #: Settings of `model` that only one kind of network takes.
 SEGMENTATION_ONLY = ("width", "indices", "output")
-CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "conv_bias", "task_modalities")
+CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "own_stem", "conv_bias", "task_modalities")
 
 
 def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:

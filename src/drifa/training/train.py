@@ -231,6 +231,13 @@ def _absolute(config: Config) -> Config:
     config.data.study = [str(Path(folder).resolve()) for folder in config.data.studies]
     if config.data.cache:
         config.data.cache = str(Path(config.data.cache).resolve())
-    if isinstance(config.model.pretrained, str):
-        config.model.pretrained = str(Path(config.model.pretrained).resolve())
+    weights = config.model.pretrained
+    if isinstance(weights, dict):
+        config.model.pretrained = {name: _resolved(source) for name, source in weights.items()}
+    else:
+        config.model.pretrained = _resolved(weights)
     return config
+
+
+def _resolved(weights: bool | str) -> bool | str:
+    return str(Path(weights).resolve()) if isinstance(weights, str) else weights

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from drifa.data.audit.findings import Finding, Severity, finding
-from drifa.data.audit.near_duplicates import Pair
+from drifa.data.audit.pairs import Pair
 from drifa.data.audit.reading import Facts
 from drifa.data.study import Study
 
@@ -30,7 +30,7 @@ def joined_clusters(exact: Clusters, pairs: Sequence[Pair], count: int) -> Clust
 
     Args:
         exact: From :func:`exact_clusters`.
-        pairs: From :func:`drifa.data.audit.near_duplicates.near_duplicates`.
+        pairs: From :func:`drifa.data.audit.pairs.near_duplicates`.
         count: Rows of the table.
     """
     links = [(members[0], other) for members in exact for other in members[1:]]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from drifa.data.audit.duplicates import duplicate_findings, exact_clusters, joined_clusters
 from drifa.data.audit.findings import Audit
 from drifa.data.audit.fix import join_groups
-from drifa.data.audit.near_duplicates import Pair, study_pairs
 from drifa.data.audit.outliers import blank_findings, kind_findings
+from drifa.data.audit.pairs import Pair, study_pairs
 from drifa.data.audit.reading import Facts, read_study
 from drifa.data.audit.shortcuts import shortcut_findings
 from drifa.data.audit.statistics import count_findings, file_findings, image_findings

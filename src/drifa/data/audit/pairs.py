@@ -34,6 +34,8 @@ _FADE = 8
 _FEW = 32
 # Neighbours looked at per image and orientation, and how near they must be, in median distances of two random images.
 _NEIGHBOURS, _RADIUS = 8, 0.4
+# A small collection tells little of what is usual, and can afford a wider look.
+_SMALL, _WIDE_RADIUS = 1000, 0.7
 _COARSE, _COARSE_LEAST, _FIRST_LEAST = 32, 0.72, 0.7
 _CHUNK = 256
 
@@ -157,11 +159,12 @@ def _candidates(pictures: np.ndarray) -> np.ndarray:
     one, two = random.integers(0, count, (2, 5000))
     usual = np.median(np.linalg.norm(points[one] - points[two], axis=1)[one != two])
     tree = cKDTree(points)
+    radius = (_RADIUS if count > _SMALL else _WIDE_RADIUS) * usual + 1e-9
     found = []
     for orientation in range(8):
         query = _turn_code(codes, orientation).reshape(count, -1) @ basis
         neighbours = min(_NEIGHBOURS + 1, count)
-        near, other = tree.query(query, k=neighbours, distance_upper_bound=_RADIUS * usual + 1e-9, workers=-1)
+        near, other = tree.query(query, k=neighbours, distance_upper_bound=radius, workers=-1)
         row, column = np.nonzero(np.isfinite(near) & (other != np.arange(count)[:, None]))
         partner = other[row, column]
         # (a, b, orientation) and (b, a, its inverse) are one: the two quarter turns are each other's inverse.

@@ -1,0 +1,153 @@
+"""Segmentation from a study to judged volumes, on miniature BraTS subjects."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from drifa.config import make_config
+from drifa.data import Study, prepare
+from drifa.errors import DrifaError
+from drifa.evaluation.evaluate import evaluate
+from drifa.evaluation.predict import Case
+from drifa.evaluation.predict_volumes import predict_volumes
+from drifa.evaluation.volumes import label_maps
+from drifa.report import write_report
+from drifa.training.run import Run
+from drifa.training.train import resume, train
+
+GENERATOR = Path(__file__).parents[1] / "data" / "brats" / "data.py"
+BRATS = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("brats")
+    runpy.run_path(str(GENERATOR))["write"](folder / "raw")
+    prepare("brats", folder / "raw", folder / "study")
+    return folder / "study"
+
+
+def settings(study: Path, **train_settings: object) -> dict:
+    return {
+        "data": {
+            "study": str(study),
+            "tasks": ["tumour"],
+            "modalities": ["flair", "t1"],
+            "image_size": 32,
+            "protocol": "kfold",
+            "folds": 4,
+            "shift": 1,
+        },
+        "model": {"width": 1 / 16, "dropout": 0.25},
+        "train": {"epochs": 2, "members": 2, "batch_size": 8, "threads": 1, "modality_dropout": 0.3, **train_settings},
+        "evaluate": {"passes": 2, "resamples": 20},
+    }
+
+
+@pytest.fixture(scope="module")
+def run(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = train(make_config(settings(study)), tmp_path_factory.mktemp("runs") / "run", quiet=True)
+    evaluate(run.folder, subsets=True)
+    return run
+
+
+def test_every_mode_region_and_metric_is_judged(run):
+    metrics = json.loads((run.folder / "metrics.json").read_text())["tumour"]
+    assert list(metrics) == ["deterministic", "mc", "ensemble", "ensemble_mc"]
+    for mode in metrics.values():
+        assert {f"{metric}_{region}" for metric in ("dice", "hd95", "missed") for region in BRATS} <= set(mode)
+        assert 0 <= mode["dice"]["value"] <= 1
+
+
+def test_predictions_lie_on_the_grid_of_the_input(run, study):
+    table = pd.read_csv(run.folder / "volumes.csv", keep_default_na=False)
+    subject = table["subject"].iloc[0]
+    own = run.study()
+    number = own.subjects().ids.tolist().index(subject)
+    given = nibabel.load(own.image_path(int(own.subjects().image[number, 0])))
+    written = nibabel.load(run.folder / "predictions" / f"{subject}_tumour.nii.gz")
+    assert written.shape == given.shape
+    np.testing.assert_allclose(written.affine, given.affine)
+    assert set(np.unique(written.dataobj)) <= {0, 1, 2, 4}
+
+
+def test_the_subset_of_all_modalities_is_the_ensemble(run):
+    table = pd.read_csv(run.folder / "volumes.csv", keep_default_na=False)
+    everything = table[table["subset"] == "flair+t1"].sort_values(["subject", "region"])
+    ensemble = table[table["mode"] == "ensemble"].sort_values(["subject", "region"])
+    np.testing.assert_allclose(everything["dice"].to_numpy(float), ensemble["dice"].to_numpy(float))
+    assert set(table["subset"]) == {"", "flair", "t1", "flair+t1"}
+
+
+def test_a_resumed_segmentation_run_ends_with_the_same_weights(study, run, tmp_path):
+    half = train(make_config(settings(study, epochs=1, members=1)), tmp_path / "half", quiet=True)
+    resume(half.folder, {"epochs": 2}, quiet=True)
+    whole = (run.member(0) / "model.safetensors").read_bytes()
+    assert (half.member(0) / "model.safetensors").read_bytes() == whole
+
+
+def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
+    own = run.study()
+    number = int(own.subjects().in_split("test")[0])
+    subject = str(own.subjects().ids[number])
+    images = {name: own.image_path(int(row)) for name, row in zip(own.modalities, own.subjects().image[number], strict=True)}
+    result = predict_volumes(run.folder, [Case(subject, images)], tmp_path)
+    written = nibabel.load(tmp_path / f"{subject}_tumour.nii.gz")
+    expected = nibabel.load(run.folder / "predictions" / f"{subject}_tumour.nii.gz")
+    assert np.mean(np.asarray(written.dataobj) != np.asarray(expected.dataobj)) < 0.001
+    assert set(result["cases"][0]["tasks"]["tumour"]["regions"]) == set(BRATS)
+    one = predict_volumes(run.folder, [Case(subject, {"t1": images["t1"]})], tmp_path / "one")
+    assert Path(one["cases"][0]["tasks"]["tumour"]["files"][0]).is_file()
+
+
+def test_another_study_with_fewer_modalities_can_be_judged(run, study, tmp_path):
+    other = Study.load(study).select(["flair"], ["tumour"])
+    other.save(tmp_path / "other")
+    where, metrics = evaluate(run.folder, study=tmp_path / "other", split="all")
+    assert where != run.folder
+    assert metrics["tumour"]["ensemble"]["dice"]["n"] == 4
+
+
+def test_tasks_of_two_kinds_are_refused_with_the_remedy(study, tmp_path):
+    wrong = settings(study)
+    wrong["data"]["tasks"] = []
+    with pytest.raises(DrifaError, match=r"two kinds.*data\.tasks"):
+        train(make_config(wrong), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_of_classification_are_refused(study, tmp_path):
+    wrong = settings(study)
+    wrong["model"]["backbone"] = "resnet50"
+    with pytest.raises(DrifaError, match=r"model\.backbone is for classification"):
+        train(make_config(wrong), tmp_path / "run", quiet=True)
+
+
+def test_the_report_says_that_it_is_for_classification(run):
+    with pytest.raises(DrifaError, match=r"volumes\.csv"):
+        write_report(run.folder)
+
+
+def test_a_label_map_gives_the_regions_back():
+    random = np.random.default_rng(0)
+    whole = random.random((6, 5, 4)) < 0.6
+    core = whole & (random.random(whole.shape) < 0.6)
+    nested = np.stack([whole, core, core & (random.random(whole.shape) < 0.5)], axis=-1)
+    maps = label_maps(nested, BRATS)
+    assert list(maps) == [""]
+    for k, values in enumerate(BRATS.values()):
+        np.testing.assert_array_equal(np.isin(maps[""], values), nested[..., k])
+
+
+def test_regions_that_are_not_nested_get_a_mask_each():
+    predicted = np.random.default_rng(0).random((4, 4, 4, 2)) < 0.5
+    maps = label_maps(predicted, {"left": (1,), "right": (2,)})
+    assert list(maps) == ["_left", "_right"]
+    np.testing.assert_array_equal(np.stack(list(maps.values()), axis=-1), predicted)

@@ -1,0 +1,73 @@
+"""What a network answers for subsets of the modalities."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from drifa import create_model, create_segmentation_model
+from drifa.errors import DrifaError
+from drifa.evaluation.subsets import subset_mask, subsets_of
+from drifa.fusion import FUSIONS
+from tests.studies import TINY_NET
+
+NAMES = ("a", "b")
+
+
+def network(fusion: str, kind: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    if kind == "segmentation":
+        return create_segmentation_model(fusion, {"a": 1, "b": 1}, {"t": 2}, width=1 / 16).eval()
+    owners = {"t": ["a"], "u": ["b"]}
+    return create_model(
+        fusion=fusion, modalities={"a": 1, "b": 1}, tasks={"t": 2, "u": 3}, task_modalities=owners, **TINY_NET
+    ).eval()
+
+
+@pytest.mark.parametrize("kind", ["classification", "segmentation"])
+@pytest.mark.parametrize("fusion", ["drifa", "concat", "caf"])
+def test_subsets_equal_one_pass_each(fusion, kind):
+    net = network(fusion, kind)
+    images = {name: torch.randn(3, 1, 32, 32) for name in NAMES}
+    present = torch.tensor([[True, True], [True, False], [False, True]])
+    subsets = subsets_of(NAMES)
+    answers = net.over_subsets(images, present, subset_mask(subsets, NAMES))
+    for subset, answer in zip(subsets, answers, strict=True):
+        here = present & subset_mask([subset], NAMES)
+        rows = here.any(dim=1)
+        alone = net({name: images[name][rows] for name in NAMES}, here[rows])
+        for task, expected in alone.items():
+            torch.testing.assert_close(answer[task][rows], expected)
+            assert answer[task][~rows].isnan().all()
+
+
+def test_a_subset_that_no_row_has_is_none():
+    net = network("concat", "classification")
+    answers = net.over_subsets({"a": torch.randn(2, 1, 32, 32)}, None, subset_mask([("a",), ("b",)], NAMES))
+    assert answers[0] is not None
+    assert answers[1] is None
+
+
+def test_what_does_not_couple_runs_its_branches_once():
+    calls = []
+    net = network("concat", "classification")
+    net.branches["a"].stages[-1].register_forward_hook(lambda *_: calls.append(1))
+    net.over_subsets({name: torch.randn(2, 1, 32, 32) for name in NAMES}, None, subset_mask(subsets_of(NAMES), NAMES))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("fusion", sorted(FUSIONS))
+def test_only_fusions_that_say_so_couple_the_branches(fusion):
+    net = network(fusion, "classification")
+    first = torch.randn(2, 1, 32, 32)
+    maps = []
+    net.branches["a"].stages[-1].register_forward_hook(lambda _, __, output: maps.append(output))
+    for other in (torch.randn(2, 1, 32, 32), torch.randn(2, 1, 32, 32)):
+        net({"a": first, "b": other})
+    if not net.fusion.couples:
+        assert torch.equal(maps[0], maps[1])
+
+
+def test_too_many_modalities_are_refused():
+    with pytest.raises(DrifaError, match="511 subsets"):
+        subsets_of([f"m{n}" for n in range(9)])
