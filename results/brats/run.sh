@@ -14,16 +14,13 @@ one() { # NAME STUDY FOLDS FOLD SETTING...
     drifa train configs/quick/brats.yaml data.study=studies/$study data.folds=$folds data.fold=$fold train.seed=$fold "$@" --out "$out" --quiet
     drifa evaluate "$out" --subsets --quiet
 }
-for fold in 0 1 2; do
-    one drifa brats2013 3 $fold model.fusion=drifa train.epochs=24
-    one concat brats2013 3 $fold model.fusion=concat train.epochs=24
-    one flair brats2013 3 $fold model.fusion=single 'data.modalities=[flair]' train.epochs=24
-    one t1ce brats2013 3 $fold model.fusion=single 'data.modalities=[t1ce]' train.epochs=24
-done
 for fold in 0 1 2 3 4; do
     one drifa brats2018 5 $fold model.fusion=drifa
     one concat brats2018 5 $fold model.fusion=concat
     one flair brats2018 5 $fold model.fusion=single 'data.modalities=[flair]'
-    one t1 brats2018 5 $fold model.fusion=single 'data.modalities=[t1]'
+done
+for fold in 0 1 2; do
+    one drifa brats2013 3 $fold model.fusion=drifa train.epochs=24
+    one concat brats2013 3 $fold model.fusion=concat train.epochs=24
 done
 python results/brats/summarise.py runs/brats results/brats

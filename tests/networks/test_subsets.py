@@ -20,7 +20,7 @@ def network(fusion: str, kind: str) -> torch.nn.Module:
         return create_segmentation_model(fusion, {"a": 1, "b": 1}, {"t": 2}, width=1 / 16).eval()
     owners = {"t": ["a"], "u": ["b"]}
     return create_model(
-        fusion=fusion, modalities={"a": 1, "b": 1}, tasks={"t": 2, "u": 3}, task_modalities=owners, **TINY_NET
+        fusion=fusion, modalities={"a": 1, "b": 1}, tasks={"t": 2, "u": 3}, task_modalities=owners, backbone_args=TINY_NET
     ).eval()
 
 
@@ -51,6 +51,7 @@ def test_a_subset_that_no_row_has_is_none():
 def test_what_does_not_couple_runs_its_branches_once():
     calls = []
     net = network("concat", "classification")
+    net({"a": torch.randn(2, 1, 32, 32)})  # a size that is new to a branch is tried once
     net.branches["a"].stages[-1].register_forward_hook(lambda *_: calls.append(1))
     net.over_subsets({name: torch.randn(2, 1, 32, 32) for name in NAMES}, None, subset_mask(subsets_of(NAMES), NAMES))
     assert len(calls) == 1
@@ -60,6 +61,7 @@ def test_what_does_not_couple_runs_its_branches_once():
 def test_only_fusions_that_say_so_couple_the_branches(fusion):
     net = network(fusion, "classification")
     first = torch.randn(2, 1, 32, 32)
+    net({"a": first})  # a size that is new to a branch is tried once
     maps = []
     net.branches["a"].stages[-1].register_forward_hook(lambda _, __, output: maps.append(output))
     for other in (torch.randn(2, 1, 32, 32), torch.randn(2, 1, 32, 32)):

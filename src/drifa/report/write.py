@@ -16,7 +16,8 @@ from drifa.report.read import read_run
 def write_report(run: Path) -> Path:
     """Writes the HTML report of a run: one file that needs no network, no script and no other file.
 
-    It reads the run folder, and the audit beside its studies; it predicts nothing. A part whose files are not there yet says which command makes them.
+    It reads the run folder, and the audit beside its studies; it predicts nothing. A part whose files are not there yet says
+    which command makes them.
     Names of subjects and classes are escaped: they come from a table that anyone may have written.
 
     Args:
