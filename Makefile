@@ -44,6 +44,8 @@ docs: $(BIN)/.installed
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/mc_dropout.py
 	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/batches.py
+	$(BIN)/python benchmarks/audit.py
 
 quick: $(BIN)/.installed
 	PATH=$(abspath $(BIN)):$$PATH sh results/quick/run.sh

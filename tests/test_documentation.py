@@ -31,14 +31,18 @@ from drifa.fusion import FUSIONS
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of a reader: later pages use what earlier ones made.
 ORDER = (
-    *("README", "index", "install", "concepts", "datasets", "own_data", "study", "split"),
-    *("train", "evaluate", "predict", "report", "network", "fusion", "paper", "results"),
+    *("README", "index", "install", "concepts", "datasets", "own_data", "study", "formats", "split", "audit", "scale"),
+    *("train", "evaluate", "predict", "report", "network", "backbones", "fusion", "rivals", "segmentation", "paper", "results"),
 )
 # What makes a training of seconds out of any configuration.
 TINY = [
     *("train.epochs=1", "train.members=2", "train.threads=1", "train.accelerator=cpu", "data.image_size=32"),
     *("model.backbone_args={layers: [1, 1, 1, 1], channels: [4, 4, 8, 8]}",),
     *("evaluate.passes=2", "evaluate.partners=2", "evaluate.resamples=20"),
+]
+TINY_BRATS = [
+    *("train.epochs=1", "train.accelerator=cpu", "data.image_size=32", "model.width=0.0625", "data.folds=4"),
+    *("train.batch_size=4", "evaluate.resamples=20"),
 ]
 
 
@@ -276,7 +280,7 @@ def test_every_command_runs_in_the_order_of_the_pages(tmp_path: Path, monkeypatc
         if words[0] == "train" and "--resume" not in words:
             # Overrides shown in the documentation come last and win, except for what makes it slow.
             config, *rest = words[1:]
-            words = ["train", config, *TINY, *rest]
+            words = ["train", config, *(TINY_BRATS if "brats" in config else TINY), *rest]
         result = CliRunner().invoke(app, [*words, *(["--quiet"] if words[0] in ("train", "evaluate") else [])])
         assert result.exit_code == 0, f"{place}: drifa {' '.join(words)}\n{result.output}\n{result.exception!r}"
     for name in ("metrics.json", "answer.json", "answers.csv", "runs/quick/drifa/report.html"):

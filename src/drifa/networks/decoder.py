@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class SegNetDecoder(nn.Module):
@@ -34,8 +33,18 @@ class SegNetDecoder(nn.Module):
 
     def forward(self, x: Tensor, indices: Sequence[Tensor]) -> Tensor:
         for stage, places in zip(reversed(self.stages), reversed(indices), strict=True):
-            x = stage(F.max_unpool2d(x, places, kernel_size=(2, 2)))
+            x = stage(unpool(x, places))
         return x
+
+
+def unpool(x: Tensor, places: Tensor) -> Tensor:
+    """Puts each value at its place in a map of twice the height and width, zeros elsewhere.
+
+    A scatter rather than torch's ``max_unpool2d``: that has no meta kernel to count operations with, and torch holds its
+    CUDA kernel for non-deterministic.
+    """
+    n, c, h, w = x.shape
+    return x.new_zeros(n, c, 4 * h * w).scatter(2, places.flatten(2), x.flatten(2)).view(n, c, 2 * h, 2 * w)
 
 
 def _block(wide: int, narrow: int) -> tuple[nn.Module, ...]:
