@@ -124,6 +124,7 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
+    value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
@@ -137,7 +138,7 @@ def predict(
 
     if image and table:
         raise DrifaError("give --image or --table, not both")
-    cases = cases_from_table(table) if table else cases_from_arguments(image or [])
+    cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
         _predict_masks(run, cases, out, json_file)
         return

@@ -24,6 +24,7 @@ class DataConfig(Section):
     Attributes:
         study: Study folder, or a list of folders that are merged.
         modalities: Keep only these modalities; empty = all.
+        tabular: Name of a further modality -> the table's columns that make it up.
         tasks: Keep only these tasks; empty = all that the modalities can answer.
         image_size: Side of the square images, pixels.
         protocol: How the study is split: a key of :data:`drifa.protocols.PROTOCOLS`.
@@ -40,6 +41,7 @@ class DataConfig(Section):
 
     study: str | list[str]
     modalities: list[str] = []
+    tabular: dict[str, list[str]] = {}
     tasks: list[str] = []
     image_size: int = Field(128, ge=16, le=4096)
     protocol: str = "strict"

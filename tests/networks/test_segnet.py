@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from drifa import DrifaError, FusionSegNet, create_segmentation_model, load_model, save_model
 from drifa.backbones.segnet import LAYOUT, SegNetEncoder, stage_channels
+from drifa.networks.complexity import macs
 from drifa.networks.decoder import SegNetDecoder
 from drifa.networks.regions import classes_to_regions, region_probabilities, regions_to_classes
 from tests.fusion.contract import MIXED, FusionContract
@@ -226,6 +227,20 @@ def test_the_matched_control_is_as_large_as_drifa() -> None:
             net = create_segmentation_model(fusion, TWO, {"tumour": 3}, width=0.25)
         sizes.append(count(net))
     assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
+
+
+def test_one_decoder_run_costs_less_than_one_per_modality() -> None:
+    sizes = {}
+    for indices in ("branch", "mean"):
+        with torch.device("meta"):
+            sizes[indices] = macs(create_segmentation_model("concat", TWO, {"tumour": 3}, width=0.25, indices=indices), 64)
+    decoder = sum(9 * a * b * (64 >> k) ** 2 for k, a, b in decoder_convolutions(stage_channels(0.25)))
+    assert sizes["branch"] - sizes["mean"] == decoder + 3 * stage_channels(0.25)[0] * 64**2
+
+
+def decoder_convolutions(channels: list[int]) -> list[tuple[int, int, int]]:
+    widths = [[c] * n + [channels[max(k - 1, 0)]] for k, ((n, _), c) in enumerate(zip(LAYOUT, channels, strict=True))]
+    return [(k, a, b) for k, stage in enumerate(widths) for a, b in pairwise(stage)]
 
 
 def test_a_folder_keeps_every_choice(tmp_path: Path) -> None:

@@ -35,6 +35,11 @@ def standardise(images: torch.Tensor, mean: float | Sequence[float] = 0.5, std: 
     return (images - centre) / scale
 
 
+def to_input(values: torch.Tensor) -> torch.Tensor:
+    """What a network reads: bytes are images and are standardised, floats are features and pass unchanged."""
+    return values if values.is_floating_point() else standardise(to_float(values))
+
+
 def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20.0, shift: float = 5.0) -> torch.Tensor:
     """Rotates each image about its centre, then shifts it; bilinear, borders reflected.
 

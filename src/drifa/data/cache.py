@@ -66,10 +66,10 @@ class ImageCache:
                 half-written stays; finished shards do.
         """
         files, starts, positions = {}, {}, {}
-        channels = {name: modality.channels for name, modality in study.modalities.items()}
+        channels = {name: modality.channels for name, modality in study.modalities.items() if not modality.columns}
         modality_of_row = study.table["modality"].to_numpy(dtype=object)
         table_paths = study.table["path"].to_numpy(dtype=object)
-        for name in study.modalities:
+        for name in channels:
             rows = np.flatnonzero(modality_of_row == name)
             # Sorted by path, so that row order, split and merging do not matter to the keys.
             place, unique = pd.factorize(table_paths[rows], sort=True)

@@ -32,6 +32,7 @@ class Modality:
     Args:
         name: Letters, digits, ``_`` and ``-``.
         channels: 1 (grey) or 3 (RGB); images are converted on reading.
+        columns: For a tabular modality, the table's columns that make it up; its rows have no path. Empty for images.
 
     Raises:
         DrifaError: A name or a channel count that cannot be used.
@@ -39,6 +40,7 @@ class Modality:
 
     name: str
     channels: int = 3
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_name("modality", self.name)
@@ -150,7 +152,10 @@ def format_header(header: Mapping[str, Any]) -> str:
     """Writes what :func:`parse_header` reads."""
     document: dict[str, Any] = {"drifa_study": int(FORMAT_VERSION)}
     document.update({key: header[key] for key in KEYS if key in header and header[key] != ""})
-    document["modalities"] = {name: {"channels": modality.channels} for name, modality in header["modalities"].items()}
+    document["modalities"] = {
+        name: {"columns": list(modality.columns)} if modality.columns else {"channels": modality.channels}
+        for name, modality in header["modalities"].items()
+    }
     document["tasks"] = {name: _task_document(task) for name, task in header["tasks"].items()}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
@@ -175,11 +180,14 @@ def _named(value: Any, place: str, kind: str, example: str) -> dict[str, Any]:
 def _modalities(value: Any, place: str) -> dict[str, Modality]:
     found = {}
     for name, spec in _named(value, place, "modalities", "NAME: {channels: 3}").items():
-        spec = _mapping(spec or {}, f"modality {name!r} of {place}", ("channels",))
+        spec = _mapping(spec or {}, f"modality {name!r} of {place}", ("channels", "columns"))
+        columns = spec.get("columns", [])
+        if not isinstance(columns, list) or ("columns" in spec and not columns) or ("columns" in spec and "channels" in spec):
+            raise DrifaError(f"modality {name!r} of {place} takes either channels: 3 or columns: [age, …], not {spec}")
         channels = spec.get("channels", "3")
         if channels not in ("1", "3"):
             raise DrifaError(f"modality {name!r} of {place} has channels: {channels}; use 1 (grey) or 3 (RGB)")
-        found[name] = Modality(name, int(channels))
+        found[name] = Modality(name, int(channels), tuple(map(str, columns)))
     if not found:
         raise DrifaError(f"{place} names no modality; add one as 'modalities: {{NAME: {{channels: 3}}}}'")
     return found

@@ -185,7 +185,7 @@ class Study:
         Raises:
             DrifaError: Some are missing; names the first of them and how many there are.
         """
-        self._check_files("image", list(self.table["path"]))
+        self._check_files("image", [path for path in self.table["path"] if path])
         for name, masks in self.subjects().masks.items():
             self._check_files(f"{name} mask", [str(path) for path in masks if path])
 

@@ -85,7 +85,9 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
     for position, name in enumerate(modalities):
         if not (code == position).any():
             raise DrifaError(f"modality {name!r} has no images in {place}; remove it from study.yaml, or add its rows")
-    _fail(table["path"] == "", place, "{row} has no path; name its image file", table, "path")
+    tabular = table["modality"].isin([name for name, modality in modalities.items() if modality.columns])
+    _fail((table["path"] == "") & ~tabular, place, "{row} has no path; name its image file", table, "path")
+    _fail((table["path"] != "") & tabular, place, "path {value} in {row} is of a tabular modality; empty it", table, "path")
     _check_paths(table, "path", "path", place)
     wrong = ~table["split"].isin(("", *SPLIT_VALUES)).to_numpy()
     _unknown(wrong, place, "unknown split {value} in {row}", table, "split", SPLIT_VALUES)

@@ -7,13 +7,15 @@ patients were. It has the form that the fusion takes as it is, a map of one pixe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from drifa.data.schema import Modality
+from drifa.data.study import Study
 from drifa.errors import DrifaError, suggest
 
 KINDS = ("number", "category")
@@ -134,6 +136,74 @@ class TabularEncoder:
     def from_json(cls, entries: Sequence[Mapping[str, Any]]) -> TabularEncoder:
         """Reads what :meth:`to_json` gave."""
         return cls(tuple(Column(**{**entry, "categories": tuple(entry.get("categories", ()))}) for entry in entries))
+
+
+def add_tabular(study: Study, name: str, columns: Sequence[str]) -> Study:
+    """The study with some of its columns as one more modality, for every subject that has a value in any of them.
+
+    Tasks can be answered from it too. A subject's first row counts.
+
+    Args:
+        study: Any study.
+        name: Of the new modality.
+        columns: Of its table.
+
+    Raises:
+        DrifaError: The name is taken, a column is unknown, or all of them are empty.
+    """
+    if name in study.modalities:
+        raise DrifaError(f"study {study.name!r} has a modality {name!r} already; give the tabular one another name")
+    for column in columns:
+        if column not in study.table.columns:
+            raise DrifaError(f"study {study.name!r} has no column {column!r}{suggest(column, study.table.columns)}")
+        if column in study.tasks:
+            raise DrifaError(
+                f"column {column!r} is a task of study {study.name!r}; a network must not read what it is to answer"
+            )
+    rows = study.table.drop_duplicates("subject").copy()
+    rows = rows[np.logical_or.reduce([_as_text(rows[column]) != "" for column in columns])]
+    if rows.empty:
+        raise DrifaError(f"the columns {', '.join(columns)} of study {study.name!r} are empty; name others")
+    rows["modality"], rows["path"] = name, ""
+    tasks = {key: replace(task, modalities=(*task.modalities, name)) for key, task in study.tasks.items()}
+    modalities = {**study.modalities, name: Modality(name, columns=tuple(columns))}
+    return replace(study, table=pd.concat([study.table, rows], ignore_index=True), modalities=modalities, tasks=tasks)
+
+
+def fit_encoders(study: Study) -> dict[str, TabularEncoder]:
+    """The encoder of every tabular modality, learned from the study's training split."""
+    table = study.table
+    return {
+        name: TabularEncoder.fit(table[(table["modality"] == name) & (table["split"] == "train")], modality.columns)
+        for name, modality in study.modalities.items()
+        if modality.columns
+    }
+
+
+class WithColumns:
+    """An image source that also gives the tabular modalities of a study.
+
+    Args:
+        images: Gives the other modalities.
+        table: The study's table.
+        encoders: By modality.
+    """
+
+    def __init__(self, images: Any, table: pd.DataFrame, encoders: Mapping[str, TabularEncoder]) -> None:
+        self.images = images
+        self.rows = {name: np.flatnonzero((table["modality"] == name).to_numpy()) for name in encoders}
+        self.codes = {name: encoder.encode(table.iloc[self.rows[name]]) for name, encoder in encoders.items()}
+
+    def read(self, modality: str, rows: np.ndarray) -> torch.Tensor:
+        """uint8 images ``[n, C, H, W]``, or float32 features ``[n, F, 1, 1]``; zeros where a row is -1."""
+        if modality not in self.codes:
+            return self.images.read(modality, rows)
+        rows = np.asarray(rows, dtype=np.int64)
+        codes = self.codes[modality]
+        result = codes.new_zeros((len(rows), *codes.shape[1:]))
+        wanted = np.flatnonzero(rows != -1)
+        result[torch.from_numpy(wanted)] = codes[torch.from_numpy(np.searchsorted(self.rows[modality], rows[wanted]))]
+        return result
 
 
 def _as_text(values: pd.Series) -> pd.Series:

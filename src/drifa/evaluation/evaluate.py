@@ -21,7 +21,7 @@ from drifa.evaluation.subsets import judge_subsets
 from drifa.files import atomic_path, write_json
 from drifa.networks import FusionNet
 from drifa.training.job import targets_by_component
-from drifa.training.run import Run
+from drifa.training.run import Run, with_tabular
 from drifa.training.samples import ImageSource, make_batch
 from drifa.uncertainty.draws import Draws, draw, row_seeds
 
@@ -61,7 +61,7 @@ def evaluate(
     run = Run.open(folder)
     if split not in SPLITS:
         raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
-    other = Study.load(study) if study is not None else None
+    other = with_tabular(Study.load(study), run.config) if study is not None else None
     where = Path(out) if out is not None else _where(run, other, split)
     if run.segments:
         from drifa.evaluation.volumes import evaluate_volumes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from drifa.data import Subjects, components, read_image, resize
 from drifa.data.pairing import draw_partners, subject_components
+from drifa.data.tabular import TabularEncoder, WithColumns
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.external import TwoSources
 from drifa.evaluation.judge import flip_rates, modes
@@ -24,10 +25,11 @@ from drifa.uncertainty.draws import draw
 
 @dataclass(frozen=True)
 class Case:
-    """One subject to predict: modality -> image file."""
+    """One subject to predict: modality -> image file, and column -> value for the tabular modalities."""
 
     subject: str
     images: Mapping[str, Path]
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class FileImages:
@@ -76,10 +78,19 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
                 raise DrifaError(
                     f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, channels)}"
                 )
-    files = FileImages(cases, channels, run.info["image_size"])
+    encoders = run.encoders
+    columns = {column.name for encoder in encoders.values() for column in encoder.columns}
+    for case in cases:
+        for name in case.values:
+            if name not in columns:
+                known = suggest(name, columns) if columns else " (it has no tabular modality)"
+                raise DrifaError(f"column {name!r} of subject {case.subject!r} is not one of this run{known}")
+    files: Any = FileImages(cases, channels, run.info["image_size"])
+    if encoders:
+        files = _with_values(files, cases, encoders)
     nets = run.networks()
     settings = run.config.evaluate
-    given = np.array([[row if name in case.images else -1 for name in channels] for row, case in enumerate(cases)])
+    given = np.array([[row if name in _given(case, encoders) else -1 for name in channels] for row, case in enumerate(cases)])
     pool, source, note = _partner_pool(run, files) if partners and run.info["components"] > 1 else (None, files, "")
     offset = 0 if pool is None else len(pool[1].table)
     answers: list[dict[str, Any]] = []
@@ -95,7 +106,7 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
         members = [draw(net, fetch, rows[None], seeds, settings.passes, 1) for net in nets]
         tasks = {}
         for task, classes in run.info["tasks"].items():
-            if not any(name in case.images for name in run.info["task_modalities"][task]):
+            if not any(name in _given(case, encoders) for name in run.info["task_modalities"][task]):
                 continue
             draws = [member[task] for member in members]
             mode, summaries = list(modes(draws).items())[-1]
@@ -115,7 +126,24 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
     return {"run": str(run.folder), "mode": mode, "note": note, "cases": answers}
 
 
-def _partner_pool(run: Run, files: FileImages) -> tuple[tuple[Subjects, Any] | None, Any, str]:
+def _given(case: Case, encoders: Mapping[str, TabularEncoder]) -> set[str]:
+    """The modalities of which a case has something."""
+    told = {name for name, encoder in encoders.items() if any(case.values.get(column.name, "") for column in encoder.columns)}
+    return {*case.images, *told}
+
+
+def _with_values(files: FileImages, cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> WithColumns:
+    """The images of the cases and, in the same rows, their encoded values."""
+    columns = [column.name for encoder in encoders.values() for column in encoder.columns]
+    table = pd.DataFrame([{name: case.values.get(name, "") for name in columns} for case in cases])
+    each = {name: WithColumns(files, table.assign(modality=name), {name: encoder}) for name, encoder in encoders.items()}
+    first = next(iter(each.values()))
+    first.rows = {name: source.rows[name] for name, source in each.items()}
+    first.codes = {name: source.codes[name] for name, source in each.items()}
+    return first
+
+
+def _partner_pool(run: Run, files: Any) -> tuple[tuple[Subjects, Any] | None, Any, str]:
     """The training subjects that can stand in for absent modalities, or the reason why there are none."""
     try:
         study = run.study()
@@ -167,15 +195,26 @@ def cases_from_table(path: str | Path) -> list[Case]:
     if twice.any():
         row = table[twice].iloc[0]
         raise DrifaError(f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r}")
+    extra = [name for name in table.columns if name not in ("subject", "modality", "path")]  # for the tabular modalities
     return [
-        Case(str(subject), {row["modality"]: path.parent / row["path"] for row in rows.to_dict("records")})
+        Case(
+            str(subject),
+            {row["modality"]: path.parent / row["path"] for row in rows.to_dict("records")},
+            {name: rows[name].iloc[0] for name in extra},
+        )
         for subject, rows in table.groupby("subject", sort=False)
     ]
 
 
-def cases_from_arguments(images: Sequence[str]) -> list[Case]:
-    """One case from ``MODALITY=PATH`` texts."""
+def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> list[Case]:
+    """One case from ``MODALITY=PATH`` and ``COLUMN=VALUE`` texts."""
     found: dict[str, Path] = {}
+    told: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise DrifaError(f"--value {text!r} must look like COLUMN=VALUE, for example age=45")
+        told[name] = value
     for text in images:
         name, equals, path = text.partition("=")
         if not equals or not name or not path:
@@ -183,7 +222,7 @@ def cases_from_arguments(images: Sequence[str]) -> list[Case]:
         if name in found:
             raise DrifaError(f"--image names modality {name!r} twice; give --table for several subjects")
         found[name] = Path(path)
-    return [Case(next(iter(found.values())).stem, found)] if found else []
+    return [Case(next(iter(found.values())).stem if found else "case", found, told)] if found or told else []
 
 
 def as_table(result: Mapping[str, Any]) -> pd.DataFrame:

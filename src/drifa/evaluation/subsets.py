@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from drifa.data import Study, Subjects, alone_samples, components
-from drifa.data.augment import standardise, to_float
+from drifa.data.augment import to_input
 from drifa.errors import DrifaError
 from drifa.evaluation.intervals import bootstrap
 from drifa.networks import FusionNet
@@ -103,7 +103,7 @@ def _answers(
             rows = slice(start, min(start + size, len(chosen)))
             batch = make_batch(source, subjects, samples[rows])
             device = next(nets[0].parameters()).device
-            images = {name: standardise(to_float(image.to(device))) for name, image in batch["images"].items()}  # type: ignore[union-attr]
+            images = {name: to_input(image.to(device)) for name, image in batch["images"].items()}  # type: ignore[union-attr]
             present = batch["present"].to(device)  # type: ignore[union-attr]
             each = [net.eval().over_subsets(images, present, mask) for net in nets]
             for s in range(len(subsets)):

@@ -72,6 +72,8 @@ class Fusion(nn.Module):
     uses_mfa: ClassVar[bool] = False
     needs_equal_channels: ClassVar[bool] = False
     segments: ClassVar[bool] = True
+    #: Whether a branch may give maps of one pixel, whatever the size of the others.
+    takes_tabular: ClassVar[bool] = True
     #: Whether anything passes between the branches before the readout.
     couples: ClassVar[bool] = False
 

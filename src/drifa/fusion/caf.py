@@ -39,6 +39,7 @@ class Caf(Fusion):
     """
 
     couples: ClassVar[bool] = True
+    takes_tabular: ClassVar[bool] = False
     name: ClassVar[str] = "caf"
     title: ClassVar[str] = "co-attention and a hyper-branch at every level (He et al., Pattern Recognition 2023)"
     needs_equal_channels: ClassVar[bool] = True

@@ -41,6 +41,7 @@ class Gloria(Fusion):
     """
 
     couples: ClassVar[bool] = True
+    takes_tabular: ClassVar[bool] = False
     name: ClassVar[str] = "gloria"
     title: ClassVar[str] = "local cross attention, global and local vectors (Huang et al., ICCV 2021)"
 

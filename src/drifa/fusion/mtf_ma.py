@@ -40,6 +40,7 @@ class MtfMa(Fusion):
     """
 
     couples: ClassVar[bool] = True
+    takes_tabular: ClassVar[bool] = False
     name: ClassVar[str] = "mtf_ma"
     title: ClassVar[str] = "mutual attention with exchanged queries (Cai et al., Visual Computer 2023)"
 

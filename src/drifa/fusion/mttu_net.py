@@ -41,6 +41,7 @@ class MttuNet(Fusion):
     """
 
     couples: ClassVar[bool] = True
+    takes_tabular: ClassVar[bool] = False
     name: ClassVar[str] = "mttu_net"
     title: ClassVar[str] = "one transformer over all tokens, learned task weights (Cheng et al., TMI 2022)"
 

@@ -40,8 +40,7 @@ class SegNetDecoder(nn.Module):
 def unpool(x: Tensor, places: Tensor) -> Tensor:
     """Puts each value at its place in a map of twice the height and width, zeros elsewhere.
 
-    A scatter rather than torch's ``max_unpool2d``: that has no meta kernel to count operations with, and torch holds its
-    CUDA kernel for non-deterministic.
+    A scatter does what ``max_unpool2d`` does, and torch's deterministic mode does not refuse it.
     """
     n, c, h, w = x.shape
     return x.new_zeros(n, c, 4 * h * w).scatter(2, places.flatten(2), x.flatten(2)).view(n, c, 2 * h, 2 * w)

@@ -10,8 +10,9 @@ from torch import nn
 
 from drifa.attention import MFA
 from drifa.backbones import Branch, align
+from drifa.backbones.tabular import TabularBranch
 from drifa.errors import DrifaError, suggest
-from drifa.fusion import FusionSpec, check_options, fusion_class
+from drifa.fusion import Fusion, FusionSpec, check_options, fusion_class
 from drifa.fusion.drifa import mifa_stages
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.matching import settled
@@ -35,6 +36,7 @@ def create_model(
     conv_bias: bool = False,
     backbone_args: Mapping[str, Any] | None = None,
     own_stem: bool = False,
+    tabular: Sequence[str] = (),
     task_modalities: Mapping[str, Sequence[str]] | None = None,
 ) -> FusionNet:
     """Builds a multimodal network; the defaults are the paper's DRIFA-Net on ResNet18.
@@ -60,6 +62,7 @@ def create_model(
         backbone_args: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``; or a mapping
             modality -> such arguments.
         own_stem: Make the stem a stage of its own, named ``"stem"``, instead of a part of the first block's.
+        tabular: The modalities that are vectors of features ``[B, F, 1, 1]`` and no images; their number in ``modalities`` is F.
         task_modalities: Task -> the modalities that can answer it; all by default. In unpaired studies a task belongs
             to the modality whose subjects carry its labels.
 
@@ -88,25 +91,27 @@ def create_model(
         conv_bias=conv_bias,
         backbone_args=backbone_args,
         own_stem=own_stem,
+        tabular=tabular,
         task_modalities=task_modalities,
     )
     fusion_args = settled(fusion, dict(fusion_args or {}), twin)
     make_mfa = None
     if fusion_type.uses_mfa and mfa is not False:
         make_mfa = partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
-    names = _each(backbone, modalities, "backbone")
-    sources = _each(pretrained, modalities, "pretrained", False)
+    pictures = _pictures(modalities, tabular, fusion_type)
+    names = _each(backbone, pictures, "backbone")
+    sources = _each(pretrained, pictures, "pretrained", False)
     by_modality = bool(backbone_args) and all(isinstance(value, Mapping) for value in (backbone_args or {}).values())
-    arguments = (
-        _each(backbone_args, modalities, "backbone_args", {}) if by_modality else dict.fromkeys(modalities, backbone_args)
-    )
-    branches = {
+    arguments = _each(backbone_args, pictures, "backbone_args", {}) if by_modality else dict.fromkeys(pictures, backbone_args)
+    seeing = {
         name: Branch(
             names[name], channels, make_mfa, mfa_at, conv_bias, sources[name], dict(arguments[name] or {}), own_stem=own_stem
         )
-        for name, channels in modalities.items()
+        for name, channels in pictures.items()
     }
-    align(list(branches.values()))
+    align(list(seeing.values()))
+    stages = next(iter(seeing.values())).infos
+    branches = {name: seeing[name] if name in seeing else TabularBranch(modalities[name], stages) for name in modalities}
     infos = [branch.infos for branch in branches.values()]
     spec = FusionSpec(
         modalities=tuple(modalities),
@@ -140,10 +145,27 @@ def create_model(
         "conv_bias": conv_bias,
         "backbone_args": dict(backbone_args or {}),
         "own_stem": own_stem,
+        "tabular": list(tabular),
         "task_modalities": {task: list(names) for task, names in answered_by.items()},
     }
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
     return net
+
+
+def _pictures(modalities: dict[str, int], tabular: Sequence[str], fusion: type[Fusion]) -> dict[str, int]:
+    """The modalities that are images."""
+    for name in tabular:
+        if name not in modalities:
+            raise DrifaError(f"tabular names the modality {name!r}, which is not in modalities{suggest(name, modalities)}")
+    if tabular and not fusion.takes_tabular:
+        raise DrifaError(
+            f"fusion {fusion.name!r} reads maps of one size and cannot take the tabular modality {tabular[0]!r}; leave it out, "
+            f"or use drifa, concat, single or se_matched"
+        )
+    pictures = {name: channels for name, channels in modalities.items() if name not in tabular}
+    if not pictures:
+        raise DrifaError("all modalities are tabular; at least one must be an image")
+    return pictures
 
 
 def _each(value: Any, modalities: Mapping[str, Any], place: str, default: Any = None) -> dict[str, Any]:

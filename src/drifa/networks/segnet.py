@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drifa.backbones.precision import full_precision
 from drifa.backbones.segnet import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
@@ -111,7 +112,7 @@ class FusionSegNet(BranchedNet):
         features, present, size = self._enter(inputs, present)
         logits, last = self._from_first(self._body(0, features, present), present, None, size)
         whole = [None if x is None else x.to(self._head_dtype) for x in last]
-        with torch.autocast(next(iter(logits.values())).device.type, enabled=False):
+        with full_precision(next(iter(logits.values()))):
             return {task: [value] for task, value in logits.items()}, self.fusion.auxiliary_loss(whole, present)
 
     @property
@@ -149,7 +150,7 @@ class FusionSegNet(BranchedNet):
         return self._decode(features, places, present, size), last
 
     def _logits(self, maps: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
-        with torch.autocast(maps.device.type, enabled=False):  # as in FusionNet, the heads stay in 32 bit
+        with full_precision(maps):  # as in FusionNet, the heads stay in 32 bit
             maps = maps[:, :, : size[0], : size[1]].to(self._head_dtype)
             return {task: head(maps) for task, head in self.heads.items()}
 

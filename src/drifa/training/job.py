@@ -11,6 +11,7 @@ import numpy as np
 from drifa.config import Config, ModelConfig
 from drifa.data import EpochPairing, Study, Subjects
 from drifa.data.pairing import components, evaluation_samples, task_components
+from drifa.data.tabular import fit_encoders
 from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
 from drifa.networks import FusionNet, create_model, create_segmentation_model
@@ -36,8 +37,12 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
     own = {task.name: list(task.modalities) for task in study.tasks.values()}
     if not own:
         raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
+    encoders = fit_encoders(study)
     return create_model(
-        modalities={name: modality.channels for name, modality in study.modalities.items()},
+        modalities={
+            name: encoders[name].width if name in encoders else modality.channels for name, modality in study.modalities.items()
+        },
+        tabular=list(encoders),
         tasks={name: len(task.classes) for name, task in study.tasks.items()},
         task_modalities={**own, **chosen},
         **arguments,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drifa.config import Config
-from drifa.data.augment import augment, standardise, to_float
+from drifa.data.augment import augment, standardise, to_input
 from drifa.networks.fusionnet import FusionNet
 from drifa.training.losses import NO_LABEL, multitask_loss, task_weights
 from drifa.training.recipe import Recipe
@@ -33,7 +33,9 @@ class FusionModule(Recipe):
         generator = torch.Generator().manual_seed(int(batch["seed"]))  # on the CPU: equal on every device
         data = self.config.data
         images = {
-            name: standardise(augment(image, generator, degrees=data.degrees, shift=data.shift))
+            name: image
+            if image.is_floating_point()  # features of a tabular modality
+            else standardise(augment(image, generator, degrees=data.degrees, shift=data.shift))
             for name, image in batch["images"].items()
         }
         logits, auxiliary = self.net.training_logits(images, batch["present"])
@@ -49,7 +51,7 @@ class FusionModule(Recipe):
         self.val_sums = _Sums(self.net.heads)
 
     def validation_step(self, batch: dict[str, Any], index: int) -> None:
-        images = {name: standardise(to_float(image)) for name, image in batch["images"].items()}
+        images = {name: to_input(image) for name, image in batch["images"].items()}
         self.val_sums.add(self.net(images, batch["present"]), batch["labels"])
 
     def epoch_figures(self) -> dict[str, float]:

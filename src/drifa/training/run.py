@@ -16,6 +16,7 @@ import torch
 from drifa import __version__
 from drifa.config import Config, dump_config, load_config
 from drifa.data import ImageCache, Study, apply_split
+from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
@@ -91,8 +92,15 @@ class Run:
         return bool(self.info.get("regions"))
 
     def cache(self, study: Study, progress: Any = None) -> Any:
-        """The decoded images, or the slices, of a study at the run's size; built if needed."""
-        return build_cache(self.config, self.folder, study, progress)
+        """The decoded images, or the slices, of a study at the run's size; built if needed. With the encoded columns."""
+        cache = build_cache(self.config, self.folder, study, progress)
+        encoders = self.encoders
+        return WithColumns(cache, study.table, encoders) if encoders else cache
+
+    @property
+    def encoders(self) -> dict[str, TabularEncoder]:
+        """How the tabular modalities are encoded, as learned from the training split."""
+        return {name: TabularEncoder.from_json(columns) for name, columns in self.info.get("tabular", {}).items()}
 
 
 def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
@@ -101,6 +109,13 @@ def build_cache(config: Config, folder: Path, study: Study, progress: Any = None
     if is_segmentation(study):
         return VolumeCache.build(study, root, size=config.data.image_size, progress=progress)
     return ImageCache.build(study, config.data.image_size, root, progress=progress)
+
+
+def with_tabular(study: Study, config: Config) -> Study:
+    """The study with the tabular modalities that a configuration makes of its columns."""
+    for name, columns in config.data.tabular.items():
+        study = add_tabular(study, name, columns)
+    return study
 
 
 def is_segmentation(study: Study) -> bool:
@@ -120,6 +135,7 @@ def load_study(config: Config) -> Study:
     """The study that a configuration names: loaded, merged, restricted to the chosen modalities and tasks."""
     studies = [Study.load(folder) for folder in config.data.studies]
     study = studies[0] if len(studies) == 1 else Study.merge(studies)
+    study = with_tabular(study, config)
     if not config.data.modalities and not config.data.tasks:
         return study
     return study.select(config.data.modalities or list(study.modalities), config.data.tasks or None)

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from drifa.config import Config, make_config
 from drifa.data import Study, components, split, write_receipt
+from drifa.data.tabular import fit_encoders
 from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
 from drifa.networks import FusionNet
@@ -217,6 +218,7 @@ def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet) -> di
             "task_modalities", {name: list(task.modalities) for name, task in study.tasks.items()}
         ),
         "image_size": config.data.image_size,
+        "tabular": {name: encoder.to_json() for name, encoder in fit_encoders(study).items()},
         "regions": {name: dict(task.regions) for name, task in study.tasks.items() if task.regions},
         "components": len(components(study.subjects())),
         "members": config.train.members,

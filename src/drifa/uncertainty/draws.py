@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.augment import standardise, to_float
+from drifa.data.augment import to_input
 from drifa.data.subjects import Subjects
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
@@ -67,7 +67,7 @@ def draw(
             stochastic: dict[str, list[Tensor | None]] = {task: [None] * passes for task in net.heads}
             for k in range(partners):
                 batch = fetch(chosen[:, k])
-                images = {name: standardise(to_float(image.to(device))) for name, image in batch["images"].items()}
+                images = {name: to_input(image.to(device)) for name, image in batch["images"].items()}
                 present = batch["present"].to(device)
                 for task, logits in net(images, present).items():
                     fixed[task].append(logits.float().softmax(-1).cpu())
