@@ -85,7 +85,7 @@ def test_a_prediction_takes_values_and_any_subset(run):
 
 
 def test_a_column_that_the_run_does_not_know_is_named(run):
-    with pytest.raises(DrifaError, match="column 'agee'.*did you mean 'age'"):
+    with pytest.raises(DrifaError, match=r"column 'agee'.*did you mean 'age'"):
         predict(run.folder, cases_from_arguments([], ["agee=50"]))
 
 
@@ -103,7 +103,7 @@ def test_wrong_columns_are_named(folder, name, columns, message):
 
 
 def test_a_fusion_that_needs_maps_of_one_size_refuses():
-    with pytest.raises(DrifaError, match="'caf'.*tabular modality 'b'"):
+    with pytest.raises(DrifaError, match=r"'caf'.*tabular modality 'b'"):
         create_model(fusion="caf", modalities={"a": 3, "b": 5}, tasks={"t": 2}, tabular=["b"], backbone_args=TINY_NET)
 
 

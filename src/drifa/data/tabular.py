@@ -158,7 +158,7 @@ def add_tabular(study: Study, name: str, columns: Sequence[str]) -> Study:
             raise DrifaError(f"study {study.name!r} has no column {column!r}{suggest(column, study.table.columns)}")
         if column in study.tasks:
             raise DrifaError(
-                f"column {column!r} is a task of study {study.name!r}; a network must not read what it is to answer"
+                f"column {column!r} is a task of study {study.name!r}, which a network must not read; leave it out"
             )
     rows = study.table.drop_duplicates("subject").copy()
     rows = rows[np.logical_or.reduce([_as_text(rows[column]) != "" for column in columns])]

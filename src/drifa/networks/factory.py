@@ -62,7 +62,7 @@ def create_model(
         backbone_args: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``; or a mapping
             modality -> such arguments.
         own_stem: Make the stem a stage of its own, named ``"stem"``, instead of a part of the first block's.
-        tabular: The modalities that are vectors of features ``[B, F, 1, 1]`` and no images; their number in ``modalities`` is F.
+        tabular: The modalities that are vectors of features ``[B, F, 1, 1]`` and no images; ``modalities`` says F.
         task_modalities: Task -> the modalities that can answer it; all by default. In unpaired studies a task belongs
             to the modality whose subjects carry its labels.
 

@@ -38,7 +38,7 @@ class FusionNet(BranchedNet):
     """
 
     def __init__(
-        self, branches: Mapping[str, Branch], fusion: Fusion, dropout_rate: float = 0.25, dropout_at: str = "blocks"
+        self, branches: Mapping[str, nn.Module], fusion: Fusion, dropout_rate: float = 0.25, dropout_at: str = "blocks"
     ) -> None:
         if dropout_at not in DROPOUT_AT:
             raise DrifaError(f"dropout_at={dropout_at!r} is not known{suggest(dropout_at, DROPOUT_AT)}")

@@ -16,7 +16,7 @@ MARGIN = 4
 _BLOCKS = 4
 
 
-def fine_structure(pictures: np.ndarray, small: float = 0.8, large: float = 3.5) -> np.ndarray:
+def fine_structure(pictures: np.ndarray, small: float = 0.8, large: float = 2.5) -> np.ndarray:
     """Removes shading and equalises local contrast.
 
     Args:
@@ -35,7 +35,7 @@ def fine_structure(pictures: np.ndarray, small: float = 0.8, large: float = 3.5)
     # Away from the edges: the black strip that a shift leaves there must not change what counts as much.
     overall = local[:, MARGIN:-MARGIN, MARGIN:-MARGIN].mean(axis=(1, 2), keepdims=True)
     # The constants keep noise in flat regions, and in a flat picture, from being blown up to structure.
-    return detail / (local + 0.5 * overall + 0.5)
+    return detail / (local + 0.2 * overall + 0.5)
 
 
 def turn(pictures: np.ndarray, orientation: int) -> np.ndarray:
@@ -160,7 +160,7 @@ def _block_quartile(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     power = (one * one).sum(axis=2), (two * two).sum(axis=2)
     agreement = (one * two).sum(axis=2) / np.sqrt(power[0] * power[1] + 1e-12)
     structure = np.maximum(*power)
-    agreement[structure < 0.3 * structure.mean(axis=1, keepdims=True)] = np.nan
+    agreement[structure < 0.1 * structure.mean(axis=1, keepdims=True)] = np.nan
     flat = np.isnan(agreement).all(axis=1)
     agreement[flat] = -1
     return np.nanquantile(agreement, 0.25, axis=1)
