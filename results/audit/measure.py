@@ -46,9 +46,7 @@ def measure(study: Study) -> dict[str, Any]:
         "exact": {
             "pairs": sum(len(members) * (len(members) - 1) // 2 for members in exact),
             "clusters": len(exact),
-            "conflicting_labels": {
-                task: len(found) for task, found in conflicting_clusters(study, exact).items()
-            },
+            "conflicting_labels": {task: len(found) for task, found in conflicting_clusters(study, exact).items()},
         },
         "near": {
             "pairs": len(near),
@@ -59,6 +57,7 @@ def measure(study: Study) -> dict[str, Any]:
             "count": len(clusters),
             "images": sum(map(len, clusters)),
             "largest": max(map(len, clusters), default=0),
+            "largest_support": [one.data["largest_support"] for one in result.findings if one.rule == "near_duplicates"],
             "across_groups": len(crossing_clusters(study, clusters, "group")),
             "conflicting_labels": {task: len(found) for task, found in conflicting_clusters(study, clusters).items()},
         },
@@ -75,7 +74,7 @@ def measure(study: Study) -> dict[str, Any]:
         "groups_joined": joined,
         "groups_after_fix": int(fixed.table["group"].nunique()),
         "largest_group_after_fix": int(fixed.table["group"].value_counts().iloc[0]),
-        "wrong_modality": [list(one.files) for one in result.findings if one.rule == "wrong_modality"],
+        "wrong_modality": [one.count for one in result.findings if one.rule == "wrong_modality"],
         "blank": sum(one.count for one in result.findings if one.rule == "blank"),
         "unreadable": sum(one.count for one in result.findings if one.rule == "unreadable"),
         "grids_differ": sum(one.data["subjects"] for one in result.findings if one.rule == "grids_differ"),

@@ -6,15 +6,17 @@ set -eu
 for data in ham10000 sipakmed iqothnccd; do
     [ -d "studies/$data" ] || drifa data prepare $data "$DRIFA_DATA/$data" --out studies/$data
 done
-one() { # FUSION EPOCHS: a seed is the seed of the split and of the network
-    for data in ham10000 sipakmed iqothnccd; do for protocol in strict paper; do for seed in 0 1 2; do
-        out=runs/leakage/$1-$data-$protocol-$seed
+one() { # ARM FUSION EPOCHS DATASET...: a seed is the seed of the split and of the network
+    arm=$1 fusion=$2 epochs=$3
+    shift 3
+    for data in "$@"; do for protocol in strict paper; do for seed in 0 1 2; do
+        out=runs/leakage/$arm-$data-$protocol-$seed
         drifa train configs/quick/ham10000_sipakmed.yaml data.study=studies/$data data.protocol=$protocol \
-            data.split_seed=$seed train.seed=$seed train.members=1 "model.fusion=$1" "train.epochs=$2" --out "$out" --quiet
+            data.split_seed=$seed train.seed=$seed train.members=1 model.fusion=$fusion train.epochs=$epochs --out "$out" --quiet
         drifa evaluate "$out" --quiet
     done; done; done
 }
-one concat 20 &
-one drifa 4
+(one concat concat 20 ham10000 sipakmed iqothnccd && one long concat 60 iqothnccd) &
+one drifa drifa 4 ham10000 sipakmed iqothnccd
 wait
 python results/leakage/summarise.py runs/leakage results/leakage

@@ -274,6 +274,7 @@ def test_volumes_are_audited_too(tmp_path: Path) -> None:
     assert only(result, "exact_duplicates").data["members"] == [["3_t1.nii.gz", "3_t2.nii.gz"]]
 
 
+@pytest.mark.slow
 def test_the_real_folders_give_up_their_known_defects(real: Callable[[str], Path], tmp_path: Path) -> None:
     """A slice of Nickparvar: twins across its official split, and an audit that can be written as JSON."""
     folder = real("nickparvar")

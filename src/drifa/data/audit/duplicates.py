@@ -72,10 +72,18 @@ def duplicate_findings(study: Study, exact: Clusters, pairs: Sequence[Pair], clu
         turned = sum(pair.turned for pair in near)
         text = f"{len(near)} pairs of images show the same picture, or nearly ({turned} of them turned or mirrored)"
         lowest = round(min(pair.whole for pair in near), 3)
-        data = {"pairs": len(near), "turned": turned, "lowest_agreement": lowest}
+        data = {"pairs": len(near), "turned": turned, "lowest_agreement": lowest, "largest_support": _support(nearly, pairs)}
         yield _described(study, "near_duplicates", nearly, text, data)
     yield from _conflicts(study, exact, clusters)
     yield from _across_splits(study, clusters)
+
+
+def _support(clusters: Clusters, pairs: Sequence[Pair]) -> float:
+    """Share of all pairs of the largest cluster that were proven; far below 1 it is a chain whose ends differ."""
+    size = max(map(len, clusters))
+    largest = set(next(members for members in clusters if len(members) == size))
+    proven = sum(pair.first in largest for pair in pairs)
+    return round(2 * proven / (len(largest) * (len(largest) - 1)), 3)
 
 
 def _described(study: Study, rule: str, clusters: Clusters, text: str, data: Mapping[str, Any]) -> Finding:

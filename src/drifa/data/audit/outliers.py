@@ -16,8 +16,8 @@ BLANK = 0.995
 _GREY, _COLOUR = 2.0, 12.0
 # Share of a modality that counts as its bulk, and the fewest images to judge one by.
 _BULK, _FEWEST = 0.97, 50
-# Distance to the neighbours in units of the modality's spread; docs/audit.md tells what it finds.
-_FAR, _NEIGHBOURS = 3.0, 5
+# Distance to the fifth neighbour, in medians of that distance; docs/audit.md tells what it finds.
+_FAR, _NEIGHBOURS = 5.0, 5
 
 
 def blank_findings(study: Study, facts: Facts) -> Iterator[Finding]:
@@ -67,11 +67,8 @@ def _far_away(marks: np.ndarray) -> np.ndarray:
 
     tree = cKDTree(marks)
     near = tree.query(marks, k=_NEIGHBOURS + 1)[0][:, -1]
-    # A kind of its own may have a few members that are close to each other: a neighbour must be near for more than those.
-    logarithm = np.log(near + 1e-3)
-    middle = np.median(logarithm)
-    spread = np.quantile(logarithm, 0.95) - middle
-    return logarithm > middle + max(_FAR * spread, np.log(3.0))
+    # The median of a collection full of copies may be next to nothing: hence the floor, in the unit of the marks.
+    return near > _FAR * max(float(np.median(near)), 0.02)
 
 
 def _paths(study: Study, rows: np.ndarray) -> list[str]:

@@ -11,7 +11,9 @@ References:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -194,20 +196,25 @@ def _proof(pictures: np.ndarray, pairs: np.ndarray, progress: Progress | None) -
     coarse = np.concatenate([fine_structure(pictures[start : start + 512], 1.0, 6.0) for start in range(0, len(pictures), 512)])
     coarse = coarse.reshape(-1, _COARSE, step, _COARSE, step).mean(axis=(2, 4))
     whole, blocks = np.full(len(pairs), -1.0), np.full(len(pairs), -1.0)
-    for start in range(0, len(pairs), _CHUNK):
+
+    def look(start: int) -> None:
         part = pairs[start : start + _CHUNK]
         rough, shift = best_shift(_turned(coarse, part), coarse[part[:, 1]], 2)
         likely = np.flatnonzero(rough > _COARSE_LEAST)
-        if len(likely):
-            chosen = part[likely]
-            # One step tells most of the rest apart; only what it leaves is aligned in full.
-            first, second, begin = _turned(fine, chosen), fine[chosen[:, 1]], shift[likely] * step
-            kept = np.flatnonzero(aligned_agreement(first, second, begin, steps=1)[0] > _FIRST_LEAST)
-            if len(kept):
-                found = aligned_agreement(first[kept], second[kept], begin[kept])
-                whole[start + likely[kept]], blocks[start + likely[kept]] = found
-        if progress is not None:
-            progress(min(start + _CHUNK, len(pairs)), len(pairs), "comparing")
+        if not len(likely):
+            return
+        # One step tells most of the rest apart; only what it leaves is aligned in full.
+        first, second = _turned(fine, part[likely]), fine[part[likely, 1]]
+        begin = shift[likely] * step
+        kept = np.flatnonzero(aligned_agreement(first, second, begin, steps=1)[0] > _FIRST_LEAST)
+        if len(kept):
+            found = aligned_agreement(first[kept], second[kept], begin[kept])
+            whole[start + likely[kept]], blocks[start + likely[kept]] = found
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for done, _ in enumerate(pool.map(look, range(0, len(pairs), _CHUNK)), start=1):
+            if progress is not None:
+                progress(min(done * _CHUNK, len(pairs)), len(pairs), "comparing")
     return whole, blocks
 
 
