@@ -52,8 +52,8 @@ def main() -> None:
     lines = [
         "# BraTS: DRIFA in SegNet and its controls on a handful of subjects",
         "",
-        "Made by `sh results/brats/run.sh` (`configs/quick/brats.yaml`: 48 px slices, an eighth of SegNet's width, 20 epochs). It shows",
-        "that the chain from NIfTI to judged masks works on real volumes; with so few subjects it ranks nothing.",
+        "Made by `sh results/brats/run.sh` (`configs/quick/brats.yaml`: 48 px slices, an eighth of SegNet's width, 20 epochs).",
+        "It shows that the chain from NIfTI to judged masks works on real volumes; with so few subjects it ranks nothing.",
         "",
         f"- Date {environments[0]['date']}, drifa {environments[0]['drifa']}, torch {environments[0]['torch']}, "
         f"{environments[0]['system']}, one CPU thread, GPU: {environments[0]['gpu']}.",

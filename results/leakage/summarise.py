@@ -124,11 +124,11 @@ def markdown(result: dict[str, Any]) -> str:
         "",
         "## Reading it",
         "",
-        "A network profits from a twin in training only as far as it has learned its training images by heart. Where training",
-        "accuracy is no higher than test accuracy, as on HAM10000 and SIPaKMeD here, the two splits differ by less than the",
-        "spread over seeds, and nothing can be concluded about networks trained for 200 epochs at 128 px. `results.json` also has",
-        "the accuracy of test images with and without a sibling: on HAM10000 those with one are *harder* (several photographs are",
-        "taken of suspicious lesions), so that difference is no measure of leakage either. The intervals over three seeds are wide.",
+        "A network profits from a twin in training only as far as it has learned its training images by heart. Where",
+        "accuracy in training is no higher than in the test, as on HAM10000 and SIPaKMeD here, the two splits differ by less",
+        "than the spread over seeds, and nothing follows for networks trained for 200 epochs at 128 px. `results.json` also",
+        "has the accuracy of test images with and without a sibling: on HAM10000 those with one are *harder* (suspicious",
+        "lesions are photographed more often), so that difference is no measure of leakage. Three seeds give wide intervals.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -15,6 +15,7 @@ from drifa.files import write_json, write_text
 from drifa.training.run import Run
 
 ARMS = {"image": "image alone", "metadata": "image + age, sex, site"}
+SPLITS = ("train", "val", "test")
 METRICS = ("accuracy", "balanced_accuracy", "f1", "auc", "ece")
 
 
@@ -61,12 +62,12 @@ def main() -> None:
     lines = [
         "# HAM10000: does it help to know age, sex and site?",
         "",
-        "Made by `sh results/metadata/run.sh`: `drifa` in the quick config (32 px, a quarter of ResNet18's width, 4 epochs), on the",
-        "same lesion-disjoint splits with and without the table's columns as a second modality.",
+        "Made by `sh results/metadata/run.sh`: `drifa` in the quick config (32 px, a quarter of ResNet18's width, 4 epochs), on",
+        "the same lesion-disjoint splits with and without the table's columns as a second modality.",
         "",
-        f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, one CPU "
-        f"thread, GPU: {environment['gpu']}. Seeds {result['seeds']} (of split and network).",
-        f"- Subjects of seed 0, train / val / test: {' / '.join(str(receipt['subjects'][k]) for k in ('train', 'val', 'test'))}.",
+        f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
+        f"one CPU thread, GPU: {environment['gpu']}. Seeds {result['seeds']} (of split and network).",
+        f"- Subjects of seed 0, train / val / test: {' / '.join(str(receipt['subjects'][k]) for k in SPLITS)}.",
         f"- Deterministic pass; {names} in %; mean over seeds with its Student-t 95 % interval.",
         "",
         "| trained on | " + " | ".join(METRICS) + " |",
