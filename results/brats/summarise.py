@@ -74,7 +74,7 @@ def main() -> None:
         lines.append(f"| {title} | {parameters[arm]:,} | " + " | ".join(number(found[m], m) for m in SHOWN) + f" | {each} |")
     lines += [
         "",
-        "Trained with modality dropout 0.25, asked with every subset of the modalities (`drifa evaluate --subsets`); mean Dice:",
+        "Trained with modality dropout 0.25, asked with every subset (`drifa evaluate --subsets`); mean Dice:",
         "",
         "| | FLAIR | T1 | FLAIR + T1 |",
         "|---|---|---|---|",

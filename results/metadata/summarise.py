@@ -62,8 +62,8 @@ def main() -> None:
     lines = [
         "# HAM10000: does it help to know age, sex and site?",
         "",
-        "Made by `sh results/metadata/run.sh`: `drifa` in the quick config (32 px, a quarter of ResNet18's width, 4 epochs), on",
-        "the same lesion-disjoint splits with and without the table's columns as a second modality.",
+        "Made by `sh results/metadata/run.sh`: `drifa` in the quick config (32 px, a quarter of ResNet18's width, 4 epochs),",
+        "on the same lesion-disjoint splits with and without the table's columns as a second modality.",
         "",
         f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
         f"one CPU thread, GPU: {environment['gpu']}. Seeds {result['seeds']} (of split and network).",

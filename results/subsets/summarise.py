@@ -21,17 +21,18 @@ def percent(value: dict[str, float]) -> str:
 def main() -> None:
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
     runs = [Run.open(folder / fusion) for fusion in ("drifa", "concat")]
+    members = runs[0].trained_members()
     environment = json.loads((runs[0].folder / "environment.json").read_text())
     result: dict[str, Any] = {"command": "sh results/subsets/run.sh", "environment": environment, "fusions": {}}
     lines = [
         "# The phantom's tasks from every subset of its modalities",
         "",
-        "Made by `sh results/subsets/run.sh` (`configs/quick/phantom.yaml`; modality dropout 0.25). `surface` can be read from the",
-        "photo, `depth` from the ultrasound, `spread` from both together only: 50 % is the best that one modality allows there.",
+        "Made by `sh results/subsets/run.sh` (`configs/quick/phantom.yaml`; modality dropout 0.25). `surface` can be read from",
+        "the photo, `depth` from the ultrasound, `spread` from both together only: 50 % is the best that one modality allows.",
         "",
         f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
         f"one CPU thread, GPU: {environment['gpu']}.",
-        f"- Members {len(runs[0].trained_members())}, seeds {[runs[0].config.train.seed + n for n in runs[0].trained_members()]}, "
+        f"- Members {len(members)}, seeds {[runs[0].config.train.seed + n for n in members]}, "
         "averaged; dropout off; accuracy in %, value [95 % bootstrap over subjects].",
         "",
         "| fusion | task | photo | ultrasound | both | subjects |",
