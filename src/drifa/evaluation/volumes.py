@@ -74,7 +74,7 @@ def evaluate_volumes(
     table = pd.DataFrame(rows)
     with atomic_path(where / TABLE) as temporary:
         table.to_csv(temporary, index=False)
-    metrics = _metrics(table[table["subset"] == ""], run)
+    metrics = _by("mode", table[table["subset"] == ""], run)
     write_json(where / "metrics.json", metrics)
     details = {
         "drifa_evaluation": FORMAT,
@@ -84,7 +84,7 @@ def evaluate_volumes(
         "subjects": int(table["subject"].nunique()),
         "passes": run.config.evaluate.passes,
         "members": len(nets),
-        "subsets": _subsets(table[table["subset"] != ""], run),
+        "subsets": _by("subset", table[table["subset"] != ""], run),
     }
     write_json(where / "evaluation.json", details)
     return metrics
@@ -284,19 +284,12 @@ def _matched(run: Run, other: Study) -> Study:
     return other.select(modalities, tasks)
 
 
-def _metrics(table: pd.DataFrame, run: Run) -> dict[str, Any]:
+def _by(key: str, table: pd.DataFrame, run: Run) -> dict[str, Any]:
+    """Task -> value of a column -> summary."""
     settings = run.config.evaluate
     found: dict[str, Any] = {}
-    for (task, mode), rows in table.groupby(["task", "mode"], sort=False):
-        found.setdefault(str(task), {})[str(mode)] = _summary(rows, settings.resamples, settings.seed)
-    return found
-
-
-def _subsets(table: pd.DataFrame, run: Run) -> dict[str, Any]:
-    settings = run.config.evaluate
-    found: dict[str, Any] = {}
-    for (task, subset), rows in table.groupby(["task", "subset"], sort=False):
-        found.setdefault(str(task), {})[str(subset)] = _summary(rows, settings.resamples, settings.seed)
+    for (task, value), rows in table.groupby(["task", key], sort=False):
+        found.setdefault(str(task), {})[str(value)] = _summary(rows, settings.resamples, settings.seed)
     return found
 
 

@@ -23,7 +23,9 @@ def macs(net: FusionNet, image_size: int = 128) -> int:
     """
     device = next(net.parameters()).device
     images = {
-        name: torch.zeros(1, channels, *((1, 1) if name in net.config["tabular"] else (image_size, image_size)), device=device)
+        name: torch.zeros(
+            1, channels, *((1, 1) if name in net.config.get("tabular", ()) else (image_size, image_size)), device=device
+        )
         for name, channels in net.config["modalities"].items()
     }
     training = net.training
