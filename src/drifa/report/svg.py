@@ -19,7 +19,8 @@ class Plot:
 
     Args:
         description: What a reader who cannot see the figure is told.
-        x, y: Data limits, low to high.
+        x: Data limits, low to high.
+        y: Likewise.
         size: Width and height of the figure in pixels at full size; it shrinks with the page.
         margins: Left, top, right, bottom, in the same pixels.
         log_y: Draw y on a logarithmic axis.

@@ -80,7 +80,8 @@ def augment_together(
         images: float ``[B, C, s, s]`` each.
         regions: bool ``[B, R, s, s]`` each.
         generator: Source of randomness.
-        degrees, shift: As in :func:`drifa.data.augment.augment`.
+        degrees: As in :func:`drifa.data.augment.augment`.
+        shift: Likewise.
     """
     if degrees == 0 and shift == 0:
         return dict(images), dict(regions)

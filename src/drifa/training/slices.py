@@ -71,7 +71,8 @@ class TrainSlices:
         batch_size: Slices per batch.
         seed: Of sampling, modality dropout and augmentation.
         modality_dropout: Probability that a modality is hidden from a slice; one always stays.
-        rank, world: Which of how many processes this is.
+        rank: Which process this is.
+        world: Of how many.
     """
 
     def __init__(

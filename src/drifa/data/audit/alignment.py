@@ -53,7 +53,8 @@ def best_shift(first: np.ndarray, second: np.ndarray, reach: int) -> tuple[np.nd
     """The whole-pixel shift at which two pictures correlate best.
 
     Args:
-        first, second: Pairs of pictures.
+        first: A picture of each pair.
+        second: The other one.
         reach: Largest shift in pixels.
 
     Returns:
@@ -84,7 +85,8 @@ def aligned_agreement(
     """Agreement of two pictures after ``second`` is moved and stretched by a few per cent onto ``first``.
 
     Args:
-        first, second: Pairs of pictures, from :func:`fine_structure`.
+        first: A picture of each pair, from :func:`fine_structure`.
+        second: The other one.
         shift: Where to begin, (rows, columns) in pixels.
         steps: Least-squares steps; the best of them counts.
 
