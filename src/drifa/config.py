@@ -37,6 +37,8 @@ class DataConfig(Section):
         cache: Folder of decoded images; empty = ``.cache`` beside the run.
         degrees: Random rotation in training, plus or minus, degrees.
         shift: Random shift in training, plus or minus, pixels.
+        intensity: Random change of contrast and brightness in training, plus or minus, in standard deviations of a volume or
+            halves of an image's range; the paper has none.
     """
 
     study: str | list[str]
@@ -54,6 +56,7 @@ class DataConfig(Section):
     cache: str = ""
     degrees: float = Field(20.0, ge=0, le=180)
     shift: float = Field(5.0, ge=0)
+    intensity: float = Field(0.0, ge=0, lt=1)
 
     @property
     def studies(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drifa.data.augment import augment, standardise, to_float
+from drifa.data.augment import augment, jitter, standardise, to_float
 
 
 def _batch(count: int = 4, height: int = 24, width: int = 24) -> torch.Tensor:
@@ -84,3 +84,25 @@ def test_standardising_uses_each_channels_mean_and_deviation() -> None:
     for channel in range(3):
         expected = (images[:, channel] - mean[channel]) / std[channel]
         torch.testing.assert_close(standardise(images, mean, std)[:, channel], expected)
+
+
+def test_jitter_changes_each_image_by_its_own_line_and_leaves_the_background_alone() -> None:
+    images = standardise(to_float(_batch(64)))
+    images[:, :, :3] = 0
+    changed = jitter(images, _seed(), 0.3)
+    assert (changed[:, :, :3] == 0).all()
+    x, y = images[:, :, 3:].flatten(1), changed[:, :, 3:].flatten(1)
+    slope = ((x - x.mean(1, keepdim=True)) * y).sum(1) / ((x - x.mean(1, keepdim=True)) ** 2).sum(1)
+    offset = y.mean(1) - slope * x.mean(1)
+    torch.testing.assert_close(slope[:, None] * x + offset[:, None], y)
+    for found, centre in ((slope, 1.0), (offset, 0.0)):
+        assert found.min() < centre - 0.2
+        assert found.max() > centre + 0.2
+        assert (found - centre).abs().max() <= 0.3001
+
+
+def test_no_jitter_is_the_identity_and_draws_nothing() -> None:
+    generator = _seed()
+    before = generator.get_state()
+    assert jitter(_batch().float(), generator, 0.0).equal(_batch().float())
+    assert generator.get_state().equal(before)

@@ -1,4 +1,5 @@
-"""Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call.
+"""Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call, and where
+it is asked for a change of contrast and brightness.
 
 The paper rotates by 20 degrees and shifts by 5 pixels; its code stored such copies, with black borders that mark them. Here
 nothing is stored, and borders are reflected.
@@ -74,3 +75,22 @@ def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20
     offset = -linear @ torch.stack([right, down], dim=1)[..., None]
     grid = functional.affine_grid(torch.cat([linear, offset], dim=2).to(images.dtype), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def jitter(images: torch.Tensor, generator: torch.Generator, amount: float) -> torch.Tensor:
+    """Changes contrast and brightness: each image is multiplied by a factor in [1 - amount, 1 + amount] and raised by up to ± amount.
+
+    Where a pixel is exactly 0 in every channel, as outside the head in a volume's slices, it stays so.
+
+    Args:
+        images: Standardised images.
+        generator: Source of randomness, as in :func:`augment`.
+        amount: Largest change; 0 for none, and then nothing is drawn.
+
+    Shape:
+        [B, C, H, W] -> the same.
+    """
+    if amount == 0:
+        return images
+    draw = amount * (2 * torch.rand(2, len(images), 1, 1, 1, generator=generator, device=generator.device) - 1).to(images)
+    return images * (1 + draw[0]) + draw[1] * (images != 0).any(dim=1, keepdim=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from drifa.config import Config
-from drifa.data.augment import augment
+from drifa.data.augment import augment, jitter
 from drifa.networks.regions import region_probabilities
 from drifa.networks.segnet import FusionSegNet
 from drifa.training.losses import task_weights
@@ -43,6 +43,7 @@ class SegmentationModule(Recipe):
         generator = torch.Generator().manual_seed(int(batch["seed"]))  # on the CPU: equal on every device
         data = self.config.data
         images, regions = augment_together(batch["images"], batch["regions"], generator, data.degrees, data.shift)
+        images = {name: jitter(image, generator, data.intensity) for name, image in images.items()}
         logits, auxiliary = self.net.training_logits(images, batch["present"])
         output = self.net.config["output"]
         loss, parts = segmentation_loss(logits, regions, self.weights, batch["annotated"], output, self.net.fusion.combine)
