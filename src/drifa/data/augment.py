@@ -1,5 +1,5 @@
-"""Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call, and where
-it is asked for a change of contrast and brightness.
+"""Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call;
+on request, contrast and brightness too.
 
 The paper rotates by 20 degrees and shifts by 5 pixels; its code stored such copies, with black borders that mark them. Here
 nothing is stored, and borders are reflected.
@@ -78,7 +78,7 @@ def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20
 
 
 def jitter(images: torch.Tensor, generator: torch.Generator, amount: float) -> torch.Tensor:
-    """Changes contrast and brightness: each image is multiplied by a factor in [1 - amount, 1 + amount] and raised by up to ± amount.
+    """Changes contrast and brightness: multiplies each image by a factor in [1 - amount, 1 + amount], adds up to ± amount.
 
     Where a pixel is exactly 0 in every channel, as outside the head in a volume's slices, it stays so.
 
