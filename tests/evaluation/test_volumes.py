@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+from tests.report_page import report
 
 from drifa.config import make_config
 from drifa.data import Study, prepare
@@ -18,7 +20,7 @@ from drifa.evaluation.evaluate import evaluate
 from drifa.evaluation.predict import Case
 from drifa.evaluation.predict_volumes import predict_volumes
 from drifa.evaluation.volumes import label_maps
-from drifa.report import write_report
+from drifa.report.words import VOLUME_METRICS, written_as
 from drifa.training.run import Run
 from drifa.training.train import resume, train
 
@@ -130,9 +132,57 @@ def test_settings_of_classification_are_refused(study, tmp_path):
         train(make_config(wrong), tmp_path / "run", quiet=True)
 
 
-def test_the_report_says_that_it_is_for_classification(run):
-    with pytest.raises(DrifaError, match=r"volumes\.csv"):
-        write_report(run.folder)
+def test_the_report_tells_every_metric_subject_and_subset(run):
+    page = report(run.folder)
+    metrics = json.loads((run.folder / "metrics.json").read_text())["tumour"]
+    for mode in metrics.values():
+        for name, value in mode.items():
+            if name == "dice":  # the mean over regions is not told: each region is
+                continue
+            style = VOLUME_METRICS[
+                next(key for key in sorted(VOLUME_METRICS, key=len, reverse=True) if name.startswith(key))
+            ].style
+            assert name in page.text["metrics"]
+            assert written_as(style, value)["text"] in page.text["metrics"]
+    table = pd.read_csv(run.folder / "volumes.csv", keep_default_na=False)
+    best = table[table["mode"] == "ensemble_mc"]
+    for value in best["predicted_ml"].astype(float):
+        assert f"{value:.1f}" in page.text["subjects"]
+    for subset in ("flair", "t1", "flair+t1"):
+        assert page.has("subsets", subset)
+    dots = [attributes for tag, attributes in page.tags if tag == "circle" and attributes["class"] == "dot s0"]
+    assert len(dots) >= len(best)
+    assert page.has("training", "Validation Dice, %: WT")
+    assert page.has("data", "fold 0 of 4")
+
+
+def test_the_worst_subject_comes_first_and_names_are_text(run, tmp_path):
+    copy = Path(shutil.copytree(run.folder, tmp_path / "run"))
+    table = pd.read_csv(copy / "volumes.csv", keep_default_na=False)
+    rows = table[table["mode"] == "ensemble_mc"]
+    better, worse = rows.assign(subject="good & <u>fine</u>", dice=0.9), rows.assign(subject="bad", dice=0.1)
+    pd.concat([better, worse]).to_csv(copy / "volumes.csv", index=False)
+    page = report(copy)
+    text = page.text["subjects"]
+    assert 0 < text.index("bad") < text.index("good & <u>fine</u>")
+    assert "u" not in {tag for tag, _ in page.tags}
+
+
+@pytest.mark.parametrize(
+    ("file", "section"), [("metrics.json", "summary"), ("metrics.json", "metrics"), ("volumes.csv", "subjects")]
+)
+def test_a_report_without_a_file_says_which_command_writes_it(run, tmp_path, file, section):
+    copy = Path(shutil.copytree(run.folder, tmp_path / "run"))
+    (copy / file).unlink()
+    assert report(copy).has(section, f"{file} is not in this run folder; drifa evaluate RUN writes it")
+
+
+@pytest.mark.parametrize("text", ["", "subject,task\na,b\n", '"unclosed\n'])
+def test_a_damaged_table_is_an_error_that_names_it(run, tmp_path, text):
+    copy = Path(shutil.copytree(run.folder, tmp_path / "run"))
+    (copy / "volumes.csv").write_text(text)
+    with pytest.raises(DrifaError, match=r"volumes\.csv.*drifa evaluate"):
+        report(copy)
 
 
 def test_a_label_map_gives_the_regions_back():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -106,6 +106,25 @@ def coverage_curves(curves: dict[str, Rows]) -> Markup:
     for mode in reversed(mode_order(curves)):
         plot.line([(row["coverage"], row["accuracy"]) for row in curves[mode]], mode_style(mode))
     plot.x_axis([0, 0.2, 0.4, 0.6, 0.8, 1.0], "share of images kept, surest first", _percent)
+    return plot.render()
+
+
+def dice_strip(by_region: Mapping[str, Sequence[float]]) -> Markup:
+    """One dot per subject on a scale of Dice from 0 to 1, one row per region, its mean as an upright line."""
+    told = "; ".join(f"{name}: {', '.join(f'{value:.2f}' for value in sorted(values))}" for name, values in by_region.items())
+    names = list(by_region)
+    height = 34 * len(names) + 46
+    plot = Plot(f"Dice of every subject. {told}", (0, 1), (0, len(names)), size=(420, height), margins=(76, 6, 12, 40))
+    for row, name in enumerate(reversed(names)):
+        (left, middle), (right, _) = plot.at(0, row + 0.5), plot.at(1, row + 0.5)
+        plot.add('<path d="M{l} {y}H{r}" class="track"/>', l=left, r=right, y=middle)
+        plot.text(left - 10, middle + 4, name if len(name) <= 9 else f"{name[:8]}…", anchor="end")
+        values = by_region[name]
+        mean = plot.at(sum(values) / len(values), 0)[0]
+        plot.add('<path d="M{x} {t}v16" class="mark"/>', x=mean, t=middle - 8)
+        for value in values:
+            plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=plot.at(value, 0)[0], y=middle)
+    plot.x_axis([0, 0.2, 0.4, 0.6, 0.8, 1.0], "Dice", lambda tick: f"{tick:.1f}")
     return plot.render()
 
 

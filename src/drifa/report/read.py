@@ -19,6 +19,8 @@ CASE_COLUMNS = (
     *("predictive_entropy", "mutual_information", "flip_rate"),
 )
 
+VOLUME_COLUMNS = ("dice", "sensitivity", "hd95", "truth_ml", "predicted_ml")
+
 
 @dataclass(frozen=True)
 class RunFiles:
@@ -34,6 +36,7 @@ class RunFiles:
         metrics: ``metrics.json``, task -> mode -> metric -> interval.
         evaluation: ``evaluation.json``.
         predictions: ``predictions.parquet`` without the probabilities.
+        volumes: ``volumes.csv`` of a segmentation run.
     """
 
     folder: Path
@@ -45,6 +48,12 @@ class RunFiles:
     metrics: dict[str, Any] | None
     evaluation: dict[str, Any] | None
     predictions: pd.DataFrame | None
+    volumes: pd.DataFrame | None
+
+    @property
+    def segments(self) -> bool:
+        """Whether the run segments volumes."""
+        return bool((self.model or {}).get("regions")) or (self.evaluation or {}).get("kind") == "segmentation"
 
 
 def read_run(folder: str | Path) -> RunFiles:
@@ -70,6 +79,7 @@ def read_run(folder: str | Path) -> RunFiles:
         metrics=read_json(folder / "metrics.json"),
         evaluation=read_json(folder / "evaluation.json"),
         predictions=_predictions(folder / "predictions.parquet"),
+        volumes=_volumes(folder / "volumes.csv"),
     )
 
 
@@ -104,6 +114,22 @@ def _float(text: Any) -> float:
         return float(text)
     except (TypeError, ValueError):
         return float("nan")
+
+
+def _volumes(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    import pandas as pd
+
+    texts = {"subject": str, "group": str, "task": str, "mode": str, "subset": str, "region": str}
+    try:
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={name: [""] for name in VOLUME_COLUMNS})
+    except ValueError as error:
+        raise DrifaError(f"'{path}' is not a whole table ({error}): run `drifa evaluate RUN` again") from error
+    missing = [name for name in (*texts, *VOLUME_COLUMNS) if name not in table]
+    if missing:
+        raise DrifaError(f"'{path}' has no column {missing[0]!r}: run `drifa evaluate RUN` again")
+    return table
 
 
 def _predictions(path: Path) -> pd.DataFrame | None:

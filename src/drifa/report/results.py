@@ -49,7 +49,7 @@ def _task(name: str, metrics: dict[str, Any], judged: dict[str, Any], files: Run
         "modalities": judged.get("modalities", []),
         "classes": classes,
         "floor": _floor(classes, confusion),
-        "modes": [_mode(mode, members, passes) for mode in modes],
+        "modes": mode_names(modes, evaluation),
         "headline": _headline(metrics, modes),
         "metric_groups": _metric_groups(metrics, modes),
         "partner_rows": _metric_rows(metrics, modes, _partner_names(metrics)),
@@ -64,6 +64,11 @@ def _task(name: str, metrics: dict[str, Any], judged: dict[str, Any], files: Run
         "flips": partner_flips(name, files),
         "nats": math.log(len(classes)) if len(classes) > 1 else None,
     }
+
+
+def mode_names(modes: list[str], evaluation: dict[str, Any]) -> list[dict[str, str]]:
+    """What the modes are called, for the template."""
+    return [_mode(mode, evaluation.get("members"), evaluation.get("passes")) for mode in modes]
 
 
 def _mode(mode: str, members: Any, passes: Any) -> dict[str, str]:

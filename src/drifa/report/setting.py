@@ -10,6 +10,8 @@ from drifa.report.read import RunFiles
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+#: What the history tells of the validation beside the loss, by the head of its columns.
+SCORES = ("val_accuracy/", "val_dice/")
 
 
 def study(files: RunFiles) -> dict[str, Any]:
@@ -26,13 +28,20 @@ def network(files: RunFiles) -> dict[str, Any]:
     parameters, size, members = model.get("parameters"), model.get("image_size"), model.get("members")
     facts = [
         f"fusion {model['fusion']}" if model.get("fusion") else "",
-        f"backbone {model['backbone']}" if model.get("backbone") else "",
+        _backbone(model.get("backbone")),
         " + ".join(model.get("modalities") or {}),
         f"{size} × {size} pixels" if size else "",
         f"{parameters / 1e6:.1f} million parameters" if parameters else "",
         f"{members} networks" if members and members > 1 else "",
     ]
     return {"facts": [fact for fact in facts if fact], "modalities": list(model.get("modalities") or {})}
+
+
+def _backbone(told: Any) -> str:
+    """One name, or one per modality."""
+    if isinstance(told, dict):
+        return "backbones " + ", ".join(f"{name}: {backbone}" for name, backbone in told.items())
+    return f"backbone {told}" if told else ""
 
 
 def split_tables(files: RunFiles) -> dict[str, Any] | None:
@@ -66,10 +75,24 @@ def split_tables(files: RunFiles) -> dict[str, Any] | None:
         "shared": receipt.get("groups_in_two_splits"),
         "sharing": (receipt.get("subjects_sharing_a_group_with_train") or {}).get("test"),
         "absent": receipt.get("classes_missing") or [],
-        "protocol": receipt.get("protocol"),
-        "seed": receipt.get("seed"),
+        "protocol": _protocol(receipt),
+        "group_meaning": receipt.get("group_meaning"),
+        "note": receipt.get("note"),
+        "unused": receipt.get("unused"),
         "sha256": receipt.get("sha256"),
     }
+
+
+def _protocol(receipt: dict[str, Any]) -> str:
+    """The protocol with the settings that apply to it."""
+    parts = [str(receipt["protocol"]) if receipt.get("protocol") else ""]
+    if receipt.get("folds"):
+        parts.append(f"fold {receipt.get('fold')} of {receipt['folds']} (from 0)")
+    if receipt.get("column"):
+        parts.append(f"column {receipt['column']}")
+    if receipt.get("seed") is not None:
+        parts.append(f"seed {receipt['seed']}")
+    return ", ".join(part for part in parts if part)
 
 
 def training(files: RunFiles) -> list[dict[str, Any]]:
@@ -80,13 +103,12 @@ def training(files: RunFiles) -> list[dict[str, Any]]:
 def _member(member: int, history: list[dict[str, float]]) -> dict[str, Any]:
     validated = [row for row in history if math.isfinite(row.get("val_loss", math.nan))]
     best = min(validated, key=lambda row: row["val_loss"]) if validated else None
-    prefix = "val_accuracy/"
     return {
         "member": member,
         "epochs": len(history),
         "best_epoch": words.number(best.get("epoch"), 0) if best else words.MISSING,
         "val_loss": words.number(best["val_loss"]) if best else words.MISSING,
-        "accuracies": {key[len(prefix) :]: words.share(best[key]) for key in best if key.startswith(prefix)} if best else {},
+        "scores": {key: words.share(best[key]) for key in best if key.startswith(SCORES)} if best else {},
         "time": words.duration(sum(row["seconds"] for row in history if math.isfinite(row.get("seconds", math.nan)))),
         "loss": figures.loss_curves(member, history, best.get("epoch") if best else None),
         "rate": figures.rate_curve(member, history),

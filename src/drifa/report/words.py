@@ -88,6 +88,24 @@ PARTNER_METRICS: dict[str, Words] = {
     ),
 }
 
+#: Metrics of volumes; in ``metrics.json`` the region's name follows, as in ``dice_WT``.
+VOLUME_METRICS: dict[str, Words] = {
+    "dice": Words("Dice", "Overlap of the predicted and the true region: 0 for none, 100 % for the same voxels."),
+    "dice_present": Words("Dice, where the region exists", "Dice over the subjects whose truth has the region."),
+    "sensitivity": Words("Sensitivity", "Share of the region's voxels that are found."),
+    "specificity": Words(
+        "Specificity", "Share of the other voxels that are left alone; near 100 % for any small region, so it says little."
+    ),
+    "hd95": Words(
+        "HD95",
+        "How far the outlines lie apart: 95 % of one lie within this distance of the other. A missed region counts with the "
+        "diagonal of the volume.",
+        "mm",
+    ),
+    "missed": Words("Missed", "Share of subjects in which exactly one of truth and prediction is empty."),
+    "accuracy": Words("Voxel accuracy in the head", "Mean over slices; high even for a prediction of nothing."),
+}
+
 HEADLINE = ("accuracy", "balanced_accuracy", "auc", "ece", "accuracy_at_80")
 
 _KNOWN = {name: words for group in (*GROUPS.values(), PARTNER_METRICS) for name, words in group.items()}
@@ -137,6 +155,11 @@ def share(value: Any, digits: int = 1) -> str:
     return number(100 * value if isinstance(value, int | float) else None, digits)
 
 
+def millimetres(value: Any) -> str:
+    """A distance to a tenth, without the unit."""
+    return number(value, 1)
+
+
 def whole(value: Any) -> str:
     """A count, with a thin space between thousands."""
     if not isinstance(value, int | float) or math.isnan(value):
@@ -154,19 +177,25 @@ def duration(seconds: float) -> str:
 
 
 def written(metric: str, interval: dict[str, Any] | None) -> dict[str, str]:
-    """A metric as the report prints it.
+    """A metric as the report prints it; see :func:`written_as`."""
+    return written_as(metric_words(metric).style, interval)
+
+
+def written_as(style: str, interval: dict[str, Any] | None) -> dict[str, str]:
+    """A value and its interval.
 
     Args:
-        metric: Its name in ``metrics.json``.
+        style: ``share`` (printed in %), ``mm`` or ``number``.
         interval: ``{"value", "low", "high"}``, each a number or None.
 
     Returns:
         ``text`` ("84.2 %") and ``range`` ("81.5 – 86.8", empty if there is none).
     """
     interval = interval or {}
-    style = share if metric_words(metric).style == "share" else number
-    text = style(interval.get("value"))
-    low, high = style(interval.get("low")), style(interval.get("high"))
-    if style is share and text != MISSING:
-        text += "\u00a0%"
+    write = {"share": share, "mm": millimetres}.get(style, number)
+    text = write(interval.get("value"))
+    low, high = write(interval.get("low")), write(interval.get("high"))
+    unit = {"share": "%", "mm": "mm"}.get(style)
+    if unit and text != MISSING:
+        text += f"\u00a0{unit}"
     return {"text": text, "range": "" if MISSING in (low, high) else f"{low}\u2009–\u2009{high}"}

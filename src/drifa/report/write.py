@@ -6,9 +6,8 @@ import datetime
 from importlib import metadata
 from pathlib import Path
 
-from drifa.errors import DrifaError
 from drifa.files import write_text
-from drifa.report import results, setting, words
+from drifa.report import results, setting, volumes, words
 from drifa.report.audit import audits
 from drifa.report.read import read_run
 
@@ -33,11 +32,6 @@ def write_report(run: Path) -> Path:
 
     run = Path(run)
     files = read_run(run)
-    if (run / "volumes.csv").is_file():
-        raise DrifaError(
-            f"the report covers classification, and {run} segments volumes; its results are in metrics.json, volumes.csv and "
-            f"predictions/"
-        )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -46,8 +40,8 @@ def write_report(run: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters |= {"whole": words.whole, "share": words.share, "number": words.number}
-    tasks = results.task_results(files)
-    page = environment.get_template("report.jinja").render(
+    tasks = volumes.task_volumes(files) if files.segments else results.task_results(files)
+    page = environment.get_template("segmentation.jinja" if files.segments else "classification.jinja").render(
         run_name=run.resolve().name,
         version=metadata.version("drifa"),
         date=datetime.datetime.now(tz=datetime.UTC).strftime("%d %B %Y"),
