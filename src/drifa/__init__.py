@@ -13,13 +13,26 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from drifa.attention import CLIA, HIFA, MFA, MGIFA, MIFA, MLIFA
     from drifa.errors import DrifaError
-    from drifa.networks import FusionNet, FusionSegNet, create_model, create_segmentation_model, load_model, save_model
+    from drifa.networks import (
+        PRESETS,
+        FusionNet,
+        FusionSegNet,
+        create_model,
+        create_preset,
+        create_segmentation_model,
+        load_model,
+        save_model,
+    )
 
 _WHERE = {
     "DrifaError": "errors",
     **dict.fromkeys(("CLIA", "HIFA", "MFA", "MGIFA", "MIFA", "MLIFA"), "attention"),
     **dict.fromkeys(
-        ("FusionNet", "FusionSegNet", "create_model", "create_segmentation_model", "load_model", "save_model"), "networks"
+        (
+            *("PRESETS", "FusionNet", "FusionSegNet", "create_model", "create_preset", "create_segmentation_model"),
+            *("load_model", "save_model"),
+        ),
+        "networks",
     ),
 }
 
@@ -30,10 +43,12 @@ __all__ = [
     "MGIFA",
     "MIFA",
     "MLIFA",
+    "PRESETS",
     "DrifaError",
     "FusionNet",
     "FusionSegNet",
     "create_model",
+    "create_preset",
     "create_segmentation_model",
     "load_model",
     "save_model",

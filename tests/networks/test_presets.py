@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from drifa import MFA, MIFA, DrifaError, FusionNet, create_model, load_model, save_model
+from drifa import (
+    MFA,
+    MIFA,
+    PRESETS,
+    DrifaError,
+    FusionNet,
+    create_model,
+    create_preset,
+    create_segmentation_model,
+    load_model,
+    save_model,
+)
 from drifa.fusion.projection import ProjectedMIFA
-from drifa.networks import PRESETS, create_preset
 
 TWO = {"modalities": {"photo": 3, "mri": 1}, "tasks": {"t": 3}}
 MIXED = {"photo": "resnet10t", "mri": "ghostnet_050"}
@@ -27,6 +37,13 @@ def images() -> dict[str, torch.Tensor]:
 def test_the_resnet_preset_is_what_create_model_builds_by_itself() -> None:
     preset, plain = (build(**TWO) for build in (lambda **kw: create_preset("drifa_resnet18", **kw), create_model))
     assert preset.config == plain.config
+
+
+def test_the_segnet_preset_is_what_create_segmentation_model_builds_by_itself() -> None:
+    arguments = {"modalities": {"flair": 1, "t1": 1}, "regions": {"tumour": 3}, "width": 1 / 16}
+    preset, plain = create_preset("drifa_segnet", **arguments), create_segmentation_model(**arguments)
+    assert preset.config == plain.config
+    assert create_preset("drifa_segnet", **arguments, mfa_at="stage").config["mfa_at"] == "stage"
 
 
 def test_inception_carries_the_modules_where_the_preset_says() -> None:

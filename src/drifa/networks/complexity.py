@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.segnet import FusionSegNet
 
 
 def parameters(net: nn.Module) -> int:
@@ -14,7 +15,7 @@ def parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
 
 
-def macs(net: FusionNet, image_size: int = 128) -> int:
+def macs(net: FusionNet | FusionSegNet, image_size: int = 128) -> int:
     """Multiply-accumulates of one subject with every modality; convolutions, matrix products and attention are counted.
 
     Args:
