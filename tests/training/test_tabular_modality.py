@@ -12,6 +12,7 @@ import torch
 
 from drifa import create_model
 from drifa.data import Study, prepare
+from drifa.data.merge import merge_studies
 from drifa.data.tabular import add_tabular, fit_encoders
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
@@ -58,6 +59,23 @@ def test_a_study_with_a_tabular_modality_is_saved_and_loaded(folder, tmp_path):
     again = Study.load(tmp_path)
     assert again.modalities == more.modalities
     again.check_files()
+
+
+def test_a_study_with_a_tabular_modality_is_merged_with_one_without(folder, tmp_path):
+    runpy.run_path(str(GENERATOR.parents[1] / "sipakmed" / "data.py"))["write"](tmp_path / "raw")
+    prepare("sipakmed", tmp_path / "raw", tmp_path / "study")
+    tabular = add_tabular(Study.load(folder), "metadata", COLUMNS)
+    cells = Study.load(tmp_path / "study")
+    merged = merge_studies([tabular, cells])
+    assert list(merged.modalities) == ["dermoscopy", "metadata", "pap_smear"]
+    merged.check_files()
+    subjects, before = merged.subjects(), tabular.subjects()
+    from_first = np.char.startswith(subjects.ids.astype(str), f"{tabular.name}/")
+    np.testing.assert_array_equal(subjects.present[from_first, :2], before.present)
+    np.testing.assert_array_equal(subjects.present[~from_first], [[False, False, True]] * len(cells.subjects()))
+    for study in (merged, tabular):
+        study.table["split"] = "train"
+    assert fit_encoders(merged) == fit_encoders(tabular)
 
 
 def test_the_encoding_is_kept_with_the_run_and_knows_training_rows_only(run):
