@@ -15,78 +15,96 @@ import pandas as pd
 from drifa.evaluation.segmentation_metrics import summarise_volumes
 from drifa.files import write_json, write_text
 
-ARMS = {"drifa": "`drifa`, FLAIR + T1", "concat": "`concat`, FLAIR + T1", "flair": "`single`, FLAIR"}
-SHOWN = ("dice", "sensitivity", "specificity", "hd95", "missed")
-
-
-def number(value: dict[str, Any], metric: str) -> str:
-    if value["value"] is None:
-        return "–"
-    return f"{value['value']:.1f}" if metric == "hd95" else f"{value['value']:.3f}"
+STUDIES = {
+    "brats2018": "BraTS 2018 training subjects, FLAIR and T1, whole tumour (WT)",
+    "brats2013": "BraTS 2013 high-grade subjects, FLAIR and T1c, whole tumour (WT), tumour core (TC), enhancing tumour (ET)",
+}
+ARMS = {
+    "drifa": "`drifa`, both",
+    "concat": "`concat`, both",
+    "flair": "`single`, FLAIR only",
+    "plain": "`concat`, both, `data.intensity=0`",
+}
+SHOWN = {"dice": "Dice", "sensitivity": "sensitivity", "specificity": "specificity", "hd95": "HD95, mm", "missed": "missed"}
 
 
 def main() -> None:
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-    tables, environments, parameters = [], [], {}
-    for path in sorted(folder.glob("brats2018-*")):
-        if not (path / "volumes.csv").is_file():
-            continue
-        arm = path.name.split("-")[1]
-        table = pd.read_csv(path / "volumes.csv", keep_default_na=False, na_values=[""]).fillna({"subset": ""})
-        tables.append(table.assign(arm=arm))
-        environments.append(json.loads((path / "environment.json").read_text()))
-        parameters[arm] = json.loads((path / "model.json").read_text())["parameters"]
-    everything = pd.concat(tables, ignore_index=True)
-    whole = everything[everything["mode"] == "deterministic"]
-    partial = everything[everything["mode"] == "subset"]
-    complete = set.intersection(*(set(rows["subject"]) for _, rows in whole.groupby("arm")))
+    runs = [path for path in sorted(folder.iterdir()) if (path / "metrics.json").is_file()]
+    environment = json.loads((runs[0] / "environment.json").read_text())
     result: dict[str, Any] = {
         "command": "sh results/brats/run.sh",
         "config": "configs/quick/brats.yaml",
-        "environment": environments[0],
-        "subjects_tested": sorted(complete),
-        "parameters": parameters,
-        "arms": {},
-        "subsets": {},
+        "environment": environment,
+        "studies": {},
     }
     lines = [
         "# BraTS: DRIFA in SegNet and its controls on a handful of subjects",
         "",
-        "Made by `sh results/brats/run.sh` (`configs/quick/brats.yaml`: 48 px slices, an eighth of SegNet's width, 20 epochs).",
-        "It shows that the chain from NIfTI to judged masks works on real volumes; with so few subjects it ranks nothing.",
+        "Made by `sh results/brats/run.sh` (`configs/quick/brats.yaml`: 48 px slices, an eighth of SegNet's width, 20 epochs,",
+        "modality dropout 0.25). It shows that the chain from NIfTI to judged masks works on real volumes; with so few subjects",
+        "it ranks nothing.",
         "",
-        f"- Date {environments[0]['date']}, drifa {environments[0]['drifa']}, torch {environments[0]['torch']}, "
-        f"{environments[0]['system']}, one CPU thread, GPU: {environments[0]['gpu']}.",
-        f"- Data: 5 BraTS 2018 training subjects, FLAIR and T1, whole tumour. Each row trains on 3, validates on 1, tests 1; "
-        f"{len(complete)} folds were run: {', '.join(sorted(complete))}. The seed of the network is the number of the fold.",
-        "- Means over the tested subjects on the volumes' own grid (240 x 240 x 155, 1 mm); a missed tumour counts 373.13 mm.",
-        "",
-        "| | parameters | " + " | ".join((*SHOWN, "subjects' Dice")) + " |",
-        "|---" * (len(SHOWN) + 3) + "|",
+        f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
+        f"one CPU thread, GPU: {environment['gpu']}.",
+        "- Means over the tested subjects, on the volumes' own grid (1 mm); a missed region counts the diagonal of the volume",
+        "  in HD95 (373.13 mm for 240 x 240 x 155 voxels). The seed of the network is the number of the fold.",
     ]
-    for arm, title in ARMS.items():
-        rows = whole[(whole["arm"] == arm) & whole["subject"].isin(complete)]
-        if rows.empty:
-            continue
-        found = summarise_volumes(rows, resamples=100)["WT"]
-        result["arms"][arm] = {**found, "dice_of": dict(zip(rows["subject"], rows["dice"].astype(float), strict=True))}
-        each = ", ".join(f"{value:.3f}" for value in rows["dice"].astype(float))
-        lines.append(f"| {title} | {parameters[arm]:,} | " + " | ".join(number(found[m], m) for m in SHOWN) + f" | {each} |")
-    lines += [
-        "",
-        "Trained with modality dropout 0.25, asked with every subset (`drifa evaluate --subsets`); mean Dice:",
-        "",
-        "| | FLAIR | T1 | FLAIR + T1 |",
-        "|---|---|---|---|",
-    ]
-    for arm in ("drifa", "concat"):
-        rows = partial[(partial["arm"] == arm) & partial["subject"].isin(complete)]
-        means = rows.assign(dice=rows["dice"].astype(float)).groupby("subset")["dice"].mean().to_dict()
-        result["subsets"][arm] = means
-        lines.append(f"| `{arm}` | " + " | ".join(f"{means[key]:.3f}" for key in ("flair", "t1", "flair+t1")) + " |")
+    for study, title in STUDIES.items():
+        found, text = _study(study, title, [path for path in runs if path.name.startswith(f"{study}-")])
+        result["studies"][study] = found
+        lines += text
     write_json(out / "results.json", result)
     write_text(out / "README.md", "\n".join(lines) + "\n")
     print(f"wrote {out}/results.json and {out}/README.md")
+
+
+def _study(study: str, title: str, runs: list[Path]) -> tuple[dict[str, Any], list[str]]:
+    tables, parameters = [], {}
+    for path in runs:
+        arm = path.name.split("-")[1]
+        table = pd.read_csv(path / "volumes.csv", keep_default_na=False, na_values=[""]).fillna({"subset": ""})
+        tables.append(table.assign(arm=arm))
+        parameters[arm] = json.loads((path / "model.json").read_text())["parameters"]
+    everything = pd.concat(tables, ignore_index=True)
+    complete = sorted(set.intersection(*(set(rows["subject"]) for _, rows in everything.groupby("arm"))))
+    everything = everything[everything["subject"].isin(complete)]
+    receipt = json.loads((runs[0] / "split_receipt.json").read_text())
+    counts = receipt["subjects"]
+    result: dict[str, Any] = {"subjects_tested": complete, "subjects_per_fold": counts, "parameters": parameters, "arms": {}}
+    lines = [
+        "",
+        f"## {title}",
+        "",
+        f"{sum(counts.values())} subjects. A fold trains on {counts['train']}, validates on {counts['val']}, "
+        f"tests {counts['test']}; {len(complete)} of {receipt['folds']} folds, each with every arm: {', '.join(complete)}.",
+        "",
+        "| | region | " + " | ".join(SHOWN.values()) + " | each subject's Dice | parameters |",
+        "|---" * (len(SHOWN) + 4) + "|",
+    ]
+    whole = everything[everything["mode"] == "deterministic"]
+    for arm, words in ARMS.items():
+        rows = whole[whole["arm"] == arm]
+        for region, metrics in summarise_volumes(rows, resamples=100).items() if len(rows) else ():
+            dice = rows[rows["region"] == region].set_index("subject")["dice"].reindex(complete)
+            result["arms"].setdefault(arm, {})[region] = {**metrics, "dice_of": dice.to_dict()}
+            cells = [_number(metrics[name], name) for name in SHOWN]
+            each = ", ".join(f"{value:.2f}" for value in dice)
+            lines.append(f"| {words} | {region} | " + " | ".join(cells) + f" | {each} | {parameters[arm]:,} |")
+    partial = everything[(everything["mode"] == "subset") & everything["arm"].isin(("drifa", "concat"))]
+    means = partial.pivot_table("dice", ["arm", "region"], "subset", sort=False)
+    result["subsets"] = {f"{arm} {region}": row.to_dict() for (arm, region), row in means.iterrows()}
+    lines += ["", "Asked with every subset of the modalities (`drifa evaluate --subsets`), mean Dice:", ""]
+    lines += ["| | region | " + " | ".join(means.columns) + " |", "|---" * (len(means.columns) + 2) + "|"]
+    for (arm, region), row in means.iterrows():
+        lines.append(f"| `{arm}` | {region} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
+    return result, lines
+
+
+def _number(value: dict[str, Any], metric: str) -> str:
+    if value["value"] is None:
+        return "–"
+    return f"{value['value']:.1f}" if metric == "hd95" else f"{value['value']:.3f}"
 
 
 if __name__ == "__main__":
