@@ -42,8 +42,8 @@ def main() -> None:
         "# BraTS: DRIFA in SegNet and its controls on a handful of subjects",
         "",
         "Made by `sh results/brats/run.sh` (`configs/quick/brats.yaml`: 48 px slices, an eighth of SegNet's width, 20 epochs,",
-        "modality dropout 0.25). It shows that the chain from NIfTI to judged masks works on real volumes; with so few subjects",
-        "it ranks nothing.",
+        "modality dropout 0.25). It shows that the chain from NIfTI to judged masks works on real volumes; with so few",
+        "subjects it ranks nothing.",
         "",
         f"- Date {environment['date']}, drifa {environment['drifa']}, torch {environment['torch']}, {environment['system']}, "
         f"one CPU thread, GPU: {environment['gpu']}.",

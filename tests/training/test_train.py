@@ -205,3 +205,23 @@ class TestRefusals:
         with pytest.raises(DrifaError, match=path.name):
             train(tiny_config(tmp_path / "study"), tmp_path / "run", quiet=True)
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "message"),
+    [
+        ("data", {"image_size": 16}, r"16×16 pixels.*32×32 at least"),
+        ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
+        ("model", {"backbone": "resnet81"}, "did you mean 'resnet18'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    study: Path, tmp_path: Path, section: str, settings: dict[str, object], message: str
+) -> None:
+    config = tiny_config(study)
+    for key, value in settings.items():
+        setattr(getattr(config, section), key, value)
+    config.model.backbone_args = {}
+    with pytest.raises(DrifaError, match=message):
+        train(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()

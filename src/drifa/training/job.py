@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from drifa.backbones import Branch
 from drifa.config import Config, ModelConfig
 from drifa.data import EpochPairing, Study, Subjects
 from drifa.data.pairing import components, evaluation_samples, task_components
@@ -29,7 +30,7 @@ CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "ow
 
 
 def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
-    """The network of a configuration for the modalities and tasks of a study."""
+    """The network of a configuration for the modalities and tasks of a study; it can take images of the configured size."""
     if is_segmentation(study):
         return _segmentation_network(config, study)
     arguments = {key: value for key, value in config.model.model_dump().items() if key not in SEGMENTATION_ONLY}
@@ -38,7 +39,7 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
     if not own:
         raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
     encoders = fit_encoders(study)
-    return create_model(
+    net = create_model(
         modalities={
             name: encoders[name].width if name in encoders else modality.channels for name, modality in study.modalities.items()
         },
@@ -47,6 +48,10 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
         task_modalities={**own, **chosen},
         **arguments,
     )
+    for name, branch in net.branches.items():
+        if isinstance(branch, Branch):
+            branch.check_size(config.data.image_size, config.data.image_size, name)
+    return net
 
 
 def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
