@@ -57,6 +57,7 @@ def test_overrides_reach_any_depth_with_yaml_values(tmp_path: Path) -> None:
         ("data: {study: s}\n", ["model.fusoin=drifa"], "did you mean 'fusion'"),
         ("data: {study: s}\n", ["train.epochs=many"], r"train\.epochs = 'many'"),
         ("data: {study: s}\n", ["train.epochs=0"], r"train\.epochs = 0"),
+        ("data: {study: s}\n", ["data.image_size=8"], "image_size 8 is too small"),
         ("data: {study: s}\n", ["epochs=3"], "section.key=value"),
         ("data: {study: s}\n", ["train.epochs"], "section.key=value"),
         ("data: {protocol: leaky, study: s}\n", [], r"c\.yaml: unknown split protocol 'leaky' \(choices: strict"),

@@ -26,7 +26,7 @@ class DataConfig(Section):
         modalities: Keep only these modalities; empty = all.
         tabular: Name of a further modality -> the table's columns that make it up.
         tasks: Keep only these tasks; empty = all that the modalities can answer.
-        image_size: Side of the square images, pixels.
+        image_size: Side of the square images, pixels; 0 leaves the slices of volumes as they are.
         protocol: How the study is split: a key of :data:`drifa.protocols.PROTOCOLS`.
         fractions: Shares of train, validation, test.
         sizes: Subjects of train, validation, test, instead of shares; empty = by ``fractions``. For ``strict`` and ``paper``.
@@ -45,7 +45,7 @@ class DataConfig(Section):
     modalities: list[str] = []
     tabular: dict[str, list[str]] = {}
     tasks: list[str] = []
-    image_size: int = Field(128, ge=16, le=4096)
+    image_size: int = Field(128, ge=0, le=4096)
     protocol: str = "strict"
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     sizes: list[int] = []
@@ -77,7 +77,11 @@ class DataConfig(Section):
         }
 
     @model_validator(mode="after")
-    def _check_split(self) -> Self:
+    def _check(self) -> Self:
+        if 0 < self.image_size < 16:
+            raise ValueError(
+                f"image_size {self.image_size} is too small: 16 pixels at least, or 0 for the slices of volumes as they are"
+            )
         check_split_settings(**self.split_settings)
         return self
 

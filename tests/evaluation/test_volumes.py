@@ -109,6 +109,23 @@ def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
     assert Path(one["cases"][0]["tasks"]["tumour"]["files"][0]).is_file()
 
 
+def test_slices_may_stay_as_they_are(study, tmp_path):
+    native = settings(study, epochs=1, members=1)
+    native["data"]["image_size"] = 0
+    run = train(make_config(native), tmp_path / "run", quiet=True)
+    evaluate(run.folder)
+    own = run.study()
+    number = int(own.subjects().in_split("test")[0])
+    subject = str(own.subjects().ids[number])
+    box = run.cache(own).geometry[number]
+    assert box.slices[1:] == (box.stop[0] - box.start[0], box.stop[1] - box.start[1])
+    images = {name: own.image_path(int(row)) for name, row in zip(own.modalities, own.subjects().image[number], strict=True)}
+    predict_volumes(run.folder, [Case(subject, images)], tmp_path / "new")
+    masks = [nibabel.load(folder / f"{subject}_tumour.nii.gz") for folder in (tmp_path / "new", run.folder / "predictions")]
+    assert masks[0].shape == masks[1].shape == nibabel.load(images["flair"]).shape
+    assert np.mean(np.asarray(masks[0].dataobj) != np.asarray(masks[1].dataobj)) < 0.001
+
+
 def test_another_study_with_fewer_modalities_can_be_judged(run, study, tmp_path):
     other = Study.load(study).select(["flair"], ["tumour"])
     other.save(tmp_path / "other")

@@ -211,6 +211,7 @@ class TestRefusals:
     ("section", "settings", "message"),
     [
         ("data", {"image_size": 16}, r"16×16 pixels.*32×32 at least"),
+        ("data", {"image_size": 0}, "is for segmentation"),
         ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
         ("model", {"backbone": "resnet81"}, "did you mean 'resnet18'"),
     ],

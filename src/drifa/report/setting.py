@@ -30,7 +30,7 @@ def network(files: RunFiles) -> dict[str, Any]:
         f"fusion {model['fusion']}" if model.get("fusion") else "",
         _backbone(model.get("backbone")),
         " + ".join(model.get("modalities") or {}),
-        f"{size} × {size} pixels" if size else "",
+        f"{size} × {size} pixels" if size else "slices as they are" if size == 0 else "",
         f"{parameters / 1e6:.1f} million parameters" if parameters else "",
         f"{members} networks" if members and members > 1 else "",
     ]

@@ -35,6 +35,8 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
         return _segmentation_network(config, study)
     arguments = {key: value for key, value in config.model.model_dump().items() if key not in SEGMENTATION_ONLY}
     chosen = arguments.pop("task_modalities")
+    if not config.data.image_size:
+        raise DrifaError("data.image_size=0, slices as they are, is for segmentation; give a side in pixels, such as 128")
     own = {task.name: list(task.modalities) for task in study.tasks.values()}
     if not own:
         raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
