@@ -164,6 +164,26 @@ def test_cases_come_from_the_way_the_model_is_used(run: Path) -> None:
     assert "stray" not in report(run).source
 
 
+def test_what_the_receipt_says_of_the_split_is_told(run: Path) -> None:
+    edit(
+        run / "split_receipt.json",
+        lambda receipt: receipt.update(
+            protocol="kfold", folds=5, fold=2, group_meaning="a lesion", unused=17, note="<b>by hand</b>"
+        ),
+    )
+    page = report(run)
+    assert page.has("data", "kfold, fold 2 of 5 (from 0), seed 0")
+    assert "A group is" in page.text["data"]
+    assert "a lesion" in page.text["data"]
+    assert page.has("data", "17 subjects")
+    assert page.has("data", "<b>by hand</b>")
+
+
+def test_backbones_by_modality_are_named(run: Path) -> None:
+    edit(run / "model.json", lambda model: model.update(backbone={"dermoscopy": "resnet18", "pap_smear": "vgg11_bn"}))
+    assert "dermoscopy: resnet18, pap_smear: vgg11_bn" in report(run).text["head"]
+
+
 @pytest.mark.parametrize(
     ("file", "section", "command"),
     [
