@@ -49,7 +49,7 @@ def demo(
     """The whole main job on the built-in phantom study: data, training, evaluation, report. About two minutes on two cores."""
     from drifa.demo import run_demo
 
-    with _bar(quiet) as progress:
+    with progress_bar(quiet) as progress:
         result = run_demo(out, progress, quiet)
     _print_metrics(result["metrics"])
     typer.echo(f"\nstudy    {result['study']}\nrun      {result['run']}\nreport   {result['report']}")
@@ -72,7 +72,7 @@ def train(
     from drifa.training.train import train as train_run
 
     words = arguments or []
-    with _bar(quiet) as progress:
+    with progress_bar(quiet) as progress:
         if resume is not None:
             if out is not None:
                 raise DrifaError("--resume continues a run in its own folder; leave --out away")
@@ -107,7 +107,7 @@ def evaluate(
     from drifa.evaluation.evaluate import evaluate as evaluate_run
     from drifa.files import write_json
 
-    with _bar(quiet) as progress:
+    with progress_bar(quiet) as progress:
         where, result = evaluate_run(run, study=study, split=split, progress=progress, subsets=subsets)
     if json_file is not None:
         write_json(json_file, result)
@@ -229,7 +229,7 @@ def _cell(interval: dict[str, float | None] | None) -> str:
 
 
 @contextmanager
-def _bar(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+def progress_bar(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
     """A rich progress bar that is shown from the first call on; one line per thing counted."""
     if quiet:
         yield None

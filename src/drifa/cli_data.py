@@ -109,7 +109,7 @@ def audit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Duplicates, leakage, shortcuts, odd and damaged images. Exit code 1 if a finding is an error."""
-    from drifa.cli import _bar
+    from drifa.cli import progress_bar
     from drifa.data import Study
     from drifa.data.audit import audit as audit_study
     from drifa.data.audit import audit_and_fix
@@ -117,7 +117,7 @@ def audit(
     if fix not in (None, "groups"):
         raise DrifaError(f"--fix {fix} is unknown; --fix groups is what can be mended without you")
     loaded = Study.load(study)
-    with _bar(quiet) as progress:
+    with progress_bar(quiet) as progress:
         if fix is None:
             result, fixed, joined = audit_study(loaded, progress), loaded, 0
         else:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from drifa.evaluation.intervals import bootstrap, paired_difference, seed_interval
+from drifa.evaluation.intervals import bootstrap, mean_interval, paired_difference, seed_interval
 from drifa.evaluation.metrics import METRICS, classification_metrics
 
 
@@ -141,3 +141,16 @@ def test_wrong_input_is_named() -> None:
         bootstrap(labels, p, np.arange(6), resamples=0)
     with pytest.raises(ValueError, match="did you mean 'accuracy'"):
         paired_difference(labels, p, p, np.arange(6), metric="acuracy")
+
+
+def test_a_mean_comes_with_an_interval_over_whole_groups() -> None:
+    random = np.random.default_rng(0)
+    values, groups = random.normal(size=200), np.arange(200)
+    alone = mean_interval(values, groups)
+    assert alone["value"] == pytest.approx(values.mean())
+    assert alone["low"] < alone["value"] < alone["high"]
+    together = mean_interval(np.repeat(values, 5), np.repeat(groups, 5))
+    assert together == pytest.approx(alone)  # five copies of a subject tell no more than one
+    assert mean_interval([1.0, np.nan, 3.0], ["a", "b", "c"]) == mean_interval([1.0, 3.0], ["a", "c"])
+    assert mean_interval([1.0, 3.0], ["a", "a"]) == {"value": 2.0, "low": None, "high": None}
+    assert mean_interval([np.nan], ["a"]) == {"value": None, "low": None, "high": None}

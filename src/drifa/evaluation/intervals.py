@@ -138,6 +138,30 @@ def seed_interval(values: Sequence[float], level: float = 0.95) -> dict[str, flo
     return {"mean": mean, "low": mean - half, "high": mean + half, "sd": sd, "n": n}
 
 
+def mean_interval(
+    values: ArrayLike, groups: Sequence[object] | ArrayLike, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """The mean of a number per subject, with a percentile interval over whole groups drawn with replacement.
+
+    Args:
+        values: One number per subject; NaN is left out. ``[N]``
+        groups: One name per subject. ``[N]``
+        resamples: Number of times that the groups are drawn anew.
+        level: Share of the resamples between ``low`` and ``high``.
+        seed: The same seed and groups give the same resamples.
+
+    Returns:
+        ``{"value", "low", "high"}``; all None without a number, the limits None with one group only.
+    """
+    numbers, names = np.asarray(values, dtype=np.float64), np.asarray(groups).astype(str)
+    numbers, names = numbers[~np.isnan(numbers)], names[~np.isnan(numbers)]
+    if not len(numbers):
+        return {"value": None, "low": None, "high": None}
+    index = np.unique(names, return_inverse=True)[1]
+    draws = np.concatenate([weights @ numbers / weights.sum(axis=1) for weights in _weightings(index, resamples, seed)])
+    return _interval(float(numbers.mean()), draws, index, level)
+
+
 def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLike | None) -> list[Judged]:
     p = np.asarray(probabilities, dtype=np.float64)
     if p.ndim != 3 or len(p) == 0:

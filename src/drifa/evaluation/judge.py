@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from drifa.evaluation.curves import reliability, risk_coverage
-from drifa.evaluation.intervals import Interval, bootstrap
+from drifa.evaluation.intervals import Interval, bootstrap, mean_interval
 from drifa.evaluation.metrics import confusion_matrix, per_class
 from drifa.uncertainty.draws import Draws
 from drifa.uncertainty.summary import Summary, summarise
@@ -84,7 +84,7 @@ def metrics(
                 found[mode][f"{name}_alone"] = by_itself[name]
         if mode in flips:
             rates = np.mean([rate[known] for rate in flips[mode].values()], axis=0)
-            found[mode]["partner_flip_rate"] = _mean_interval(rates, groups, resamples, seed)
+            found[mode]["partner_flip_rate"] = mean_interval(rates, groups, resamples, seed=seed)
     return found
 
 
@@ -152,12 +152,3 @@ def _bootstrapped(
     probabilities = np.stack([summary.probabilities[known] for summary in summaries.values()])
     doubt = np.stack([summary.predictive_entropy[known] for summary in summaries.values()])
     return bootstrap(labels, probabilities, groups, doubt, resamples=resamples, seed=seed)
-
-
-def _mean_interval(values: np.ndarray, groups: np.ndarray, resamples: int, seed: int) -> Interval:
-    """Mean and percentile interval of a number per image, whole groups drawn with replacement."""
-    _, index = np.unique(groups.astype(str), return_inverse=True)
-    sums, counts = np.bincount(index, values), np.bincount(index)
-    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
-    low, high = np.quantile((drawn @ sums) / (drawn @ counts), [0.025, 0.975])
-    return {"value": float(values.mean()), "low": float(low), "high": float(high)}

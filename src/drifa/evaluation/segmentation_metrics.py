@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drifa.evaluation.intervals import _interval, _weightings
+from drifa.evaluation.intervals import mean_interval
 
 Bools = NDArray[np.bool_]
 
@@ -132,15 +132,9 @@ def summarise_volumes(
 
 
 def _mean(values: np.ndarray, groups: pd.Series, resamples: int, level: float, seed: int) -> dict[str, float | int | None]:
-    defined = ~np.isnan(values)
-    values = values[defined]
-    n = len(values)
-    if not n:
-        return {"value": None, "low": None, "high": None, "sd": None, "n": 0}
-    _, index = np.unique(groups.to_numpy()[defined].astype(str), return_inverse=True)
-    draws = np.concatenate([weights @ values / weights.sum(axis=1) for weights in _weightings(index, resamples, seed)])
-    found: Mapping[str, float | None] = _interval(float(values.mean()), draws, index, level)
-    return {**found, "sd": float(values.std(ddof=1)) if n > 1 else None, "n": n}
+    found: Mapping[str, float | None] = mean_interval(values, groups.to_numpy(), resamples, level, seed)
+    defined = values[~np.isnan(values)]
+    return {**found, "sd": float(defined.std(ddof=1)) if len(defined) > 1 else None, "n": len(defined)}
 
 
 def _surface(volume: Bools) -> NDArray[np.int64]:

@@ -97,7 +97,7 @@ def create_model(
     fusion_args = settled(fusion, dict(fusion_args or {}), twin)
     make_mfa = None
     if fusion_type.uses_mfa and mfa is not False:
-        make_mfa = partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+        make_mfa = partial(make_mfa_with, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
     pictures = _pictures(modalities, tabular, fusion_type)
     names = _each(backbone, pictures, "backbone")
     sources = _each(pretrained, pictures, "pretrained", False)
@@ -197,7 +197,8 @@ def _coupled(mifa_at: str | Sequence[str | int], names: Sequence[Sequence[str]],
     return sorted(found)
 
 
-def _make_mfa(options: dict[str, Any], channels: int) -> nn.Module:
+def make_mfa_with(options: dict[str, Any], channels: int) -> nn.Module:
+    """MFA for a number of channels; an option that it does not have is a DrifaError."""
     try:
         return MFA(channels, **options)
     except TypeError as error:

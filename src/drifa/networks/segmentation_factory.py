@@ -9,7 +9,7 @@ from typing import Any
 from drifa.backbones.segnet import SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import FusionSpec, check_options, fusion_class
-from drifa.networks.factory import _make_mfa
+from drifa.networks.factory import make_mfa_with
 from drifa.networks.matching import settled
 from drifa.networks.regions import OUTPUTS, output_maps
 from drifa.networks.segnet import FusionSegNet
@@ -82,7 +82,7 @@ def create_segmentation_model(
     fusion_args = settled(fusion, dict(fusion_args or {}), partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
     make_mfa = None
     if fusion_type.uses_mfa and mfa is not False:
-        make_mfa = partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+        make_mfa = partial(make_mfa_with, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
     branches = {name: SegNetEncoder(channels, make_mfa, mfa_at, width, pretrained) for name, channels in modalities.items()}
     infos = next(iter(branches.values())).infos
     spec = FusionSpec(
