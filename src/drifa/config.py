@@ -37,6 +37,8 @@ class DataConfig(Section):
         cache: Folder of decoded images; empty = ``.cache`` beside the run.
         degrees: Random rotation in training, plus or minus, degrees.
         shift: Random shift in training, plus or minus, pixels.
+        flip: Probability of swapping left and right in training (of an image, or of the patient in a volume); the paper
+            never does.
         intensity: Random change of contrast and brightness in training, plus or minus, in standard deviations of a volume or
             halves of an image's range; the paper has none.
     """
@@ -56,6 +58,7 @@ class DataConfig(Section):
     cache: str = ""
     degrees: float = Field(20.0, ge=0, le=180)
     shift: float = Field(5.0, ge=0)
+    flip: float = Field(0.0, ge=0, le=1)
     intensity: float = Field(0.0, ge=0, lt=1)
 
     @property

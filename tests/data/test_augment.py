@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drifa.data.augment import augment, jitter, standardise, to_float
+from drifa.data.augment import augment, flip, jitter, standardise, to_float
 
 
 def _batch(count: int = 4, height: int = 24, width: int = 24) -> torch.Tensor:
@@ -105,4 +105,22 @@ def test_no_jitter_is_the_identity_and_draws_nothing() -> None:
     generator = _seed()
     before = generator.get_state()
     assert jitter(_batch().float(), generator, 0.0).equal(_batch().float())
+    assert generator.get_state().equal(before)
+
+
+def test_flip_mirrors_about_the_asked_share_of_the_images() -> None:
+    images = _batch(400)
+    for dim in (-1, -2):
+        mirrored = flip(images, _seed(), 0.3, dim=dim)
+        turned = torch.tensor([new.equal(old.flip(dim)) for new, old in zip(mirrored, images, strict=True)])
+        same = torch.tensor([new.equal(old) for new, old in zip(mirrored, images, strict=True)])
+        assert (turned ^ same).all()
+        assert 80 < turned.sum() < 160
+    assert flip(images, _seed(), 1.0).equal(images.flip(-1))
+
+
+def test_no_flip_is_the_identity_and_draws_nothing() -> None:
+    generator = _seed()
+    before = generator.get_state()
+    assert flip(_batch(), generator, 0.0).equal(_batch())
     assert generator.get_state().equal(before)

@@ -1,5 +1,5 @@
 """Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call;
-on request, contrast and brightness too.
+on request, mirror images, contrast and brightness too.
 
 The paper rotates by 20 degrees and shifts by 5 pixels; its code stored such copies, with black borders that mark them. Here
 nothing is stored, and borders are reflected.
@@ -75,6 +75,24 @@ def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20
     offset = -linear @ torch.stack([right, down], dim=1)[..., None]
     grid = functional.affine_grid(torch.cat([linear, offset], dim=2).to(images.dtype), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def flip(images: torch.Tensor, generator: torch.Generator, probability: float, dim: int = -1) -> torch.Tensor:
+    """Mirrors each image with a given probability.
+
+    Args:
+        images: Any tensor of images, of any type.
+        generator: Source of randomness, as in :func:`augment`.
+        probability: Between 0 and 1; with 0 nothing is drawn.
+        dim: The axis that is turned round; -1 swaps left and right of an image.
+
+    Shape:
+        [B, C, H, W] -> the same.
+    """
+    if probability == 0:
+        return images
+    chosen = torch.rand(len(images), 1, 1, 1, generator=generator, device=generator.device).to(images.device) < probability
+    return torch.where(chosen, images.flip(dim), images)
 
 
 def jitter(images: torch.Tensor, generator: torch.Generator, amount: float) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drifa.config import Config
-from drifa.data.augment import augment, jitter, standardise, to_input
+from drifa.data.augment import augment, flip, jitter, standardise, to_input
 from drifa.networks.fusionnet import FusionNet
 from drifa.training.losses import NO_LABEL, multitask_loss, task_weights
 from drifa.training.recipe import Recipe
@@ -36,7 +36,9 @@ class FusionModule(Recipe):
             name: image
             if image.is_floating_point()  # features of a tabular modality
             else jitter(
-                standardise(augment(image, generator, degrees=data.degrees, shift=data.shift)), generator, data.intensity
+                standardise(augment(flip(image, generator, data.flip), generator, data.degrees, data.shift)),
+                generator,
+                data.intensity,
             )
             for name, image in batch["images"].items()
         }

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from drifa.config import Config
-from drifa.data.augment import augment, jitter
+from drifa.data.augment import augment, flip, jitter
 from drifa.networks.regions import region_probabilities
 from drifa.networks.segnet import FusionSegNet
 from drifa.training.losses import task_weights
@@ -42,7 +42,7 @@ class SegmentationModule(Recipe):
     def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
         generator = torch.Generator().manual_seed(int(batch["seed"]))  # on the CPU: equal on every device
         data = self.config.data
-        images, regions = augment_together(batch["images"], batch["regions"], generator, data.degrees, data.shift)
+        images, regions = augment_together(batch["images"], batch["regions"], generator, data.degrees, data.shift, data.flip)
         images = {name: jitter(image, generator, data.intensity) for name, image in images.items()}
         logits, auxiliary = self.net.training_logits(images, batch["present"])
         output = self.net.config["output"]
@@ -73,21 +73,28 @@ class SegmentationModule(Recipe):
 
 
 def augment_together(
-    images: Mapping[str, Tensor], regions: Mapping[str, Tensor], generator: torch.Generator, degrees: float, shift: float
+    images: Mapping[str, Tensor],
+    regions: Mapping[str, Tensor],
+    generator: torch.Generator,
+    degrees: float,
+    shift: float,
+    mirrored: float = 0.0,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """One rotation and shift per row, the same for its images and its regions, which share a grid.
+    """One mirroring, rotation and shift per row, the same for its images and its regions, which share a grid.
 
     Args:
-        images: float ``[B, C, s, s]`` each.
+        images: float ``[B, C, s, s]`` each, the patient's left-right axis third.
         regions: bool ``[B, R, s, s]`` each.
         generator: Source of randomness.
         degrees: As in :func:`drifa.data.augment.augment`.
         shift: Likewise.
+        mirrored: Probability of swapping the patient's left and right.
     """
-    if degrees == 0 and shift == 0:
+    if degrees == 0 and shift == 0 and mirrored == 0:
         return dict(images), dict(regions)
     parts = [*images.values(), *(region.float() for region in regions.values())]
-    moved = augment(torch.cat(parts, dim=1), generator, degrees, shift).split([part.shape[1] for part in parts], dim=1)
+    both = flip(torch.cat(parts, dim=1), generator, mirrored, dim=-2)
+    moved = augment(both, generator, degrees, shift).split([part.shape[1] for part in parts], dim=1)
     masks = [part >= 0.5 for part in moved[len(images) :]]
     return dict(zip(images, moved, strict=False)), dict(zip(regions, masks, strict=True))
 
