@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from drifa.errors import DrifaError, suggest
 from drifa.protocols import check_split_settings
+from drifa.yaml_text import parse_yaml
 
 
 class Section(BaseModel):
@@ -192,9 +193,9 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     if not path.is_file():
         raise DrifaError(f"config file {path} does not exist")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DrifaError(f"{path} is not valid YAML: {error}") from error
+        raise DrifaError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
     for override in overrides or []:

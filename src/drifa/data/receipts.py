@@ -21,7 +21,8 @@ from drifa.data.study import SPLITS, Study
 from drifa.data.study_checks import SPLIT_VALUES, UNUSED
 from drifa.data.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
-from drifa.files import atomic_path, write_json
+from drifa.files import write_json, write_text
+from drifa.text_tables import read_table, table_text
 
 RECEIPT_VERSION = 2
 #: Format 1 knew fewer protocols and nothing set aside; all that it says still holds.
@@ -122,8 +123,7 @@ def write_receipt(study: Study, receipt: dict[str, Any], folder: str | Path) -> 
     folder = Path(folder)
     subjects = study.subjects()
     table = pd.DataFrame({"subject": subjects.ids, "group": subjects.group, "split": subjects.split})
-    with atomic_path(folder / SPLIT_FILE) as temporary:
-        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    write_text(folder / SPLIT_FILE, table_text(table))
     write_json(folder / RECEIPT_FILE, receipt)
     return folder
 
@@ -146,10 +146,7 @@ def read_split(folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     for path in (table_path, receipt_path):
         if not path.is_file():
             raise DrifaError(f"{path} is missing; `drifa data split` writes {SPLIT_FILE} and {RECEIPT_FILE} together")
-    try:
-        table = pd.read_csv(table_path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
-    except ValueError as error:
-        raise DrifaError(f"{table_path} cannot be read as a table: {' '.join(str(error).split())}") from None
+    table = read_table(table_path).reset_index(drop=True)
     try:
         receipt = json.loads(receipt_path.read_text(encoding="utf-8"))
     except ValueError as error:

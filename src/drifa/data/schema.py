@@ -10,6 +10,8 @@ from typing import Any, Literal
 import yaml
 
 from drifa.errors import DrifaError, suggest
+from drifa.names import check_name
+from drifa.yaml_text import parse_yaml
 
 FORMAT_VERSION = "1"
 #: Free-text keys of `study.yaml`, all optional.
@@ -17,12 +19,6 @@ TEXT_KEYS = ("source", "licence", "citation", "notes", "group_meaning")
 KEYS = ("drifa_study", "name", "root", *TEXT_KEYS, "split_protocol", "modalities", "tasks")
 #: How a filled `split` column may have been made; "" where nobody said.
 SPLIT_PROTOCOLS = ("", "strict", "paper", "official", "kfold", "column")
-
-
-def _check_name(kind: str, name: str) -> None:
-    # Names become file names, keys of torch.nn.ModuleDict (no dots) and `--image NAME=PATH` (no equals sign).
-    if not re.fullmatch(r"[\w-]+", name):
-        raise DrifaError(f"{name!r} cannot name a {kind}: use letters, digits, '_' and '-' only")
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class Modality:
     columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_name("modality", self.name)
+        check_name("modality", self.name)
         if self.channels not in (1, 3):
             raise DrifaError(f"modality {self.name!r} has channels: {self.channels}; use 1 (grey) or 3 (RGB)")
 
@@ -69,7 +65,7 @@ class Task:
     regions: Mapping[str, tuple[int, ...]] | None = None
 
     def __post_init__(self) -> None:
-        _check_name("task", self.name)
+        check_name("task", self.name)
         if self.regions is not None:
             self._check_regions(self.regions)
             object.__setattr__(self, "classes", tuple(self.regions))
@@ -123,8 +119,7 @@ def parse_header(text: str, place: str) -> dict[str, Any]:
         DrifaError: Not YAML, another format version, an unknown or missing key, or a value of the wrong kind.
     """
     try:
-        # BaseLoader keeps every scalar a text, so that the classes `no`, `01` and `1` stay what the user wrote.
-        raw = yaml.load(text, Loader=yaml.BaseLoader)
+        raw = parse_yaml(text, texts=True)
     except yaml.YAMLError as error:
         raise DrifaError(f"{place} is not valid YAML: {' '.join(str(error).split())}") from None
     header = _mapping(raw, place, KEYS)
@@ -162,11 +157,16 @@ def format_header(header: Mapping[str, Any]) -> str:
 
 def _mapping(value: Any, place: str, known: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise DrifaError(f"{place} should hold 'key: value' lines with the keys {', '.join(known)}; it holds {value!r}")
+        raise DrifaError(f"{place} should hold 'key: value' lines with the keys {', '.join(known)}; it holds {_short(value)}")
     for key in value:
         if key not in known:
             raise DrifaError(f"unknown key {key!r} in {place}{suggest(key, known)}")
     return dict(value)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def _named(value: Any, place: str, kind: str, example: str) -> dict[str, Any]:

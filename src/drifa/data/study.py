@@ -20,6 +20,7 @@ from drifa.data.study_checks import COLUMNS, SPLITS, checked_table
 from drifa.data.subjects import Subjects, build_subjects, subject_codes
 from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_text
+from drifa.text_tables import read_table, table_text
 
 __all__ = ["COLUMNS", "SPLITS", "Modality", "Study", "Subjects", "Task"]
 
@@ -98,11 +99,11 @@ class Study:
         """
         folder = Path(os.path.abspath(folder))
         table_path = _table_path(folder)
-        with atomic_path(table_path) as temporary:
-            if table_path.suffix == ".parquet":
+        if table_path.suffix == ".parquet":
+            with atomic_path(table_path) as temporary:
                 self.table.to_parquet(temporary, index=False)
-            else:
-                self.table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+        else:
+            write_text(table_path, table_text(self.table))
         inside = self.root == folder or folder in self.root.parents
         root = self.root.relative_to(folder).as_posix() if inside else str(self.root)
         header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
@@ -222,12 +223,13 @@ def _table_path(folder: Path) -> Path:
 def _read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DrifaError(f"{path} is missing; a study folder holds study.yaml and study.csv (or study.parquet)")
+    if path.suffix != ".parquet":
+        table = read_table(path)
+        gaps = np.flatnonzero(table.index != np.arange(2, len(table) + 2))
+        if len(gaps):
+            raise DrifaError(f"row {gaps[0] + 2} of {path} is blank; remove it")
+        return table.reset_index(drop=True)
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        # Everything stays text: a label "1" or an age "045" is what the user wrote, and "NA" is a word.
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
-    except pd.errors.EmptyDataError:
-        raise DrifaError(f"{path} is empty; its first line should be: {','.join(COLUMNS)},…") from None
+        return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise DrifaError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from None

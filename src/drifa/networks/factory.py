@@ -14,6 +14,7 @@ from drifa.backbones.tabular import TabularBranch
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion, FusionSpec, check_options, fusion_class
 from drifa.fusion.drifa import mifa_stages
+from drifa.names import check_name
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.matching import settled
 
@@ -210,8 +211,7 @@ def _check_names(modalities: dict[str, int], tasks: dict[str, int]) -> None:
         raise DrifaError('create_model needs modalities={"name": channels, …} and tasks={"name": classes, …}')
     for kind, names in (("modality", modalities), ("task", tasks)):
         for name, number in names.items():
-            if not str(name).strip() or "." in str(name):
-                raise DrifaError(f"{kind} name {name!r} must be non-empty and without dots")
+            check_name(kind, name)
             least = 1 if kind == "modality" else 2
             if not isinstance(number, int) or number < least:
                 raise DrifaError(f"{kind} {name!r} has {number!r} {'channels' if least == 1 else 'classes'}; at least {least}")

@@ -9,6 +9,7 @@ from typing import Any
 from drifa.backbones.segnet import SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import FusionSpec, check_options, fusion_class
+from drifa.names import check_name
 from drifa.networks.factory import make_mfa_with
 from drifa.networks.matching import settled
 from drifa.networks.regions import OUTPUTS, output_maps
@@ -110,8 +111,7 @@ def _check(modalities: dict[str, int], regions: dict[str, int], output: str) -> 
         raise DrifaError('create_segmentation_model needs modalities={"name": channels, …} and regions={"task": number, …}')
     for kind, what, names in (("modality", "channels", modalities), ("task", "regions", regions)):
         for name, number in names.items():
-            if not str(name).strip() or "." in str(name):
-                raise DrifaError(f"{kind} name {name!r} must be non-empty and without dots")
+            check_name(kind, name)
             if not isinstance(number, int) or number < 1:
                 raise DrifaError(f"{kind} {name!r} has {number!r} {what}; at least 1")
     if output not in OUTPUTS:

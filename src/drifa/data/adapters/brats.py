@@ -24,6 +24,7 @@ from drifa.data.images import VOLUME_SUFFIXES
 from drifa.data.schema import Modality, Task
 from drifa.data.study import Study
 from drifa.errors import DrifaError, suggest
+from drifa.text_tables import read_table
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
 GRADES = ("HGG", "LGG")
@@ -158,10 +159,7 @@ def _grades(folder: Path, groups: dict[str, str], owner: dict[tuple[str, str], s
         if above:
             grades[subject] = above[-1]
     for file in sorted(folder.rglob("name_mapping.csv")):
-        try:
-            table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        except ValueError as error:
-            raise DrifaError(f"{file} cannot be read as a table ({' '.join(str(error).split())}); fetch it again") from None
+        table = read_table(file)
         if "Grade" not in table.columns:
             raise DrifaError(f"{file} has no column 'Grade'{suggest('Grade', table.columns)}; fetch the original file again")
         for row in table.to_dict("records"):

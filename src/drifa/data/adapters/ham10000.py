@@ -20,6 +20,7 @@ from drifa.data.adapters.base import Adapter, image_files, present_classes
 from drifa.data.schema import Modality, Task
 from drifa.data.study import Study
 from drifa.errors import DrifaError, suggest
+from drifa.text_tables import read_table
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 _KEPT = ("dx_type", "age", "sex", "localization")
@@ -97,9 +98,7 @@ def _metadata(folder: Path) -> pd.DataFrame:
     found = sorted(path for path in folder.rglob("HAM10000_metadata*") if path.suffix in (".csv", ".tab", ""))
     if not found:
         raise DrifaError(f"no HAM10000_metadata.csv below {folder}; it is part of the download from {Ham10000.source}")
-    with open(found[0], encoding="utf-8-sig") as file:
-        separator = "\t" if "\t" in file.readline() else ","
-    table = pd.read_csv(found[0], sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
+    table = read_table(found[0]).reset_index(drop=True)
     for name in ("lesion_id", "image_id", "dx"):
         if name not in table.columns:
             raise DrifaError(f"{found[0]} has no column {name!r}{suggest(name, table.columns)}; fetch the original file again")

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drifa.errors import DrifaError, suggest
+from drifa.yaml_text import parse_yaml
 
 
 class _Strict(BaseModel):
@@ -69,8 +70,7 @@ def read_mapping(file: Path) -> Mapping:
         DrifaError: Not YAML, an unknown or missing key, a value of the wrong kind, or neither a wide nor a long table.
     """
     try:
-        # BaseLoader keeps every scalar a text, so that the labels `no`, `01` and `1` stay what the user wrote.
-        raw = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+        raw = parse_yaml(file.read_text(encoding="utf-8-sig"), texts=True)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DrifaError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
