@@ -4,8 +4,8 @@
 set -eu
 : "${DRIFA_DATA:?set DRIFA_DATA to the folder that holds ham10000/ and sipakmed/}"
 config=configs/quick/ham10000_sipakmed.yaml
-drifa data prepare ham10000 "$DRIFA_DATA/ham10000" --out studies/ham10000
-drifa data prepare sipakmed "$DRIFA_DATA/sipakmed" --out studies/sipakmed
+[ -d studies/ham10000 ] || drifa data prepare ham10000 "$DRIFA_DATA/ham10000" --out studies/ham10000
+[ -d studies/sipakmed ] || drifa data prepare sipakmed "$DRIFA_DATA/sipakmed" --out studies/sipakmed
 one() {
     drifa train $config "model.fusion=$1" --out "runs/quick/$1" --quiet
     drifa evaluate "runs/quick/$1" --quiet

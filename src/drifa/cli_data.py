@@ -67,10 +67,12 @@ def prepare(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the adapter; the documentation lists them.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Study folder to write.")] = Path("study"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the study in that folder, and its split.")] = False,
 ) -> None:
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
     from drifa.data import make_phantom
     from drifa.data import prepare as prepare_study
+    from drifa.data.adapters import check_new, remove_stale
 
     settings = {}
     for word in options or ():
@@ -82,12 +84,14 @@ def prepare(
     if name == "phantom":
         if folder is not None:
             raise DrifaError(f"phantom is built in and takes no {str(folder)!r}: drifa data prepare phantom --out {out}")
+        check_new(out, overwrite)
+        remove_stale(out)
         study = make_phantom(out)
     elif folder is None:
         what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
         raise DrifaError(f"prepare {name} needs {what}: drifa data prepare {name} FOLDER --out {out}")
     else:
-        study = prepare_study(name, folder, out, settings)
+        study = prepare_study(name, folder, out, settings, overwrite)
     typer.echo(f"wrote {out}: {len(study.table)} images")
     for task in study.tasks.values():
         if task.kind == "segmentation":

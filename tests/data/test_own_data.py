@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,3 +269,100 @@ def test_a_mapping_that_is_no_mapping_is_refused(fake: Fake) -> None:
         mapping.write_text(text)
         with pytest.raises(DrifaError, match=message):
             prepare_table(mapping)
+
+
+def test_a_stray_image_beside_the_split_folders_changes_nothing(tmp_path: Path) -> None:
+    names = [f"{split}/{label}/{number}.png" for split in ("train", "test") for label in "ab" for number in (1, 2)]
+    before = prepare_folders(_images(tmp_path, *names))
+    after = prepare_folders(_images(tmp_path, "figure.png"))
+    assert after.table.equals(before.table)
+    assert list(after.modalities) == ["image"]
+    assert "1 images outside class folders" in after.notes
+
+
+def test_split_folders_beside_others_are_refused(tmp_path: Path) -> None:
+    _images(tmp_path, "train/a/1.png", "test/b/2.png", "extra/a/3.png")
+    with pytest.raises(DrifaError, match="holds 'test', the name of a split, beside 'extra'"):
+        prepare_folders(tmp_path)
+
+
+def test_class_folders_that_differ_in_case_only_are_refused(tmp_path: Path) -> None:
+    _images(tmp_path, "train/Benign/1.png", "train/malignant/2.png", "test/benign/3.png")
+    with pytest.raises(DrifaError, match="the class folders 'Benign' and 'benign'"):
+        prepare_folders(tmp_path)
+
+
+def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    _images(tmp_path, "a/1.png", "b/2.png")
+    for name in ("a/3.webp", "a/IM0001", "b/IM0002"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
+    notes = prepare_folders(tmp_path).notes
+    assert "Not read: files of other kinds (2 without an ending, 1 *.webp; DICOM needs the ending .dcm)" in notes
+    assert "linked folders (linked)" in notes
+
+
+@pytest.mark.parametrize("task", ["official", "path", "split"])
+def test_a_task_cannot_have_the_name_of_a_column(tmp_path: Path, task: str) -> None:
+    with pytest.raises(DrifaError, match=f"task={task} is the name of a column"):
+        prepare_folders(_images(tmp_path, "a/1.png", "b/2.png"), task=task)
+
+
+def test_file_names_that_are_no_text_are_named(tmp_path: Path) -> None:
+    _images(tmp_path, "a/1.png", "b/2.png", "b/3\r.png")
+    with pytest.raises(DrifaError, match=r"'b/3\\r.png'.*rename the file"):
+        prepare_folders(tmp_path)
+    (tmp_path / "b" / "3\r.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/b/\xff.png"))
+    with pytest.raises(DrifaError, match=r"udcff.png'.*rename the file"):
+        prepare_folders(tmp_path)
+
+
+def test_a_study_is_replaced_on_demand_only_and_its_old_split_goes_with_it(fake: Fake, tmp_path: Path) -> None:
+    folder, out = str(fake("folders")), tmp_path / "study"
+    command = ["data", "prepare", "folders", folder, "--out", str(out)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert CliRunner().invoke(app, ["data", "split", str(out)]).exit_code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert {"split.csv", "split_receipt.json"} < before.keys()
+    for words in (command, ["data", "prepare", "phantom", "--out", str(out)]):
+        result = CliRunner().invoke(app, words)
+        assert "already holds a study" in str(result.exception)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert CliRunner().invoke(app, [*command, "--overwrite"]).exit_code == 0
+    assert {path.name for path in out.iterdir()} == {"study.yaml", "study.csv"}
+    assert set(Study.load(out).table["split"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set(3, "where", "NaN"), "task 'site' has the label 'NaN' in cases.csv: a missing value"),
+        (_set(3, "where", " arm"), "task 'site' has the labels ' arm' and 'arm' in cases.csv: one class"),
+        (_set(3, "where", "Back"), "task 'site' has the labels 'Back' and 'back'"),
+        (_set(3, "photo_file", "photo"), "photo is not a file; row 3 of cases.csv names it"),
+        (_set(3, "photo_file", "a\0b"), "cannot be a path; row 3 of cases.csv names it"),
+        (_map(tasks={"path": {"column": "dx"}}), "task 'path' of .*mapping.yaml has the name of a column"),
+    ],
+)
+def test_cells_that_would_pass_for_something_else_are_named(fake: Fake, change: Callable[..., None], message: str) -> None:
+    with pytest.raises(DrifaError, match=message):
+        prepare_table(_rewritten(fake("table"), change))
+
+
+def test_unused_subjects_are_a_split_of_a_table_too(fake: Fake) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        return table.assign(fold=["train", "train", "val", "test", "unused", "unused"], patient=table["case"])
+
+    assert set(prepare_table(_rewritten(fake("table"), change)).table["split"]) == {"train", "val", "test", "unused"}
+
+
+def test_rows_keep_their_number_behind_blank_lines_and_cells_of_two_lines(fake: Fake) -> None:
+    folder = fake("table")
+    lines = (folder / "cases.csv").read_text().splitlines()
+    lines[2] = lines[2].replace("back", '"ba\nck"').replace("arm", '"a\nrm"')
+    lines.insert(1, "")
+    lines[5] = lines[5].replace("photo/", "none/")
+    (folder / "cases.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DrifaError, match="row 6 of cases"):
+        prepare_table(folder / "mapping.yaml")

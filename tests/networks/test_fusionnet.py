@@ -179,7 +179,7 @@ def test_wrong_input_is_refused_with_what_would_be_right(call, word) -> None:
         ({"mifa_at": "conv"}, "block"),
         ({"tasks": {}}, "tasks="),
         ({"tasks": {"t": 1}}, "at least 2"),
-        ({"modalities": {"a.b": 3}}, "without dots"),
+        ({"modalities": {"a.b": 3}}, "cannot name a modality"),
         ({"mfa": {"hfa": True}}, "hfa"),
         ({"mifa": {"mgfa": True}}, "mgfa"),
         ({"task_modalities": {"cell": ["smear"]}}, "smear"),

@@ -283,7 +283,7 @@ def test_wrong_input_is_refused_with_what_would_be_right(call: Any, word: str) -
         ({"dropout": 1.0}, "probability"),
         ({"regions": {}}, "regions="),
         ({"regions": {"tumour": 0}}, "at least 1"),
-        ({"modalities": {"a.b": 1}}, "without dots"),
+        ({"modalities": {"a.b": 1}}, "cannot name a modality"),
         ({"mfa": {"hfa": True}}, "hfa"),
         ({"mifa": {"mgfa": True}}, "mgfa"),
         ({"fusion": "caf", "fusion_args": {"dim": 3}}, "dim"),

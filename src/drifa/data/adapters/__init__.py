@@ -19,6 +19,8 @@ from drifa.errors import DrifaError, suggest
 
 __all__ = ["ADAPTERS", "OWN", "Adapter", "prepare", "prepare_folders", "prepare_table"]
 
+#: What is written into a study folder beside `study.yaml` and `study.csv`, and belongs to that table only.
+OF_A_TABLE = ("study.parquet", "split.csv", "split_receipt.json", "audit.json")
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
     for adapter in (
@@ -36,7 +38,9 @@ OWN = {
 }
 
 
-def prepare(name: str, folder: str | Path, out: str | Path, options: Mapping[str, str] | None = None) -> Study:
+def prepare(
+    name: str, folder: str | Path, out: str | Path, options: Mapping[str, str] | None = None, overwrite: bool = False
+) -> Study:
     """Turns a dataset's folder into a study folder.
 
     Args:
@@ -45,9 +49,10 @@ def prepare(name: str, folder: str | Path, out: str | Path, options: Mapping[str
             points into it.
         out: Study folder to write.
         options: What the adapter takes beside the folder.
+        overwrite: Replace the study that ``out`` holds, with its split, receipt and audit.
 
     Raises:
-        DrifaError: An unknown name or option, no such folder, or a folder that does not hold the dataset.
+        DrifaError: An unknown name or option, no such folder, a folder that does not hold the dataset, or a study in ``out``.
     """
     if name not in ADAPTERS and name not in OWN:
         raise DrifaError(f"unknown dataset {name!r}{suggest(name, (*ADAPTERS, *OWN))}")
@@ -57,7 +62,8 @@ def prepare(name: str, folder: str | Path, out: str | Path, options: Mapping[str
         if key not in known:
             rest = suggest(key, known) if known else "; it takes none"
             raise DrifaError(f"unknown option {key!r} of {name}{rest}")
-    folder = Path(folder)
+    folder, out = Path(folder), Path(out)
+    check_new(out, overwrite)
     if name == "table":
         if not folder.is_file():
             raise DrifaError(f"no mapping file at {folder}; give the YAML file that names your table and its columns")
@@ -67,5 +73,24 @@ def prepare(name: str, folder: str | Path, out: str | Path, options: Mapping[str
     ways: dict[str, Callable[..., Any]] = {"folders": prepare_folders, "table": prepare_table}
     way = adapter.prepare if adapter else ways[name]
     study: Study = way(folder.resolve(), **(options or {}))
+    remove_stale(out)
     study.save(out)
     return study
+
+
+def check_new(out: Path, overwrite: bool) -> None:
+    """Refuses to write over a study unless asked to.
+
+    Raises:
+        DrifaError: ``out`` holds a study, or is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise DrifaError(f"{out} is a file; choose a new folder for the study with --out")
+    if (out / "study.yaml").exists() and not overwrite:
+        raise DrifaError(f"{out} already holds a study; choose a new --out, or replace it and its split with --overwrite")
+
+
+def remove_stale(out: Path) -> None:
+    """Removes what a study folder holds of the table that is about to be replaced: its split, receipt and audit."""
+    for name in OF_A_TABLE:
+        (out / name).unlink(missing_ok=True)

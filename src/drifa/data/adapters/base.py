@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -58,7 +60,7 @@ def image_files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]
         suffixes: Endings in lower case.
 
     Raises:
-        DrifaError: A folder cannot be read, or a linked file leads nowhere.
+        DrifaError: A folder cannot be read, a linked file leads nowhere, or a name holds signs that are no text.
     """
     found = []
     for parent, _, names in os.walk(folder, onerror=_unreadable):
@@ -70,17 +72,37 @@ def image_files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]
                 if os.path.islink(path):
                     check_file(path, "mend or remove the link")
                 found.append((relative / name).as_posix())
+                if not found[-1].isprintable():
+                    raise DrifaError(f"the name of {found[-1]!r} below {folder} cannot stand in a table; rename the file")
     return sorted(found)
+
+
+def unread_files(folder: Path, suffixes: tuple[str, ...]) -> str:
+    """A sentence on what :func:`image_files` passes over, by ending, and on linked folders; empty where there is nothing."""
+    endings: Counter[str] = Counter()
+    links = []
+    for parent, folders, names in os.walk(folder):
+        shown = [name for name in names if name[0] != "." and not name.lower().endswith(suffixes)]
+        endings.update(os.path.splitext(name)[1].lower() for name in shown)
+        links += [name for name in folders if os.path.islink(os.path.join(parent, name))]
+    told = [f"{count} {f'*{end}' if end else 'without an ending'}" for end, count in sorted(endings.items())]
+    hint = "; DICOM needs the ending .dcm" if endings.keys() & {"", ".ima"} else ""
+    words = [f"files of other kinds ({', '.join(told)}{hint})"] if told else []
+    words += [f"linked folders ({', '.join(sorted(links)[:3])}{', …' if len(links) > 3 else ''})"] if links else []
+    return f" Not read: {', '.join(words)}." if words else ""
 
 
 def check_file(path: str | Path, remedy: str) -> None:
     """Looks whether there is a file, following links.
 
     Raises:
-        DrifaError: There is none, or its links run in a circle; ends in ``remedy``.
+        DrifaError: There is none, it is a folder or device, or its links run in a circle; ends in ``remedy``.
     """
     try:
-        os.stat(path)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise DrifaError(f"{path} is not a file; {remedy}")
+    except ValueError:
+        raise DrifaError(f"{str(path)!r} cannot be a path; {remedy}") from None
     except OSError as error:
         reason = "is a circle of links" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
         raise DrifaError(f"{path} {reason}; {remedy}") from None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from drifa.data.adapters.base import image_files
+from drifa.data.adapters.base import image_files, unread_files
 from drifa.data.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.data.schema import Modality, Task
-from drifa.data.study import Study
+from drifa.data.study import COLUMNS, Study
 from drifa.errors import DrifaError, suggest
 
 OPTIONS = {
@@ -57,9 +58,12 @@ def prepare_folders(
     Raises:
         DrifaError: Another layout, classes that disagree, a name that comes twice, or an option that cannot be read.
     """
-    found = [(path, PurePosixPath(path).parts) for path in image_files(folder, (*SUFFIXES, *VOLUME_SUFFIXES))]
+    if task in (*COLUMNS, "official"):
+        raise DrifaError(f"task={task} is the name of a column that a study needs itself; choose another")
+    suffixes = (*SUFFIXES, *VOLUME_SUFFIXES)
+    found = [(path, PurePosixPath(path).parts) for path in image_files(folder, suffixes)]
     found = [(path, parts) for path, parts in found if not any(part.startswith(".") for part in parts)]
-    splits = bool(found) and all(parts[0].lower() in _SPLITS for _, parts in found)
+    splits = _has_splits(folder, {parts[0] for _, parts in found if len(parts) > 1})
     skip = int(splits)
     layout = "<modality>/<class>/IMAGE, or <class>/IMAGE for one modality"
     shallow = [path for path, parts in found if len(parts) == skip + 2]
@@ -87,6 +91,9 @@ def prepare_folders(
     if not splits:
         table = table.drop(columns="official")
     classes = tuple(sorted(set(table[task])))
+    for before, after in pairwise(sorted(classes, key=str.casefold)):
+        if before.casefold().strip() == after.casefold().strip():
+            raise DrifaError(f"{folder} has the class folders {before!r} and {after!r}; rename one, or merge them")
     if len(classes) < 2:
         raise DrifaError(f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class")
     modalities = tuple(sorted(set(table["modality"])))
@@ -100,10 +107,23 @@ def prepare_folders(
         notes=(
             f"{len(table)} images ({per_modality}) of {table['subject'].nunique()} subjects in {table['group'].nunique()} "
             f"groups, from folders by class. Skipped: {len(beside)} images outside class folders."
+            + unread_files(folder, suffixes)
             + (" The folders' own split is the column 'official'." if splits else "")
         ),
         place="the table of images",
     )
+
+
+def _has_splits(folder: Path, first: set[str]) -> bool:
+    """Whether the first folders are `train`, `val`, `test`; one name of these among others is refused."""
+    splits = sorted(name for name in first if name.lower() in _SPLITS)
+    others = sorted(first.difference(splits))
+    if splits and others:
+        raise DrifaError(
+            f"{folder} holds {splits[0]!r}, the name of a split, beside {others[0]!r}; move the folders that are no split "
+            f"away, or, if {splits[0]!r} is a class or modality, rename it"
+        )
+    return bool(splits)
 
 
 def _stem(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path, PurePath
 
 import pandas as pd
@@ -12,10 +13,14 @@ from drifa.data.adapters.base import check_file
 from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
 from drifa.data.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study import COLUMNS, SPLITS, Study
+from drifa.data.study_checks import SPLIT_VALUES
 from drifa.errors import DrifaError, suggest
+from drifa.text_tables import read_table
 
 # Columns that no table can have, beside those of the user.
 _ROW, _SUBJECT, _MODALITY, _PATH = "\0row", "\0subject", "\0modality", "\0path"
+# What programs write for a missing value.
+_BLANKS = ("nan", "na", "n/a", "null", "none", "<na>", "-", "?")
 
 
 def prepare_table(mapping_file: Path) -> Study:
@@ -37,6 +42,9 @@ def prepare_table(mapping_file: Path) -> Study:
     for column, key in used.items():
         if column not in table.columns:
             raise DrifaError(f"{mapping_file} maps {key} to the column {column!r}, which {place} lacks{suggest(column, table)}")
+    for name in mapping.tasks:
+        if name in COLUMNS:
+            raise DrifaError(f"task {name!r} of {mapping_file} has the name of a column that a study needs itself; rename it")
     new = {*COLUMNS, *mapping.tasks}
     for column in table.columns:
         if column not in used and column in new:
@@ -82,23 +90,19 @@ def _read(path: Path) -> pd.DataFrame:
         if path.suffix.lower() in (".parquet", ".pq"):
             table = pd.read_parquet(path)
             # A column of integers with gaps arrives as floats; a patient 12 is not a patient 12.0.
-            table = table.convert_dtypes().astype(object)
+            table = table.convert_dtypes().astype(object).set_axis(range(2, len(table) + 2))
             return table.where(table.notna(), "").astype(str)
-        with open(path, encoding="utf-8-sig") as file:
-            header = file.readline()
-        # Spreadsheets of many countries separate by semicolons.
-        separator = max(",;\t", key=header.count)
-        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+    except (OSError, ValueError) as error:
         raise DrifaError(
             f"{path} cannot be read as a table ({' '.join(str(error).split())}); save it as CSV in UTF-8"
         ) from None
+    return read_table(path)
 
 
 def _images(table: pd.DataFrame, mapping: Mapping, place: str) -> pd.DataFrame:
     """One row per image with its subject, modality, path and row number beside
-    the table's own columns; rows as an editor counts them."""
-    table = table.assign(**{_ROW: range(2, len(table) + 2)})
+    the table's own columns; rows as a spreadsheet counts them."""
+    table = table.assign(**{_ROW: table.index})
     empty = table[table[mapping.subject] == ""]
     if len(empty):
         raise DrifaError(f"row {empty[_ROW].iloc[0]} of {place} has nothing in the subject column {mapping.subject!r}; fill it")
@@ -149,10 +153,10 @@ def _relative(images: pd.DataFrame, column: str, root: Path, place: str) -> list
 
 def _split(images: pd.DataFrame, column: str, place: str) -> pd.Series:
     for value, row in zip(images[column], images[_ROW], strict=True):
-        if value not in ("", *SPLITS):
+        if value not in ("", *SPLIT_VALUES):
             raise DrifaError(
-                f"split {value!r} in row {row} of {place} is none of {', '.join(SPLITS)}{suggest(value, SPLITS)}; correct it, "
-                f"or leave 'split' out of the mapping and let `drifa data split` make one"
+                f"split {value!r} in row {row} of {place} is none of {', '.join(SPLIT_VALUES)}{suggest(value, SPLITS)}; "
+                f"correct it, or leave 'split' out of the mapping and let `drifa data split` make one"
             )
     return images[column]
 
@@ -170,6 +174,8 @@ def _task(
         regions = {region: tuple(values) for region, values in task.regions.items()}
         return Task(name, (), asked, regions), _relative(images, task.column, root, place)
     found = [value for value in images[task.column] if value]
+    if task.classes is None:
+        _check_labels(name, sorted(set(found)), place)
     names = task.renames() if task.classes is not None else {value: value for value in sorted(set(found))}
     for value, row in zip(images[task.column], images[_ROW], strict=True):
         if value and value not in names:
@@ -179,3 +185,14 @@ def _task(
             )
     classes = tuple(dict.fromkeys(label for label in names.values() if label))
     return Task(name, classes, asked), [names.get(value, "") for value in images[task.column]]
+
+
+def _check_labels(task: str, found: Sequence[str], place: str) -> None:
+    """Refuses labels that only look like classes of their own; listed classes are taken as they are."""
+    remedy = "correct the table, or list the classes of the task as {value: class}"
+    for value in found:
+        if value.strip().casefold() in _BLANKS:
+            raise DrifaError(f'task {task!r} has the label {value!r} in {place}: a missing value? {remedy}; class "" is none')
+    for before, after in pairwise(sorted(found, key=lambda value: value.strip().casefold())):
+        if before.strip().casefold() == after.strip().casefold():
+            raise DrifaError(f"task {task!r} has the labels {before!r} and {after!r} in {place}: one class? {remedy}")
