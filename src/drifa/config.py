@@ -93,7 +93,8 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """Arguments of :func:`drifa.create_model`, under the same names; ``task_modalities`` defaults to the study's.
 
-    For a segmentation study those of :func:`drifa.create_segmentation_model`; ``width``, ``indices``, ``output`` are its own.
+    For a segmentation study those of :func:`drifa.create_segmentation_model`; ``width``, ``indices``, ``output``, ``norm``
+    are its own.
     """
 
     backbone: str | dict[str, str] = "resnet18"
@@ -114,6 +115,7 @@ class ModelConfig(Section):
     width: float = Field(1.0, gt=0)
     indices: Literal["branch", "mean"] = "branch"
     output: Literal["regions", "classes"] = "regions"
+    norm: Literal["batch", "group"] = "batch"
 
 
 class TrainConfig(Section):

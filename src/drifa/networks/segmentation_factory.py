@@ -12,6 +12,7 @@ from drifa.fusion import FusionSpec, check_options, fusion_class
 from drifa.names import check_name
 from drifa.networks.factory import make_mfa_with
 from drifa.networks.matching import settled
+from drifa.networks.norm import NORMS, to_group_norm
 from drifa.networks.regions import OUTPUTS, output_maps
 from drifa.networks.segnet import FusionSegNet
 
@@ -33,6 +34,7 @@ def create_segmentation_model(
     dropout: float = 0.25,
     indices: str = "branch",
     output: str = "regions",
+    norm: str = "batch",
     pretrained: bool | str = False,
 ) -> FusionSegNet:
     """Builds a multimodal segmentation network; the defaults put DRIFA into SegNet (Table 3).
@@ -52,6 +54,8 @@ def create_segmentation_model(
         indices: Where the decoder unpools to: ``"branch"`` or ``"mean"``, see :class:`drifa.FusionSegNet`.
         output: ``"regions"`` (one sigmoid map per region, which may overlap) or ``"classes"`` (a softmax over background and
             nested regions as exclusive classes, the paper's cross-entropy).
+        norm: ``"batch"`` (BatchNorm, as in SegNet) or ``"group"`` (GroupNorm everywhere, which keeps no statistics of the
+            training subjects: take it where these are few).
         pretrained: ``True``, or the path of a weights file of ``vgg16_bn``, for every encoder; needs ``width=1``.
 
     Returns:
@@ -62,7 +66,7 @@ def create_segmentation_model(
         DrifaError: For anything unknown or that does not fit together.
     """
     modalities, regions = dict(modalities or {}), dict(regions or {})
-    _check(modalities, regions, output)
+    _check(modalities, regions, output, norm)
     fusion_type = fusion_class(fusion)
     if not fusion_type.segments and len(modalities) > 1:
         raise DrifaError(
@@ -79,6 +83,7 @@ def create_segmentation_model(
         "reduction": reduction,
         "indices": indices,
         "output": output,
+        "norm": norm,
     }
     fusion_args = settled(fusion, dict(fusion_args or {}), partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
     make_mfa = None
@@ -101,12 +106,14 @@ def create_segmentation_model(
     except TypeError as error:
         place = f"mifa={mifa!r}" if fusion_type.uses_mfa else f"fusion_args={fusion_args!r}"
         raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
+    if norm == "group":
+        to_group_norm(net)
     net.config = {"kind": SEGMENTATION, "fusion": fusion, "fusion_args": fusion_args, **shared, "dropout": dropout}
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
     return net
 
 
-def _check(modalities: dict[str, int], regions: dict[str, int], output: str) -> None:
+def _check(modalities: dict[str, int], regions: dict[str, int], output: str, norm: str) -> None:
     if not modalities or not regions:
         raise DrifaError('create_segmentation_model needs modalities={"name": channels, …} and regions={"task": number, …}')
     for kind, what, names in (("modality", "channels", modalities), ("task", "regions", regions)):
@@ -114,5 +121,6 @@ def _check(modalities: dict[str, int], regions: dict[str, int], output: str) -> 
             check_name(kind, name)
             if not isinstance(number, int) or number < 1:
                 raise DrifaError(f"{kind} {name!r} has {number!r} {what}; at least 1")
-    if output not in OUTPUTS:
-        raise DrifaError(f"output={output!r} is not known{suggest(output, OUTPUTS)}")
+    for key, value, known in (("output", output, OUTPUTS), ("norm", norm, NORMS)):
+        if value not in known:
+            raise DrifaError(f"{key}={value!r} is not known{suggest(value, known)}")

@@ -25,7 +25,7 @@ from drifa.training.segmentation import SegmentationModule
 from drifa.training.slices import SliceSource, SplitSlices, TrainSlices
 
 #: Settings of `model` that only one kind of network takes.
-SEGMENTATION_ONLY = ("width", "indices", "output")
+SEGMENTATION_ONLY = ("width", "indices", "output", "norm")
 CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "own_stem", "conv_bias", "task_modalities")
 
 
