@@ -11,7 +11,7 @@ from drifa.data.audit.outliers import blank_findings, kind_findings
 from drifa.data.audit.pairs import Pair, study_pairs
 from drifa.data.audit.reading import Facts, read_study
 from drifa.data.audit.shortcuts import shortcut_findings
-from drifa.data.audit.statistics import count_findings, file_findings, image_findings
+from drifa.data.audit.statistics import count_findings, file_findings, grid_findings, image_count, image_findings
 from drifa.data.study import Study
 
 Progress = Callable[[int, int, str], None]
@@ -49,6 +49,7 @@ def examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
     clusters = joined_clusters(exact, pairs, len(study.table))
     findings = [
         *file_findings(study, facts),
+        *grid_findings(study, facts),
         *duplicate_findings(study, exact, pairs, clusters),
         *count_findings(study),
         *blank_findings(study, facts),
@@ -56,4 +57,4 @@ def examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
         *shortcut_findings(study, facts, clusters),
         *image_findings(study, facts),
     ]
-    return Audit(study.name, len(study.table), tuple(findings), tuple(tuple(members) for members in clusters))
+    return Audit(study.name, image_count(study), tuple(findings), tuple(tuple(members) for members in clusters))

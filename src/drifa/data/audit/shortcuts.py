@@ -154,12 +154,13 @@ def _judged(
 
 def _names_the_class(study: Study, source: np.ndarray) -> bool:
     """Whether every folder holds one class only (it was sorted by label), or there is but one folder."""
-    if len(set(source)) < 2:
+    image = (study.table["path"] != "").to_numpy()
+    if len(set(source[image])) < 2:
         return True
     for task in study.tasks.values():
         if task.kind == "classification":
             label = study.table[task.name].to_numpy(dtype=object)
-            known = label != ""
+            known = (label != "") & image
             pairs = set(zip(source[known], label[known], strict=True))
             if known.any() and len(pairs) == len(set(source[known])):
                 return True
