@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from drifa.cli import app
 from drifa.data import Study, split
-from drifa.data.audit import Audit, Finding, audit, join_groups
+from drifa.data.audit import Audit, Finding, audit, audit_and_fix, join_groups
 from drifa.data.audit.findings import AUDIT_VERSION, MOST_FILES, finding
 from drifa.data.audit.shortcuts import cross_validated_auc
 from drifa.data.schema import Modality, Task
@@ -284,6 +284,24 @@ def test_volumes_are_audited_too(tmp_path: Path) -> None:
 
 def test_good_masks_and_volumes_have_neither_errors_nor_warnings(tmp_path: Path) -> None:
     assert rules(audit(make_volumes(tmp_path)), "error", "warning") <= {"near_duplicates"}
+
+
+def test_masks_that_training_refuses_are_errors(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path, count=7)
+    mask = make_head()[1]
+    write_nifti(tmp_path / "0_mask.nii.gz", np.where(mask == 2, 3, mask).astype(np.uint8))
+    write_nifti(tmp_path / "1_mask.nii.gz", mask[1:])
+    write_nifti(tmp_path / "2_mask.nii.gz", mask.astype(np.float32) / 3)
+    (tmp_path / "3_mask.nii.gz").write_bytes((tmp_path / "4_mask.nii.gz").read_bytes()[:200])
+    (tmp_path / "5_mask.nii.gz").unlink()
+    write_nifti(tmp_path / "6_mask.nii.gz", mask, LPS + np.diag([0.01, 0, 0, 0]))
+    for result in (audit(study), audit_and_fix(study)[0]):
+        assert only(result, "unknown_mask_label").files == ("0_mask.nii.gz", "2_mask.nii.gz")
+        assert "outside the study: 3; task 'tumour' knows 0, 1, 2, 4" in only(result, "unknown_mask_label").message
+        assert only(result, "mask_grid_differs").files == ("1_mask.nii.gz", "6_mask.nii.gz")
+        assert only(result, "unreadable_mask").files == ("3_mask.nii.gz", "5_mask.nii.gz")
+        assert "2 of 7 masks of task 'tumour'" in only(result, "unreadable_mask").message
+        assert all(one.severity == "error" and one.remedy for one in result.findings if "mask" in one.rule)
 
 
 def test_one_grid_in_other_words_is_no_finding(tmp_path: Path) -> None:
