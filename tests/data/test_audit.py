@@ -190,6 +190,12 @@ def test_marks_that_only_name_the_group_do_not_predict_unseen_groups() -> None:
     assert cross_validated_auc(np.ones((6, 1)), np.array([0, 0, 0, 1, 1, 1]), np.arange(6)) is None
 
 
+def test_few_groups_have_an_interval_too() -> None:
+    label, values = np.repeat([0, 1], 5), np.random.default_rng(0).normal(size=(10, 1))
+    found = [cross_validated_auc(values, label, np.arange(10), seed) for seed in range(10)]
+    assert np.isfinite(np.array(found, dtype=float)).all()
+
+
 def test_joining_is_a_union_that_keeps_everything_else_and_can_be_repeated(tmp_path: Path) -> None:
     study = make(tmp_path, count=12, group=[f"g{number // 2}" for number in range(12)])
     joined, count = join_groups(study, [[1, 2], [3, 11]])

@@ -109,7 +109,10 @@ def cross_validated_auc(
     # Whole groups are drawn: images of one group are no independent evidence.
     count = int(group.max()) + 1
     drawn = np.stack([np.bincount(random.integers(0, count, count), minlength=count) for _ in range(_RESAMPLES)])
-    low, high = np.quantile(np.nanmean(_auc(score, truth, drawn[:, group].astype(float)), axis=1), [0.025, 0.975])
+    resampled = _auc(score, truth, drawn[:, group].astype(float))
+    # Of few groups a resample may hold one class only, which tells nothing.
+    resampled = resampled[~np.isnan(resampled).all(axis=1)]
+    low, high = np.quantile(np.nanmean(resampled, axis=1), [0.025, 0.975])
     return auc, float(low), float(high)
 
 
