@@ -124,6 +124,31 @@ def test_a_study_that_may_not_be_written_costs_one_line(drifa: Run, tmp_path: Pa
         assert ("exact_duplicates" in result.out) == (words[0] == "audit")
 
 
+def test_joining_groups_removes_the_files_of_a_split_that_it_empties(drifa: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    study = make_study(folder)
+    assert drifa("split", folder, "--fractions", 0.5, 0.25, 0.25).code == 0
+    sides = Study.load(folder).table["split"]
+    first, second = (f"{sides[sides == name].index[0]:02d}.png" for name in ("train", "test"))
+    (study.root / second).write_bytes((study.root / first).read_bytes())
+    result = drifa("audit", folder, "-q", "--fix", "groups")
+    assert "was emptied; removed split.csv and split_receipt.json" in result.out
+    assert set(Study.load(folder).table["split"]) == {""}
+    assert sorted(path.name for path in folder.iterdir()) == ["audit.json", "images", "study.csv", "study.yaml"]
+
+
+def test_joining_groups_keeps_the_files_of_a_split_that_it_does_not_cut(drifa: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    study = make_study(folder, count=16)
+    assert drifa("split", folder, "--fractions", 0.5, 0.25, 0.25).code == 0
+    sides = Study.load(folder).table["split"]
+    first, second = (f"{row:02d}.png" for row in sides[sides == "train"].index[:2])
+    (study.root / second).write_bytes((study.root / first).read_bytes())
+    assert "joined 1 groups" in drifa("audit", folder, "-q", "--fix", "groups").out
+    assert (folder / "split.csv").is_file()
+    assert (folder / "split_receipt.json").is_file()
+
+
 def test_splitting_keeps_a_relative_root(drifa: Run, tmp_path: Path) -> None:
     study = make_study(tmp_path / "s")
     study.root.rename(tmp_path / "pictures")

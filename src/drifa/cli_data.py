@@ -166,11 +166,18 @@ def _writing(target: Path) -> Iterator[None]:
 
 
 def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
+    from drifa.data.receipts import RECEIPT_FILE, SPLIT_FILE
+
     with _writing(folder / "study.yaml"):
         fixed.save(folder)
     typer.echo(f"joined {joined} groups into others; wrote {folder}")
     if (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all():
-        typer.echo("the split cut a joined group and was emptied")
+        stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if (folder / name).is_file()]
+        for path in stale:
+            with _writing(path):
+                path.unlink()
+        removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""
+        typer.echo(f"the split cut a joined group and was emptied{removed}")
 
 
 def _save_audit(result: Audit, targets: list[Path]) -> None:
