@@ -156,3 +156,21 @@ def test_splitting_keeps_a_relative_root(drifa: Run, tmp_path: Path) -> None:
     header.write_text(header.read_text().replace("root: images", "root: ../pictures"))
     assert drifa("split", tmp_path / "s", "--fractions", 0.5, 0.25, 0.25).code == 0
     assert "root: ../pictures\n" in header.read_text()
+
+
+def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s")
+    whole = drifa("split", tmp_path / "s", "--fractions", 0.5, 0.25, 0.25)
+    assert "warning" not in whole.out
+    sides = ["train"] * 6 + ["test", "train"] * 3
+    replace(study, table=study.table.assign(mine=sides)).save(tmp_path / "s")
+    column = drifa("split", tmp_path / "s", "--protocol", "column", "--column", "mine").out
+    assert "warning: val is empty, so training refuses this split; correct the column 'mine'" in column
+    assert "warning: no subject for b of kind in test; correct the column 'mine' of the table, collect" in column
+    given = drifa("split", tmp_path / "s", "--protocol", "given").out
+    assert "warning: val is empty" in given
+    assert "--protocol strict" in given
+    replace(study, table=study.table.assign(kind=["b"] + ["a"] * 11)).save(tmp_path / "s")
+    strict = drifa("split", tmp_path / "s", "--fractions", 0.8, 0, 0.2).out
+    assert "warning: val is empty, so training refuses this split; give it a share by --fractions" in strict
+    assert "of kind in test; try another --seed or other --fractions" in strict

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -250,8 +250,28 @@ def split(
         typer.echo(f"  set aside: {receipt['unused']} subjects that share a group with what they would be judged on")
     if receipt["note"]:
         typer.echo(f"  note: {receipt['note']}")
+    _warn_of_gaps(receipt)
     meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
     typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
     typer.echo(
         f"wrote {folder}/split.csv and {folder}/split_receipt.json\nnext: drifa train CONFIG data.protocol=given --out RUN"
     )
+
+
+def _warn_of_gaps(receipt: dict[str, Any]) -> None:
+    """Names splits without subjects, and classes without a subject in one of the others."""
+    by_hand = {
+        "column": f"correct the column {receipt['column']!r} of the table",
+        "given": "correct the column 'split' of the table, or split with --protocol strict",
+        "official": "use --protocol strict",
+    }.get(receipt["protocol"])
+    shares = "--sizes" if receipt["sizes"] else "--fractions"
+    for name, count in receipt["subjects"].items():
+        if not count:
+            remedy = by_hand or f"give it a share by {shares}"
+            typer.echo(f"  warning: {name} is empty, so training refuses this split; {remedy}")
+    missing = receipt["classes_missing"]
+    if missing:
+        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
+        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups of the class, or leave it out")
