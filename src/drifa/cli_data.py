@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +15,7 @@ from drifa.errors import DrifaError
 from drifa.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
+    from drifa.data import Study
     from drifa.data.audit import Audit
 
 data_app = typer.Typer(help="Known datasets, raw folders to studies, splits.", no_args_is_help=True)
@@ -120,44 +125,99 @@ def audit(
 
     if fix not in (None, "groups"):
         raise DrifaError(f"--fix {fix} is unknown; --fix groups is what can be mended without you")
+    folder = _study_folder(study, "audit")
     loaded = Study.load(study)
     with progress_bar(quiet) as progress:
         if fix is None:
             result, fixed, joined = audit_study(loaded, progress), loaded, 0
         else:
             result, fixed, joined = audit_and_fix(loaded, progress)
-    if joined:
-        fixed.save(study if study.is_dir() else study.parent)
-    targets = [(study if study.is_dir() else study.parent) / "audit.json", *([json_file] if json_file else [])]
-    for target in targets:
-        result.save(target)
     _print_findings(result)
-    if fix is not None:
-        typer.echo(f"joined {joined} groups into others" + (f"; wrote {study}" if joined else "; nothing to mend"))
-        if (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all():
-            typer.echo("the split cut a joined group and was emptied")
-    typer.echo(f"wrote {', '.join(map(str, targets))}")
+    if joined:
+        _save_fixed(loaded, fixed, joined, folder)
+    elif fix is not None:
+        typer.echo("joined 0 groups into others; nothing to mend")
+    _save_audit(result, [folder / "audit.json", *([json_file] if json_file else [])])
     cut = any(one.data.get("clusters_across_groups") for one in result.findings)
     typer.echo(f"next: drifa data {f'audit {study} --fix groups' if cut else f'split {study}'}")
     if not result.ok:
         raise typer.Exit(1)
 
 
+def _study_folder(study: Path, verb: str) -> Path:
+    """The folder of a study that may be named by its `study.yaml`."""
+    if os.path.isdir(study):
+        return study
+    if os.path.isfile(study) and study.suffix.lower() not in (".yaml", ".yml"):
+        remedy = f"name its folder: drifa data {verb} {study.parent}"
+        if not os.path.isfile(study.parent / "study.yaml"):
+            remedy = "`drifa data prepare NAME FOLDER --out STUDY` makes one"
+        raise DrifaError(f"{study} is a file, not a study folder with study.yaml in it; {remedy}")
+    return study.parent
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = f"make {target.parent} a folder that this user may write to"
+        if os.path.isdir(target):
+            remedy = f"a folder stands there: name a file, such as {target / 'findings.json'}, or move it away"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "make room on its disk"
+        raise DrifaError(f"{target} cannot be written ({error.strerror or error}); {remedy}") from None
+
+
+def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
+    from drifa.data.receipts import RECEIPT_FILE, SPLIT_FILE
+
+    with _writing(folder / "study.yaml"):
+        fixed.save(folder)
+    typer.echo(f"joined {joined} groups into others; wrote {folder}")
+    if (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all():
+        stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if (folder / name).is_file()]
+        for path in stale:
+            with _writing(path):
+                path.unlink()
+        removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""
+        typer.echo(f"the split cut a joined group and was emptied{removed}")
+
+
+def _save_audit(result: Audit, targets: list[Path]) -> None:
+    written, errors = [], []
+    for target in targets:
+        try:
+            with _writing(target):
+                if os.path.isdir(target):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                result.save(target)
+            written.append(str(target))
+        except DrifaError as error:
+            errors.append(str(error))
+    if written:
+        typer.echo(f"wrote {', '.join(written)}")
+    if errors:
+        raise DrifaError("; ".join(errors))
+
+
 def _print_findings(result: Audit) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
+    # Text, not markup: names of studies and files may hold square brackets.
     styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
-    table = Table("", "rule", "finding", title=f"{result.study}: {result.images} images", title_justify="left", show_lines=True)
+    title = Text(f"{result.study}: {result.images} images")
+    table = Table("", "rule", "finding", title=title, title_justify="left", show_lines=True)
     for one in result.findings:
-        lines = [escape(one.message)]
+        lines = [Text(one.message)]
         if one.files:
             listed = ", ".join(one.files[:3]) + (f", … ({one.count} files)" if one.count > 3 else "")
-            lines.append(f"[dim]{escape(listed)}[/dim]")
+            lines.append(Text(listed, style="dim"))
         if one.remedy:
-            lines.append(f"→ {escape(one.remedy)}")
-        table.add_row(f"[{styles[one.severity]}]{one.severity}[/]", one.rule, "\n".join(lines))
+            lines.append(Text(f"→ {one.remedy}"))
+        table.add_row(Text(one.severity, style=styles[one.severity]), one.rule, Text("\n").join(lines))
     Console().print(table)
 
 
@@ -180,19 +240,42 @@ def split(
     from drifa.data import Study, write_receipt
     from drifa.data import split as split_study
 
+    folder = _study_folder(study, "split")
     done, receipt = split_study(
         Study.load(study), protocol, fractions, seed, sizes=sizes, folds=folds, fold=fold, column=column
     )
-    done.save(study)
-    write_receipt(done, receipt, study)
+    with _writing(folder / "study.yaml"):
+        done.save(folder)
+    with _writing(folder / "split.csv"):
+        write_receipt(done, receipt, folder)
     for name, groups in receipt["groups"].items():
         typer.echo(f"  {name:5s} {int((done.table['split'] == name).sum())} images, {groups} groups")
     if receipt["unused"]:
         typer.echo(f"  set aside: {receipt['unused']} subjects that share a group with what they would be judged on")
     if receipt["note"]:
         typer.echo(f"  note: {receipt['note']}")
+    _warn_of_gaps(receipt)
     meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
     typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
     typer.echo(
-        f"wrote {study}/split.csv and {study}/split_receipt.json\nnext: drifa train CONFIG data.protocol=given --out RUN"
+        f"wrote {folder}/split.csv and {folder}/split_receipt.json\nnext: drifa train CONFIG data.protocol=given --out RUN"
     )
+
+
+def _warn_of_gaps(receipt: dict[str, Any]) -> None:
+    """Names splits without subjects, and classes without a subject in one of the others."""
+    by_hand = {
+        "column": f"correct the column {receipt['column']!r} of the table",
+        "given": "correct the column 'split' of the table, or split with --protocol strict",
+        "official": "use --protocol strict",
+    }.get(receipt["protocol"])
+    shares = "--sizes" if receipt["sizes"] else "--fractions"
+    for name, count in receipt["subjects"].items():
+        if not count:
+            remedy = by_hand or f"give it a share by {shares}"
+            typer.echo(f"  warning: {name} is empty, so training refuses this split; {remedy}")
+    missing = receipt["classes_missing"]
+    if missing:
+        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
+        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups of the class, or leave it out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.nifti_files import LPS, make_head, write_nifti
 from typer.testing import CliRunner
 
 from drifa.cli import app
 from drifa.data import Study, split
-from drifa.data.audit import Audit, Finding, audit, join_groups
+from drifa.data.audit import Audit, Finding, audit, audit_and_fix, join_groups
 from drifa.data.audit.findings import AUDIT_VERSION, MOST_FILES, finding
 from drifa.data.audit.shortcuts import cross_validated_auc
 from drifa.data.schema import Modality, Task
@@ -188,6 +190,12 @@ def test_marks_that_only_name_the_group_do_not_predict_unseen_groups() -> None:
     assert cross_validated_auc(np.ones((6, 1)), np.array([0, 0, 0, 1, 1, 1]), np.arange(6)) is None
 
 
+def test_few_groups_have_an_interval_too() -> None:
+    label, values = np.repeat([0, 1], 5), np.random.default_rng(0).normal(size=(10, 1))
+    found = [cross_validated_auc(values, label, np.arange(10), seed) for seed in range(10)]
+    assert np.isfinite(np.array(found, dtype=float)).all()
+
+
 def test_joining_is_a_union_that_keeps_everything_else_and_can_be_repeated(tmp_path: Path) -> None:
     study = make(tmp_path, count=12, group=[f"g{number // 2}" for number in range(12)])
     joined, count = join_groups(study, [[1, 2], [3, 11]])
@@ -252,26 +260,111 @@ def test_a_finding_lists_some_files_and_counts_all() -> None:
     assert (len(one.files), one.count) == (MOST_FILES, 50)
 
 
-def test_volumes_are_audited_too(tmp_path: Path) -> None:
-    nibabel = pytest.importorskip("nibabel")
-    random = np.random.default_rng(0)
+def make_volumes(folder: Path, count: int = 4) -> Study:
+    """A study of two volumes and a mask per subject, for segmentation."""
     rows = []
-    for number in range(4):
+    for number in range(count):
+        grey, mask = make_head(seed=number)
         for name in ("t1", "t2"):
-            values = random.normal(size=(12, 14, 5)).astype(np.float32)
-            if number == 3:
-                values = np.arange(840, dtype=np.float32).reshape(12, 14, 5)
-            if (number, name) == (1, "t1"):
-                values[0, 0, 0] = np.nan
-            affine = np.diag([1.0, 1.0, 2.0 if (number, name) == (2, "t2") else 1.0, 1.0])
-            nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / f"{number}_{name}.nii.gz")
-            rows.append((str(number), name, f"{number}_{name}.nii.gz", "", "", "ab"[number % 2]))
-    table = pd.DataFrame(rows, columns=["subject", "modality", "path", "group", "split", "kind"])
-    modalities = {name: Modality(name, 1) for name in ("t1", "t2")}
-    result = audit(Study("volumes", tmp_path, table, modalities, {"kind": Task("kind", ("a", "b"), ("t1", "t2"))}))
+            write_nifti(folder / f"{number}_{name}.nii.gz", grey + len(rows))
+            rows.append((str(number), name, f"{number}_{name}.nii.gz", "", "", f"{number}_mask.nii.gz"))
+        write_nifti(folder / f"{number}_mask.nii.gz", mask)
+    table = pd.DataFrame(rows, columns=["subject", "modality", "path", "group", "split", "tumour"])
+    task = Task("tumour", (), ("t1", "t2"), {"WT": (1, 2, 4), "ET": (4,)})
+    return Study("volumes", folder, table, {name: Modality(name, 1) for name in ("t1", "t2")}, {"tumour": task})
+
+
+def test_volumes_are_audited_too(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path)
+    grey = make_head()[0]
+    write_nifti(tmp_path / "1_t1.nii.gz", np.where(grey > grey.mean(), grey, np.nan).astype(np.float32))
+    write_nifti(tmp_path / "2_t2.nii.gz", grey + 50, LPS @ np.diag([1.0, 1.0, 2.0, 1.0]))
+    for name in ("3_t1", "3_t2"):
+        write_nifti(tmp_path / f"{name}.nii.gz", grey + 99)
+    result = audit(study)
     assert only(result, "unreadable").files == ("1_t1.nii.gz",)
     assert only(result, "grids_differ").files == ("2_t1.nii.gz", "2_t2.nii.gz")
     assert only(result, "exact_duplicates").data["members"] == [["3_t1.nii.gz", "3_t2.nii.gz"]]
+    assert "NIfTI float32" in only(audit(study.select(["t2"])), "image_statistics").data["encodings"]
+
+
+def test_good_masks_and_volumes_have_neither_errors_nor_warnings(tmp_path: Path) -> None:
+    assert rules(audit(make_volumes(tmp_path)), "error", "warning") <= {"near_duplicates"}
+
+
+def test_masks_that_training_refuses_are_errors(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path, count=7)
+    mask = make_head()[1]
+    write_nifti(tmp_path / "0_mask.nii.gz", np.where(mask == 2, 3, mask).astype(np.uint8))
+    write_nifti(tmp_path / "1_mask.nii.gz", mask[1:])
+    write_nifti(tmp_path / "2_mask.nii.gz", mask.astype(np.float32) / 3)
+    (tmp_path / "3_mask.nii.gz").write_bytes((tmp_path / "4_mask.nii.gz").read_bytes()[:200])
+    (tmp_path / "5_mask.nii.gz").unlink()
+    write_nifti(tmp_path / "6_mask.nii.gz", mask, LPS + np.diag([0.01, 0, 0, 0]))
+    for result in (audit(study), audit_and_fix(study)[0]):
+        assert only(result, "unknown_mask_label").files == ("0_mask.nii.gz", "2_mask.nii.gz")
+        assert "outside the study: 3; task 'tumour' knows 0, 1, 2, 4" in only(result, "unknown_mask_label").message
+        assert only(result, "mask_grid_differs").files == ("1_mask.nii.gz", "6_mask.nii.gz")
+        assert only(result, "unreadable_mask").files == ("3_mask.nii.gz", "5_mask.nii.gz")
+        assert "2 of 7 masks of task 'tumour'" in only(result, "unreadable_mask").message
+        assert all(one.severity == "error" and one.remedy for one in result.findings if "mask" in one.rule)
+
+
+def test_one_grid_in_other_words_is_no_finding(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path)
+    grey = make_head()[0]
+    # The same place, stored from right to left, and a hundredth of a millimetre away.
+    mirrored = LPS @ np.array([[-1, 0, 0, grey.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    write_nifti(tmp_path / "0_t2.nii.gz", grey[::-1], mirrored)
+    shifted = LPS.copy()
+    shifted[0, 3] += 0.01
+    write_nifti(tmp_path / "1_t2.nii.gz", grey + 9, shifted)
+    assert "grids_differ" not in rules(audit(study))
+    shifted[0, 3] += 0.2
+    write_nifti(tmp_path / "1_t2.nii.gz", grey + 9, shifted)
+    one = only(audit(study), "grids_differ")
+    assert (one.severity, one.files) == ("error", ("1_t1.nii.gz", "1_t2.nii.gz"))
+
+
+def test_files_are_read_as_the_tasks_say_and_not_as_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = make(tmp_path)
+    write_nifti(tmp_path / "volume.nii.gz", make_head()[0])
+    paths = study.table["path"].replace("000.png", "volume.nii.gz")
+    refused = only(audit(replace(study, table=study.table.assign(path=paths))), "unreadable")
+    assert refused.files == ("volume.nii.gz",)
+    assert "save the slice you mean as PNG" in refused.message
+
+    volumes = make_volumes(tmp_path)
+    (tmp_path / "0_t1.nii.gz").rename(tmp_path / "0_t1.dat")
+    Image.fromarray(picture(0)).save(tmp_path / "1_t1.png")
+    swapped = volumes.table["path"].replace({"0_t1.nii.gz": "0_t1.dat", "1_t1.nii.gz": "1_t1.png"})
+    result = audit(replace(volumes, table=volumes.table.assign(path=swapped)))
+    assert only(result, "unreadable").files == ("1_t1.png",)
+
+
+def test_a_volume_too_large_for_training_is_an_error(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path)
+    write_nifti(tmp_path / "0_t1.nii.gz", np.zeros((1, 1, 1), dtype=np.uint8))
+    header = bytearray(gzip.decompress((tmp_path / "0_t1.nii.gz").read_bytes()))
+    header[42:48] = np.array([600, 600, 600], dtype="<i2").tobytes()
+    (tmp_path / "0_t1.nii.gz").write_bytes(gzip.compress(bytes(header)))
+    assert "has 600x600x600 voxels, more than" in only(audit(study), "unreadable").message
+
+
+def test_rows_of_a_tabular_modality_are_passed_over(tmp_path: Path) -> None:
+    study = make(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    paths = [f"{kind}/{path}" for kind, path in zip(study.table["kind"], study.table["path"], strict=True)]
+    for name, path in zip(study.table["path"], paths, strict=True):
+        (tmp_path / name).rename(tmp_path / path)
+    study = replace(study, table=study.table.assign(path=paths))
+    plain = audit(study)
+    twice = pd.concat([study.table, study.table.assign(modality="record", path="")], ignore_index=True).assign(age="40")
+    record = Modality("record", 1, ("age",))
+    result = audit(replace(study, table=twice, modalities={**study.modalities, "record": record}))
+    assert (result.images, result.clusters) == (60, ())
+    assert result.findings == plain.findings
 
 
 @pytest.mark.slow

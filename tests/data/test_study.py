@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from drifa.data.schema import Modality, Task
 from drifa.data.study import Study
@@ -53,6 +54,20 @@ def test_a_study_folder_with_its_images_inside_can_be_moved(study: Study, tmp_pa
     replace(study, root=tmp_path / "old" / "pictures").save(tmp_path / "old")
     (tmp_path / "old").rename(tmp_path / "new")
     assert Study.load(tmp_path / "new").root == tmp_path / "new" / "pictures"
+
+
+def test_a_relative_root_outside_the_folder_stays_relative_when_the_study_is_saved_again(study: Study, tmp_path: Path) -> None:
+    folder = tmp_path / "old" / "study"
+    written = replace(study, root=tmp_path / "old" / "pictures").save(folder)
+    assert yaml.safe_load(written.read_text())["root"] == str(tmp_path / "old" / "pictures")
+    written.write_text(written.read_text().replace(f"root: {tmp_path / 'old' / 'pictures'}", "root: ../pictures"))
+    loaded = Study.load(folder)
+    loaded.save(folder)
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert Study.load(tmp_path / "new" / "study").root == tmp_path / "new" / "pictures"
+    # Another root is another matter.
+    replace(loaded, root=tmp_path / "elsewhere").save(tmp_path / "new" / "study")
+    assert Study.load(tmp_path / "new" / "study").root == tmp_path / "elsewhere"
 
 
 def test_an_empty_group_means_the_subject_itself(study: Study) -> None:

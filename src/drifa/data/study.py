@@ -93,6 +93,7 @@ class Study:
         """Writes the study into a folder: the table first, `study.yaml` last.
 
         The table is written as `study.parquet` where the folder already holds one (it would win on reading), else as CSV.
+        The root is written relative to the folder where it lies inside, or where the folder's `study.yaml` has it so already.
 
         Returns:
             Path of the written `study.yaml`.
@@ -105,7 +106,8 @@ class Study:
         else:
             write_text(table_path, table_text(self.table))
         inside = self.root == folder or folder in self.root.parents
-        root = self.root.relative_to(folder).as_posix() if inside else str(self.root)
+        relative = inside or _has_relative_root(folder, self.root)
+        root = Path(os.path.relpath(self.root, folder)).as_posix() if relative else str(self.root)
         header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
         header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
         return write_text(folder / "study.yaml", format_header(header))
@@ -198,6 +200,16 @@ class Study:
                 f"{len(missing)} of {len(paths)} {what} files of study {self.name!r} are missing below {self.root}: "
                 f"{listed}; correct 'root' in study.yaml, or prepare the study again"
             )
+
+
+def _has_relative_root(folder: Path, root: Path) -> bool:
+    """Whether the folder holds a `study.yaml` that names this root by a relative path."""
+    try:
+        text = (folder / "study.yaml").read_text(encoding="utf-8-sig")
+        named = parse_header(text, "study.yaml")["root"]
+    except (OSError, UnicodeDecodeError, DrifaError):
+        return False
+    return not os.path.isabs(named) and os.path.abspath(folder / named) == str(root)
 
 
 def _missing_files(root: Path, paths: Sequence[str]) -> list[str]:

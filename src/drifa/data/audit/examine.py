@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from drifa.data.audit.duplicates import duplicate_findings, exact_clusters, joined_clusters
-from drifa.data.audit.findings import Audit
+from drifa.data.audit.findings import Audit, Finding
 from drifa.data.audit.fix import join_groups
+from drifa.data.audit.masks import mask_findings
 from drifa.data.audit.outliers import blank_findings, kind_findings
 from drifa.data.audit.pairs import Pair, study_pairs
 from drifa.data.audit.reading import Facts, read_study
 from drifa.data.audit.shortcuts import shortcut_findings
-from drifa.data.audit.statistics import count_findings, file_findings, image_findings
+from drifa.data.audit.statistics import count_findings, file_findings, grid_findings, image_count, image_findings
 from drifa.data.study import Study
 
 Progress = Callable[[int, int, str], None]
@@ -28,7 +29,8 @@ def audit(study: Study, progress: Progress | None = None) -> Audit:
         The findings. A file that cannot be read is one of them, never an exception.
     """
     facts = read_study(study, progress)
-    return examine(study, facts, study_pairs(study, facts.thumbnails, facts.digests, progress))
+    masks = mask_findings(study, facts, progress)
+    return examine(study, facts, study_pairs(study, facts.thumbnails, facts.digests, progress), masks)
 
 
 def audit_and_fix(study: Study, progress: Progress | None = None) -> tuple[Audit, Study, int]:
@@ -38,17 +40,27 @@ def audit_and_fix(study: Study, progress: Progress | None = None) -> tuple[Audit
         ``(audit, study, joined)``: both of the study with joined groups; see :func:`drifa.data.audit.fix.join_groups`.
     """
     facts = read_study(study, progress)
+    masks = mask_findings(study, facts, progress)
     pairs = study_pairs(study, facts.thumbnails, facts.digests, progress)
     fixed, joined = join_groups(study, joined_clusters(exact_clusters(facts), pairs, len(study.table)))
-    return examine(fixed, facts, pairs), fixed, joined
+    return examine(fixed, facts, pairs, masks), fixed, joined
 
 
-def examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
-    """Every check, on what was read and compared already."""
+def examine(study: Study, facts: Facts, pairs: Sequence[Pair], masks: Sequence[Finding] = ()) -> Audit:
+    """Every check, on what was read and compared already.
+
+    Args:
+        study: The audited study.
+        facts: From one pass over its images.
+        pairs: Images that show the same.
+        masks: From :func:`drifa.data.audit.masks.mask_findings`.
+    """
     exact = exact_clusters(facts)
     clusters = joined_clusters(exact, pairs, len(study.table))
     findings = [
         *file_findings(study, facts),
+        *grid_findings(study, facts),
+        *masks,
         *duplicate_findings(study, exact, pairs, clusters),
         *count_findings(study),
         *blank_findings(study, facts),
@@ -56,4 +68,4 @@ def examine(study: Study, facts: Facts, pairs: Sequence[Pair]) -> Audit:
         *shortcut_findings(study, facts, clusters),
         *image_findings(study, facts),
     ]
-    return Audit(study.name, len(study.table), tuple(findings), tuple(tuple(members) for members in clusters))
+    return Audit(study.name, image_count(study), tuple(findings), tuple(tuple(members) for members in clusters))

@@ -55,7 +55,7 @@ class Audit:
 
     Attributes:
         study: Its name.
-        images: Rows of its table.
+        images: How many it has.
         findings: Errors, warnings, then notes; each in the order of the rules.
         clusters: Row numbers of the images that show the same, one list per picture, ascending.
     """

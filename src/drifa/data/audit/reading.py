@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from drifa.data.audit.alignment import SIDE
-from drifa.data.images import read_image
+from drifa.data.images import VOLUME_SUFFIXES, read_image
 from drifa.data.study import Study
 from drifa.errors import DrifaError
 
+if TYPE_CHECKING:
+    from drifa.data.volumes import Volume
+
 Progress = Callable[[int, int, str], None]
-_HEIGHT_WIDTH_DEPTH = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What was read, one entry per row of the study's table.
+    """What was read, one entry per row of the study's table; nothing in the rows of a tabular modality.
 
     Attributes:
         errors: Why a file cannot be read; "" for the others.
-        digests: Hash of the decoded pixels; equal for equal pictures whatever their encoding; "" where unreadable.
+        digests: Hash of the decoded pixels; equal for equal pictures whatever their encoding; "" where none were read.
         thumbnails: Grey picture of the image, or of a volume's middle slice.
         colours: The same in RGB, 16 px.
         sizes: Height, width, depth in pixels; depth 1 for an image.
@@ -37,7 +40,7 @@ class Facts:
         histograms: Share of pixels in 16 equal bins of the grey range (of the volume's own range).
         extremes: Smallest and largest grey value; for a volume in its own unit.
         dominant: Share of pixels within 1 grey value of the most common one.
-        grids: Shape and affine of a volume as text; "" for an image.
+        grids: A volume's shape and place, its voxels left out; None for an image.
 
     Shape:
         [R]; thumbnails uint8 [R, 64, 64], colours uint8 [R, 16, 16, 3], sizes [R, 3], histograms [R, 16], extremes [R, 2].
@@ -57,8 +60,8 @@ class Facts:
 
     @property
     def readable(self) -> np.ndarray:
-        """bool [R]."""
-        return self.errors == ""
+        """Rows whose image was read: bool [R]."""
+        return self.digests != ""
 
     @property
     def colourfulness(self) -> np.ndarray:
@@ -68,15 +71,20 @@ class Facts:
 
 
 def read_study(study: Study, progress: Progress | None = None) -> Facts:
-    """Reads every file of a study once; a file that cannot be read is noted, never raised."""
-    paths = [study.image_path(row) for row in range(len(study.table))]
+    """Reads every image of a study once, as training would; one that cannot be read is noted, never raised."""
+    modality, path = (study.table[name].to_numpy(dtype=object) for name in ("modality", "path"))
+    ways = {name: _way(study, name) for name in study.modalities}
+
+    def read(row: int) -> dict[str, Any]:
+        return _read(study.root / path[row], ways[modality[row]]) if path[row] else _nothing()
+
     workers = os.cpu_count() or 1
     found: list[dict[str, Any]] = []
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(paths), 64 * workers):
-            found += pool.map(_read, paths[start : start + 64 * workers])
+        for start in range(0, len(path), 64 * workers):
+            found += pool.map(read, range(start, min(start + 64 * workers, len(path))))
             if progress is not None:
-                progress(len(found), len(paths), "reading")
+                progress(len(found), len(path), "reading")
     kinds = {"errors": object, "digests": object, "encodings": object, "grids": object}
     return Facts(**{name: np.array([one[name] for one in found], dtype=kinds.get(name)) for name in found[0]})
 
@@ -92,28 +100,36 @@ def _shrink(grey: Image.Image) -> np.ndarray:
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-def _nothing(error: str, size: int) -> dict[str, Any]:
+def _nothing(error: str = "", size: int = 0) -> dict[str, Any]:
     return {
         "errors": error,
         "digests": "",
         "thumbnails": np.zeros((SIDE, SIDE), dtype=np.uint8),
         "colours": np.zeros((16, 16, 3), dtype=np.uint8),
-        "sizes": np.zeros(_HEIGHT_WIDTH_DEPTH, dtype=np.int64),
+        "sizes": np.zeros(3, dtype=np.int64),
         "bytes": size,
         "encodings": "",
         "histograms": np.zeros(16),
         "extremes": np.zeros(2),
         "dominant": 0.0,
-        "grids": "",
+        "grids": None,
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _way(study: Study, modality: str) -> Callable[[Path], dict[str, Any]]:
+    """How training reads a modality: as volumes where a segmentation task asks it, else as images."""
+    kinds = {task.kind for task in study.tasks.values() if modality in task.modalities}
+    kinds = kinds or {task.kind for task in study.tasks.values()}
+    if kinds:
+        return _read_volume if "segmentation" in kinds else _read_image
+    # A study without tasks is not trained on; only the name of a file tells what its owner means.
+    return lambda path: (_read_volume if path.name.lower().endswith(VOLUME_SUFFIXES) else _read_image)(path)
+
+
+def _read(path: Path, way: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
     size = os.path.getsize(path) if path.is_file() else 0
     try:
-        facts = _nothing("", size)
-        facts.update(_read_volume(path) if path.name.lower().endswith((".nii", ".nii.gz")) else _read_image(path))
-        return facts
+        return {**_nothing(size=size), **way(path)}
     except DrifaError as error:
         return _nothing(str(error), size)
     except MemoryError:
@@ -143,26 +159,42 @@ def _read_image(path: Path) -> dict[str, Any]:
 
 
 def _read_volume(path: Path) -> dict[str, Any]:
-    from drifa.data.formats.nifti import affine_of, read_nifti
+    from drifa.data.volumes import read_volume
 
-    values, header = read_nifti(path, 512e6)
+    volume = read_volume(path)
+    values = volume.array
     low, high = float(values.min()), float(values.max())
-    middle = values[:, :, values.shape[2] // 2] if values.ndim > 2 else values
-    shown = ((middle - low) / max(high - low, 1e-12) * 255).reshape(middle.shape[:2]).astype(np.uint8)
+    middle = values[:, :, values.shape[2] // 2]
+    shown = ((middle - low) / max(high - low, 1e-12) * 255).astype(np.uint8)
     counts = np.histogram(values, bins=256, range=(low, high if high > low else low + 1))[0]
     near = np.convolve(counts, np.ones(3, dtype=np.int64), mode="same")
-    grid = f"{'x'.join(str(side) for side in values.shape)} at {np.round(affine_of(header, path), 3).tolist()}"
     return {
         "digests": _digest(values),
         "thumbnails": _shrink(Image.fromarray(shown)),
         "colours": np.asarray(Image.fromarray(shown).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)),
-        "sizes": np.array([*values.shape, 1, 1][:_HEIGHT_WIDTH_DEPTH]),
-        "encodings": f"NIfTI {header.get_data_dtype()}",
-        "histograms": counts.reshape(16, 16).sum(axis=1) / max(counts.sum(), 1),
+        "sizes": np.array(values.shape),
+        "encodings": f"NIfTI {_voxel_type(path)}",
+        "histograms": counts.reshape(16, 16).sum(axis=1) / counts.sum(),
         "extremes": np.array([low, high]),
-        "dominant": float(near.max() / max(counts.sum(), 1)),
-        "grids": grid,
+        "dominant": float(near.max() / counts.sum()),
+        "grids": grid_of(volume),
     }
+
+
+def grid_of(volume: Volume) -> Volume:
+    """The volume with an array that has its shape and takes no memory."""
+    return replace(volume, array=np.broadcast_to(np.float32(0), volume.array.shape))
+
+
+def _voxel_type(path: Path) -> np.dtype:
+    from nibabel import Nifti1Header, Nifti2Header
+
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else open(path, "rb") as file:
+        start = file.read(Nifti2Header.sizeof_hdr)
+    kind = Nifti2Header if start[4:7] == b"n+2" else Nifti1Header
+    return kind(start[: kind.sizeof_hdr], check=False).get_data_dtype()
 
 
 def _digest(array: np.ndarray) -> str:

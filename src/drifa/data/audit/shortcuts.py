@@ -109,7 +109,10 @@ def cross_validated_auc(
     # Whole groups are drawn: images of one group are no independent evidence.
     count = int(group.max()) + 1
     drawn = np.stack([np.bincount(random.integers(0, count, count), minlength=count) for _ in range(_RESAMPLES)])
-    low, high = np.quantile(np.nanmean(_auc(score, truth, drawn[:, group].astype(float)), axis=1), [0.025, 0.975])
+    resampled = _auc(score, truth, drawn[:, group].astype(float))
+    # Of few groups a resample may hold one class only, which tells nothing.
+    resampled = resampled[~np.isnan(resampled).all(axis=1)]
+    low, high = np.quantile(np.nanmean(resampled, axis=1), [0.025, 0.975])
     return auc, float(low), float(high)
 
 
@@ -154,12 +157,13 @@ def _judged(
 
 def _names_the_class(study: Study, source: np.ndarray) -> bool:
     """Whether every folder holds one class only (it was sorted by label), or there is but one folder."""
-    if len(set(source)) < 2:
+    image = (study.table["path"] != "").to_numpy()
+    if len(set(source[image])) < 2:
         return True
     for task in study.tasks.values():
         if task.kind == "classification":
             label = study.table[task.name].to_numpy(dtype=object)
-            known = label != ""
+            known = (label != "") & image
             pairs = set(zip(source[known], label[known], strict=True))
             if known.any() and len(pairs) == len(set(source[known])):
                 return True

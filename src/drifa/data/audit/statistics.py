@@ -11,16 +11,22 @@ import numpy as np
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
 from drifa.data.study import SPLITS, Study
+from drifa.errors import DrifaError
 
 #: A class of fewer groups than this cannot be judged: one group is ten per cent of it or more.
 FEW_GROUPS = 10
 
 
+def image_count(study: Study) -> int:
+    """Rows that name an image: all but those of tabular modalities."""
+    return int((study.table["path"] != "").sum())
+
+
 def file_findings(study: Study, facts: Facts) -> Iterator[Finding]:
     """Files that cannot be read, the reason of the first few in `data`."""
-    rows = np.flatnonzero(~facts.readable)
+    rows = np.flatnonzero(facts.errors != "")
     if len(rows):
-        text = f"{len(rows)} of {len(study.table)} images cannot be read; the first: {facts.errors[rows[0]]}"
+        text = f"{len(rows)} of {image_count(study)} images cannot be read; the first: {facts.errors[rows[0]]}"
         paths = [str(study.table["path"].iloc[row]) for row in rows]
         data = {"reasons": [str(facts.errors[row]) for row in rows[:20]]}
         yield finding("error", "unreadable", text, "fetch these files again, or remove their rows", paths, data)
@@ -58,7 +64,7 @@ def count_findings(study: Study) -> Iterator[Finding]:
             owners.setdefault(group, set()).add(side)
         cut = {group for group, found in owners.items() if len(found - {""}) > 1}
         if cut:
-            rows = study.table["group"].isin(cut)
+            rows = study.table["group"].isin(cut) & (study.table["path"] != "")
             text = f"{len(cut)} groups lie in two splits: figures from this split are too good"
             remedy = "split again with `drifa data split STUDY --protocol strict`"
             paths = [str(path) for path in study.table.loc[rows, "path"]]
@@ -66,7 +72,7 @@ def count_findings(study: Study) -> Iterator[Finding]:
 
 
 def image_findings(study: Study, facts: Facts) -> Iterator[Finding]:
-    """Sizes, value ranges and encodings by modality; volumes of one subject on different grids."""
+    """Sizes, value ranges and encodings by modality."""
     modality = study.table["modality"].to_numpy(dtype=object)
     for name in study.modalities:
         rows = np.flatnonzero((modality == name) & facts.readable)
@@ -83,16 +89,27 @@ def image_findings(study: Study, facts: Facts) -> Iterator[Finding]:
         data |= {"height": _span(sizes[:, 0]), "width": _span(sizes[:, 1]), "depth": _span(sizes[:, 2])}
         data |= {"values": [float(low), float(high)]}
         yield finding("info", "image_statistics", text, data=data)
-    subject = study.table["subject"].to_numpy(dtype=object)
-    grids: dict[str, set[str]] = {}
-    for row in np.flatnonzero(facts.grids != ""):
-        grids.setdefault(subject[row], set()).add(facts.grids[row])
-    apart = {name for name, found in grids.items() if len(found) > 1}
-    if apart:
-        paths = [str(path) for path in study.table.loc[study.table["subject"].isin(apart), "path"]]
-        text = f"{len(apart)} subjects have volumes on different grids (shape or position)"
+
+
+def grid_findings(study: Study, facts: Facts) -> Iterator[Finding]:
+    """Subjects whose volumes training would refuse, as they lie on different grids."""
+    from drifa.data.volumes import check_grids
+
+    subjects = study.subjects()
+    paths, reasons = [], []
+    for rows in subjects.image:
+        own = {name: row for name, row in zip(subjects.modalities, rows, strict=True) if row >= 0 and facts.grids[row]}
+        try:
+            if own:
+                check_grids({name: facts.grids[row] for name, row in own.items()})
+        except DrifaError as error:
+            reasons.append(str(error))
+            paths += [str(study.table["path"].iloc[row]) for row in own.values()]
+    if reasons:
+        text = f"{len(reasons)} subjects have volumes on different grids (shape or position); the first: {reasons[0]}"
         remedy = "register and resample the volumes of a subject onto one grid"
-        yield finding("warning", "grids_differ", text, remedy, paths, {"subjects": len(apart)})
+        data = {"subjects": len(reasons), "reasons": reasons[:20]}
+        yield finding("error", "grids_differ", text, remedy, paths, data)
 
 
 def _span(values: np.ndarray) -> list[int]:
