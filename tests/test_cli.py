@@ -175,3 +175,9 @@ def test_demo_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
     # The joint task cannot be read from one modality better than one time in two; fusion must do clearly better.
     spread = json.loads((tmp_path / "demo" / "metrics.json").read_text())["spread"]["ensemble"]["accuracy"]
     assert spread["low"] > 0.5
+
+
+def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert f"{tmp_path}/file" in fails("data", "prepare", "phantom", "--out", tmp_path / "file" / "study")
+    assert (tmp_path / "file").read_text() == "mine"

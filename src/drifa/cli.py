@@ -268,6 +268,11 @@ def main() -> None:
     except DrifaError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        # A folder that may not be written, a full disk, a file that vanished: the user's to mend, as above.
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {place}{error.strerror or error}; correct its permissions, or choose another place", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("stopped; a training continues with: drifa train --resume RUN", err=True)
         sys.exit(130)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from drifa.data import cache, shards
 from drifa.data.cache import ImageCache
@@ -115,6 +116,20 @@ def test_an_image_of_the_same_size_but_another_time_is_read_again(
     assert len(read) < 12
     assert len(set(before.files["photo"]) - set(after.files["photo"])) == 1
     assert all(file.is_file() for file in before.files["photo"])
+
+
+def test_an_image_replaced_by_one_of_its_size_and_time_is_read_again(own: Study, tmp_path: Path, small_shards: None) -> None:
+    path = own.image_path(0)
+    pixels = np.asarray(Image.open(path))
+    path = path.rename(path.with_suffix(".bmp"))  # without compression every image has one size
+    own.table.loc[0, "path"] = path.relative_to(own.root).as_posix()
+    Image.fromarray(pixels).save(path)
+    before, status = ImageCache.build(own, 16, tmp_path).read("photo", np.array([0])), path.stat()
+    Image.fromarray(255 - pixels).save(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    after = ImageCache.build(own, 16, tmp_path).read("photo", np.array([0]))
+    assert not np.array_equal(before, after)
 
 
 def test_many_shards_serve_the_same_images_as_one(own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

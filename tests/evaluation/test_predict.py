@@ -102,7 +102,10 @@ def test_wrong_images_are_refused(paired_run: Run, images: list[str], word: str)
     [
         ("subject,path\na,b\n", "no column 'modality'"),
         ("subject,modality,path\na,photo,x\na,photo,y\n", "two images"),
-        ("", "not a readable CSV"),
+        ("", "is empty"),
+        ("subject;modality;path\na;photo;\n", "row 2 of table .* has no path"),
+        ("subject,modality,path\n,photo,x\n", "row 2 of table .* has no subject"),
+        ("subject,modality,path\na,photo\n", "row 2 of .* has 2 cells"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path: Path, text: str, word: str) -> None:
@@ -115,3 +118,16 @@ def test_something_that_is_no_image_is_named(paired_run: Run, tmp_path: Path) ->
     (tmp_path / "note.png").write_text("hello")
     with pytest.raises(DrifaError, match=r"note\.png"):
         predict(paired_run.folder, cases_from_arguments([f"photo={tmp_path / 'note.png'}"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("flair=cases/P7/flair.nii.gz", "P7"),
+        ("flair=cases/P7_flair.nii.gz", "P7_flair"),
+        ("photo=P7.left.jpg", "P7.left"),
+        ("scan=IM0001", "IM0001"),
+    ],
+)
+def test_a_case_is_named_after_its_file_or_folder(text: str, subject: str) -> None:
+    assert cases_from_arguments([text])[0].subject == subject

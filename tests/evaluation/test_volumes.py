@@ -105,6 +105,12 @@ def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
     expected = nibabel.load(run.folder / "predictions" / f"{subject}_tumour.nii.gz")
     assert np.mean(np.asarray(written.dataobj) != np.asarray(expected.dataobj)) < 0.001
     assert set(result["cases"][0]["tasks"]["tumour"]["regions"]) == set(BRATS)
+    before = (tmp_path / f"{subject}_tumour.nii.gz").read_bytes()
+    with pytest.raises(DrifaError, match="exists already; choose another --out"):
+        predict_volumes(run.folder, [Case(subject, images)], tmp_path)
+    assert (tmp_path / f"{subject}_tumour.nii.gz").read_bytes() == before
+    with pytest.raises(DrifaError, match=r"'a b' and 'a/b' would both be written to .*a_b_tumour"):
+        predict_volumes(run.folder, [Case("a b", images), Case("a/b", images)], tmp_path)
     one = predict_volumes(run.folder, [Case(subject, {"t1": images["t1"]})], tmp_path / "one")
     assert Path(one["cases"][0]["tasks"]["tumour"]["files"][0]).is_file()
 

@@ -226,3 +226,11 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     with pytest.raises(DrifaError, match=message):
         train(config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("key", "value"), [("width", 0.5), ("norm", "group"), ("indices", "mean"), ("output", "classes")])
+def test_a_setting_of_segmentation_networks_is_refused_for_images(study: Path, tmp_path: Path, key: str, value: object) -> None:
+    config = recipe(study)
+    setattr(config.model, key, value)
+    with pytest.raises(DrifaError, match=rf"model\.{key} is for segmentation"):
+        train(config, tmp_path / "run", quiet=True)

@@ -23,7 +23,7 @@ Progress = Callable[[int, int, str], None]
 class ImageCache:
     """Decoded images of a study, in shards: `.npy` files of uint8 [n, C, size, size], some thousands of images each.
 
-    A shard's name carries a hash of what is in it: path, byte count and modification time of every image, size and channels.
+    A shard's name carries a hash of what is in it: path, byte count and times of change of every image, size and channels.
     So a stale image is never served, a changed or added image costs its own shard only, a build that was killed goes on where
     it stopped, merged and selected studies share what they have in common, and an older cache is merely unused: the folder may
     be deleted at any time. Objects may be sent to other processes; each maps the files itself.

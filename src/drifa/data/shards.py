@@ -45,7 +45,7 @@ class Shard:
 
 
 def image_states(paths: Sequence[str]) -> list[str]:
-    """What tells whether an image has changed: path, byte count and modification time of each.
+    """What tells whether an image has changed: path, byte count, and times of change, of which no program can set the second.
 
     Raises:
         DrifaError: An image cannot be found.
@@ -58,7 +58,7 @@ def image_states(paths: Sequence[str]) -> list[str]:
             raise DrifaError(
                 f"image {path} cannot be opened ({error.strerror}); correct 'root' in study.yaml or the study's paths"
             ) from None
-        states.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}")
+        states.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}")
     return states
 
 

@@ -113,6 +113,8 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
 
 
 def _check_paths(table: pd.DataFrame, column: str, what: str, place: str) -> None:
+    message = f"{what} {{value}} in {{row}} holds a sign that no file name has; correct it"
+    _fail(table[column].str.contains("[\0\r\n]", regex=True), place, message, table, column)
     outside = table[column].str.contains(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)", regex=True)
     remedy = "write paths relative to 'root' in study.yaml, without '..', or move 'root' up"
     _fail(outside, place, f"{what} {{value}} in {{row}} leaves the study's root; {remedy}", table, column)

@@ -57,7 +57,7 @@ class SliceIndex:
 class VolumeCache:
     """Slices of a study whose images are NIfTI volumes.
 
-    Each subject has a folder named by a hash of what is in it: path, byte count and modification time of its volumes and masks,
+    Each subject has a folder named by a hash of what is in it: path, byte count and times of change of its volumes and masks,
     and the settings. In it lie one `.npy` per modality (float16 [n, H, W]) and per task (uint8, mask values). A killed build
     goes on where it stopped; the cache folder may be deleted at any time. Objects may be sent to other processes.
 
@@ -252,7 +252,7 @@ def _key(files: Mapping[str, Path], masks: Mapping[str, Path], tasks: Mapping[st
             status = os.stat(path)
         except OSError as error:
             raise DrifaError(f"volume {path} cannot be opened ({error.strerror}); correct 'root' in study.yaml") from None
-        digest.update(f"\0{name}\0{path}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        digest.update(f"\0{name}\0{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}".encode())
     return digest.hexdigest()
 
 

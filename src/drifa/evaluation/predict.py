@@ -19,6 +19,7 @@ from drifa.data.tabular import TabularEncoder, WithColumns
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.external import TwoSources
 from drifa.evaluation.judge import flip_rates, modes
+from drifa.text_tables import read_table
 from drifa.training.run import Run
 from drifa.uncertainty.draws import draw
 
@@ -182,19 +183,20 @@ def _seed(seed: int, subject: str) -> int:
 def cases_from_table(path: str | Path) -> list[Case]:
     """Cases from a CSV with the columns subject, modality, path (relative paths count from the table's folder)."""
     path = Path(path)
-    if not path.is_file():
-        raise DrifaError(f"table {path} does not exist")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DrifaError(f"table {path} is not a readable CSV: {error}") from error
+    table = read_table(path)
     for column in ("subject", "modality", "path"):
         if column not in table:
-            raise DrifaError(f"table {path} has no column {column!r}; it needs subject, modality, path")
+            raise DrifaError(f"table {path} has no column {column!r}{suggest(column, table)}; it needs subject, modality, path")
+        empty = table.index[table[column] == ""]
+        if len(empty):
+            raise DrifaError(f"row {empty[0]} of table {path} has no {column}; fill it, or remove the row")
     twice = table.duplicated(["subject", "modality"])
     if twice.any():
         row = table[twice].iloc[0]
-        raise DrifaError(f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r}")
+        raise DrifaError(
+            f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r} (row {row.name}); "
+            f"keep one, or give the other a subject of its own"
+        )
     extra = [name for name in table.columns if name not in ("subject", "modality", "path")]  # for the tabular modalities
     return [
         Case(
@@ -222,7 +224,15 @@ def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> l
         if name in found:
             raise DrifaError(f"--image names modality {name!r} twice; give --table for several subjects")
         found[name] = Path(path)
-    return [Case(next(iter(found.values())).stem if found else "case", found, told)] if found or told else []
+    subject = _subject(*next(iter(found.items()))) if found else "case"
+    return [Case(subject, found, told)] if found or told else []
+
+
+def _subject(modality: str, path: Path) -> str:
+    """A file's name without its ending, or, where that is the modality's name, its folder's."""
+    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    folder = path.absolute().parent.name
+    return folder if stem.lower() == modality.lower() and folder else stem
 
 
 def as_table(result: Mapping[str, Any]) -> pd.DataFrame:

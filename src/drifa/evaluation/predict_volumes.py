@@ -13,7 +13,7 @@ from drifa.data.volume_slices import centre, prepare_volumes
 from drifa.data.volumes import read_volume
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.predict import Case
-from drifa.evaluation.volumes import answer_slices, slice_seeds, write_predictions
+from drifa.evaluation.volumes import answer_slices, mask_files, mask_suffixes, slice_seeds, write_predictions
 from drifa.training.run import Run
 
 
@@ -30,7 +30,8 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
         volume (ml) and the mean entropy (nats) of the voxels predicted as it.
 
     Raises:
-        DrifaError: There is no case, a modality is unknown, a volume cannot be read, or those of a case lie on different grids.
+        DrifaError: There is no case, a modality is unknown, a volume cannot be read, those of a case lie on different grids,
+            or a mask's file exists already.
     """
     run = Run.open(folder)
     if not run.segments:
@@ -42,11 +43,26 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
         for name in case.images:
             if name not in known:
                 raise DrifaError(f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, known)}")
+    _check_targets(run, cases, Path(out))
     nets = run.networks()
     passes = run.config.evaluate.passes
     answers = [_segment(run, nets, case, Path(out)) for case in cases]
     mode = ("ensemble_mc" if passes else "ensemble") if len(nets) > 1 else "mc" if passes else "deterministic"
     return {"run": str(run.folder), "mode": mode, "cases": answers}
+
+
+def _check_targets(run: Run, cases: Sequence[Case], out: Path) -> None:
+    owner: dict[Path, str] = {}
+    for case in cases:
+        for task, regions in run.info["regions"].items():
+            for path in mask_files(out, case.subject, task, mask_suffixes(regions)).values():
+                if path in owner:
+                    raise DrifaError(
+                        f"subjects {owner[path]!r} and {case.subject!r} would both be written to {path}; rename one of them"
+                    )
+                if path.exists():
+                    raise DrifaError(f"{path} exists already; choose another --out, or move it away")
+                owner[path] = case.subject
 
 
 def _segment(run: Run, nets: Sequence[Any], case: Case, out: Path) -> dict[str, Any]:

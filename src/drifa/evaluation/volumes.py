@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -237,10 +237,21 @@ def write_predictions(
     folder: Path, subject: str, task: str, regions: Mapping[str, Sequence[int]], predicted: np.ndarray, volume: Volume
 ) -> list[Path]:
     """Writes predicted regions (bool ``[X, Y, Z, R]``) as SUBJECT_TASK.nii.gz on a volume's grid; see :func:`label_maps`."""
+    masks = label_maps(predicted, regions)
+    return [write_mask(path, masks[suffix], volume) for suffix, path in mask_files(folder, subject, task, masks).items()]
+
+
+def mask_files(folder: Path, subject: str, task: str, suffixes: Iterable[str]) -> dict[str, Path]:
+    """Where :func:`write_predictions` writes the masks of a subject, by file name suffix."""
     name = re.sub(r"[^\w.-]+", "_", f"{subject}_{task}")
-    return [
-        write_mask(folder / f"{name}{suffix}.nii.gz", mask, volume) for suffix, mask in label_maps(predicted, regions).items()
-    ]
+    return {suffix: folder / f"{name}{suffix}.nii.gz" for suffix in suffixes}
+
+
+def mask_suffixes(regions: Mapping[str, Sequence[int]]) -> list[str]:
+    """The keys of :func:`label_maps`: one empty text where the regions are nested, else one for each."""
+    values = [set(group) for group in regions.values()]
+    nested = all(inner < outer for outer, inner in itertools.pairwise(values))
+    return [""] if nested else [f"_{name}" for name in regions]
 
 
 def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
@@ -257,8 +268,7 @@ def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> d
         File name suffix -> uint8 ``[X, Y, Z]``.
     """
     values = [set(group) for group in regions.values()]
-    nested = all(inner < outer for outer, inner in itertools.pairwise(values))
-    if not nested:
+    if mask_suffixes(regions) != [""]:
         return {f"_{name}": predicted[..., k].astype(np.uint8) for k, name in enumerate(regions)}
     mask = np.zeros(predicted.shape[:3], dtype=np.uint8)
     for k, group in enumerate(values):

@@ -33,7 +33,7 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
     """The network of a configuration for the modalities and tasks of a study; it can take images of the configured size."""
     if is_segmentation(study):
         return _segmentation_network(config, study)
-    arguments = {key: value for key, value in config.model.model_dump().items() if key not in SEGMENTATION_ONLY}
+    arguments = _without(SEGMENTATION_ONLY, config, "is for segmentation; this study has no masks: leave it out")
     chosen = arguments.pop("task_modalities")
     if not config.data.image_size:
         raise DrifaError("data.image_size=0, slices as they are, is for segmentation; give a side in pixels, such as 128")
@@ -56,11 +56,17 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
     return net
 
 
-def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
+def _without(keys: tuple[str, ...], config: Config, reason: str) -> dict[str, Any]:
+    """The settings of `model` without some that do not apply, and that must have been left alone."""
     arguments, defaults = config.model.model_dump(), ModelConfig().model_dump()
-    for key in CLASSIFICATION_ONLY:
+    for key in keys:
         if arguments.pop(key) != defaults[key]:
-            raise DrifaError(f"model.{key} is for classification; a segmentation network is a SegNet: leave it out")
+            raise DrifaError(f"model.{key} {reason}")
+    return arguments
+
+
+def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
+    arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
     return create_segmentation_model(
         modalities={name: modality.channels for name, modality in study.modalities.items()},
         regions={name: len(task.classes) for name, task in study.tasks.items()},
