@@ -18,13 +18,21 @@ one() { # STUDY FOLDS FOLD ARM SETTING...
 }
 arm() { # ARM STUDY FOLDS FOLD
     case $1 in
-    drifa | concat) one "$2" "$3" "$4" "$1" model.fusion=$1 ;;
-    flair) one "$2" "$3" "$4" flair model.fusion=single 'data.modalities=[flair]' ;;
-    plain) one "$2" "$3" "$4" plain model.fusion=concat data.intensity=0 ;;
+    drifa | concat) one "$2" "$3" "$4" "$1" model.fusion=$1 data.flip=0 data.intensity=0.3 train.epochs=20 ;;
+    flair)
+        one "$2" "$3" "$4" flair model.fusion=single 'data.modalities=[flair]' data.flip=0 data.intensity=0.3 train.epochs=20
+        ;;
+    plain) one "$2" "$3" "$4" plain model.fusion=concat data.flip=0 train.epochs=20 ;;
+    flip) one "$2" "$3" "$4" flip model.fusion=concat ;;
+    group) one "$2" "$3" "$4" group model.fusion=concat model.norm=group train.epochs=20 ;;
     esac
 }
-for arm in ${*:-drifa concat flair plain}; do
+for arm in ${*:-drifa concat flair plain flip group}; do
     for fold in 0 1 2 3 4; do arm "$arm" brats2018 5 $fold; done
+    case $arm in flip | group) continue ;; esac
     for fold in 0 1 2; do arm "$arm" brats2013 3 $fold; done
 done
-[ $# -gt 0 ] || python results/brats/summarise.py runs/brats results/brats
+if [ $# -eq 0 ]; then
+    python results/brats/checks.py runs/brats results/brats
+    python results/brats/summarise.py runs/brats results/brats
+fi
