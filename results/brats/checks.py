@@ -1,9 +1,9 @@
-"""Two questions to the runs of results/brats/run.sh: what a threshold finds, and what BatchNorm's statistics cost. Writes checks.json.
+"""Two questions to the runs of results/brats/run.sh: what a threshold finds, and what BatchNorm's statistics cost.
 
 python results/brats/checks.py runs/brats results/brats
 
-Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR (in deviations of the head) is the one of 0.2, 0.3, ...
-3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of arm `flip` with BatchNorm's
+Writes checks.json: Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR, in deviations of the head,
+is the one of 0.2, 0.3, ... 3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of arm `flip` with BatchNorm's
 running statistics, as in every evaluation, and with those of the slices of the tested subject.
 """
 

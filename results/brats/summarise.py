@@ -126,10 +126,10 @@ def _checks(checks: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        "Three subjects train a network. With flips and three times the epochs, the tumours of four of five subjects are found;",
-        "that of the fifth is not found at all with running statistics, and well with its own: the statistics of three subjects",
-        "do not serve every fourth. Flips and epochs were changed together, so nothing says which of them did it, and the",
-        "settings were chosen on these subjects. One seed per fold.",
+        "Three subjects train a network. With flips and three times the epochs, the tumours of four of five subjects are",
+        "found; that of the fifth is not found at all with running statistics, and well with its own: the statistics of three",
+        "subjects do not serve every fourth. Flips and epochs were changed together, so nothing says which of them did it,",
+        "and the settings were chosen on these subjects. One seed per fold.",
     ]
 
 
