@@ -3,8 +3,8 @@
 python results/brats/checks.py runs/brats results/brats
 
 Writes checks.json: Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR, in deviations of the head,
-is the one of 0.2, 0.3, ... 3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of arm `flip` with BatchNorm's
-running statistics, as in every evaluation, and with those of the slices of the tested subject.
+is the one of 0.2, 0.3, ... 3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of
+arm `flip` with BatchNorm's running statistics, as in every evaluation, and with those of the slices of the tested subject.
 """
 
 from __future__ import annotations
