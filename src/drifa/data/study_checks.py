@@ -84,7 +84,7 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
     _unknown(code < 0, place, "unknown modality {value} in {row}", table, "modality", tuple(modalities))
     for position, name in enumerate(modalities):
         if not (code == position).any():
-            raise DrifaError(f"modality {name!r} has no images in {place}; remove it from study.yaml, or add its rows")
+            raise DrifaError(f"modality {name!r} has no images in {place}; leave it out of the modalities, or add its rows")
     tabular = table["modality"].isin([name for name, modality in modalities.items() if modality.columns])
     _fail((table["path"] == "") & ~tabular, place, "{row} has no path; name its image file", table, "path")
     _fail((table["path"] != "") & tabular, place, "path {value} in {row} is of a tabular modality; empty it", table, "path")
@@ -98,7 +98,7 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
         if task.kind == "segmentation":
             _check_paths(table, task.name, f"mask path of task {task.name!r}", place)
             if (table[task.name] == "").all():
-                raise DrifaError(f"task {task.name!r} has no mask in {place}; remove it from study.yaml, or add its mask paths")
+                raise DrifaError(f"task {task.name!r} has no mask in {place}; leave it out of the tasks, or add its mask paths")
             continue
         label = class_codes(table[task.name], task.classes)
         wrong = (label < 0) & (table[task.name] != "").to_numpy()
@@ -108,7 +108,7 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
         if (count == 0).any():
             name = task.classes[int(np.argmin(count))]
             raise DrifaError(
-                f"class {name!r} of task {task.name!r} has no images in {place}; remove it from study.yaml, or add its rows"
+                f"class {name!r} of task {task.name!r} has no images in {place}; leave it out of the classes of the task, or add its rows"
             )
 
 
