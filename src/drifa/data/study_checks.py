@@ -108,7 +108,8 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
         if (count == 0).any():
             name = task.classes[int(np.argmin(count))]
             raise DrifaError(
-                f"class {name!r} of task {task.name!r} has no images in {place}; leave it out of the classes of the task, or add its rows"
+                f"class {name!r} of task {task.name!r} has no images in {place}; "
+                f"leave it out of the classes of the task, or add its rows"
             )
 
 
