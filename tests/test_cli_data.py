@@ -162,6 +162,7 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     study = make_study(tmp_path / "s")
     whole = drifa("split", tmp_path / "s", "--fractions", 0.5, 0.25, 0.25)
     assert "warning" not in whole.out
+    assert "next: drifa train" in whole.out
     sides = ["train"] * 6 + ["test", "train"] * 3
     replace(study, table=study.table.assign(mine=sides)).save(tmp_path / "s")
     column = drifa("split", tmp_path / "s", "--protocol", "column", "--column", "mine").out
@@ -169,6 +170,7 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     assert "warning: no subject for b of kind in test; correct the column 'mine' of the table, collect" in column
     given = drifa("split", tmp_path / "s", "--protocol", "given").out
     assert "warning: val is empty" in given
+    assert "next:" not in given
     assert "--protocol strict" in given
     replace(study, table=study.table.assign(kind=["b"] + ["a"] * 11)).save(tmp_path / "s")
     strict = drifa("split", tmp_path / "s", "--fractions", 0.8, 0, 0.2).out

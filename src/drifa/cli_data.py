@@ -257,9 +257,9 @@ def split(
     _warn_of_gaps(receipt)
     meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
     typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
-    typer.echo(
-        f"wrote {folder}/split.csv and {folder}/split_receipt.json\nnext: drifa train CONFIG data.protocol=given --out RUN"
-    )
+    typer.echo(f"wrote {folder}/split.csv and {folder}/split_receipt.json")
+    if all(receipt["subjects"].values()):
+        typer.echo("next: drifa train CONFIG data.protocol=given --out RUN")
 
 
 def _warn_of_gaps(receipt: dict[str, Any]) -> None:

@@ -292,6 +292,12 @@ def test_good_masks_and_volumes_have_neither_errors_nor_warnings(tmp_path: Path)
     assert rules(audit(make_volumes(tmp_path)), "error", "warning") <= {"near_duplicates"}
 
 
+def test_volumes_declared_as_colour_images_are_an_error(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path)
+    wrong = replace(study, modalities={**study.modalities, "t1": Modality("t1", 3)})
+    assert "modality 't1'" in only(audit(wrong), "colour_volumes").message
+
+
 def test_masks_that_training_refuses_are_errors(tmp_path: Path) -> None:
     study = make_volumes(tmp_path, count=7)
     mask = make_head()[1]

@@ -1,4 +1,5 @@
-"""Findings on the masks of segmentation tasks: unreadable, off the images' grid, or with labels that the task does not know."""
+"""Findings on the masks of segmentation tasks: unreadable, off the images' grid, or with labels that the task does not know;
+and on volumes declared as colour images."""
 
 from __future__ import annotations
 
@@ -36,7 +37,13 @@ def mask_findings(study: Study, facts: Facts, progress: Progress | None = None) 
         progress: Called as ``progress(done, total, what)``.
     """
     tasks = [task for task in study.tasks.values() if task.kind == "segmentation"]
-    return [one for task in tasks for one in _task_findings(study, facts, task, progress)]
+    asked = {name for task in tasks for name in task.modalities}
+    wrong = [name for name, modality in study.modalities.items() if name in asked and modality.channels != 1]
+    found = [
+        finding("error", "colour_volumes", f"modality {name!r} holds volumes, which are grey", "say channels: 1 in study.yaml")
+        for name in wrong
+    ]
+    return found + [one for task in tasks for one in _task_findings(study, facts, task, progress)]
 
 
 def _task_findings(study: Study, facts: Facts, task: Task, progress: Progress | None) -> Iterator[Finding]:
