@@ -167,7 +167,7 @@ def test_a_killed_build_goes_on_with_the_shards_it_finished(
     place = tmp_path / "cache"
 
     def die(done: int, total: int, modality: str) -> None:
-        if done >= total // 2:
+        if done == total:  # no shard holds more than half of a modality, so this one is not the first
             os.kill(os.getpid(), signal.SIGKILL)
 
     process = FORK.Process(target=ImageCache.build, args=(own, 16, place, die))
