@@ -288,6 +288,15 @@ def test_volumes_are_audited_too(tmp_path: Path) -> None:
     assert "NIfTI float32" in only(audit(study.select(["t2"])), "image_statistics").data["encodings"]
 
 
+@pytest.mark.parametrize("step", [0.0, 1.0])
+def test_volumes_of_large_values_that_hardly_differ_are_audited(tmp_path: Path, step: float) -> None:
+    study = make_volumes(tmp_path)
+    for name in ("0_t1", "0_t2"):
+        write_nifti(tmp_path / f"{name}.nii.gz", np.float32(2**23) + step * (make_head()[1] > 0).astype(np.float32))
+    write_nifti(tmp_path / "1_t1.nii.gz", np.full(make_head()[1].shape, 1e30, np.float32))
+    assert "unreadable" not in rules(audit(study))
+
+
 def test_good_masks_and_volumes_have_neither_errors_nor_warnings(tmp_path: Path) -> None:
     assert rules(audit(make_volumes(tmp_path)), "error", "warning") <= {"near_duplicates"}
 

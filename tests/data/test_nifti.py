@@ -115,6 +115,21 @@ def _flat(path: Path) -> None:
     path.write_bytes(gzip.compress(content))
 
 
+def _skewed(path: Path) -> None:
+    # Invertible, but two axes run the same way to within the file's precision.
+    write_nifti(path, GREY)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[280:328] = np.array([[1, 1e20, 0, 0], [0, 1e-3, 0, 0], [0, 0, 1e-3, 0]], "<f4").tobytes()
+    path.write_bytes(gzip.compress(content))
+
+
+def _unknown_type(path: Path) -> None:
+    write_nifti(path, GREY)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[70:72] = (9999).to_bytes(2, "little")
+    path.write_bytes(gzip.compress(content))
+
+
 def _header_only(path: Path) -> None:
     # A header that announces 40 GB: nothing may be allocated for it.
     header = nibabel.nifti1.Nifti1Header()
@@ -136,6 +151,9 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "nan": (_with_nan, r"has 2 voxels that are not finite \(NaN or inf\)"),
     "four dimensions": (lambda path: write_nifti(path, np.stack([GREY] * 4, axis=3)), r"has 4 dimensions \(20x24x12x4\)"),
     "orientation": (_flat, "has an orientation that cannot be inverted"),
+    "skewed axes": (_skewed, "has an orientation that cannot be inverted"),
+    "voxel type": (_unknown_type, "has voxels of the unknown type 9999"),
+    "half a header": (_bytes(gzip.compress(nibabel.nifti2.Nifti2Header().binaryblock[:350])), "350 of the 540 bytes"),
     "announced size": (_header_only, "has 2000x2000x2500 voxels, more than"),
     "complex": (lambda path: write_nifti(path, GREY.astype(np.complex64)), "holds voxels of type complex64"),
     "empty": (_bytes(b""), "is empty"),

@@ -163,10 +163,12 @@ def _read_volume(path: Path) -> dict[str, Any]:
 
     volume = read_volume(path)
     values = volume.array
-    low, high = float(values.min()), float(values.max())
+    # In double precision: bins between two large and near values would have no width in the volume's own.
+    low, high = np.float64(values.min()), np.float64(values.max())
     middle = values[:, :, values.shape[2] // 2]
     shown = ((middle - low) / max(high - low, 1e-12) * 255).astype(np.uint8)
-    counts = np.histogram(values, bins=256, range=(low, high if high > low else low + 1))[0]
+    # A volume of one value has no range to cut.
+    counts = np.histogram(values, 256, (low, high))[0] if high > low else values.size * np.eye(1, 256, dtype=np.int64)[0]
     near = np.convolve(counts, np.ones(3, dtype=np.int64), mode="same")
     return {
         "digests": _digest(values),

@@ -41,7 +41,7 @@ def read_nifti(path: Path, max_voxels: float, what: str = "volume") -> tuple[np.
         with cast(BinaryIO, gzip.open(path, "rb") if head[:2] == b"\x1f\x8b" else open(path, "rb")) as file:
             header = _header(file, path, what)
             shape = _shape(header, path, max_voxels, what)
-            dtype = header.get_data_dtype()
+            dtype = _voxel_type(header, path, what)
             if dtype.kind not in "iuf":
                 raise DrifaError(f"{what} {path} holds voxels of type {dtype}; save real numbers, such as int16 or float32")
             offset, needed = header.get_data_offset(), int(np.prod(shape)) * dtype.itemsize
@@ -79,7 +79,9 @@ def affine_of(header: nibabel.nifti1.Nifti1Header, path: Path, what: str = "volu
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
     except (ValueError, nibabel.spatialimages.HeaderDataError) as error:
         raise damaged(path, error, what) from None
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    flat = not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9
+    # Axes so skewed that two run the same way pass the determinant, but no order of axes fits them.
+    if flat or np.isnan(nibabel.orientations.io_orientation(affine)).any():
         raise DrifaError(
             f"{what} {path} has an orientation that cannot be inverted: {affine[:3].round(3).tolist()}; "
             f"write a valid sform or qform into its header, or convert it from DICOM again"
@@ -135,7 +137,17 @@ def _header(file: BinaryIO, path: Path, what: str) -> nibabel.nifti1.Nifti1Heade
         start += file.read(kind.sizeof_hdr - len(start))
     elif start[344:347] != b"n+1":
         raise DrifaError(f"{path} is not a NIfTI {what}; convert it to .nii.gz, or remove its row from the study")
+    if len(start) < kind.sizeof_hdr:
+        raise damaged(path, f"it ends after {len(start)} of the {kind.sizeof_hdr} bytes of a header", what)
     return kind.from_fileobj(io.BytesIO(start), check=False)
+
+
+def _voxel_type(header: nibabel.nifti1.Nifti1Header, path: Path, what: str) -> np.dtype:
+    try:
+        return header.get_data_dtype()
+    except (KeyError, nibabel.spatialimages.HeaderDataError):
+        code = int(header["datatype"])
+        raise DrifaError(f"{what} {path} has voxels of the unknown type {code}; fetch it again, or save it as float32") from None
 
 
 def _shape(header: nibabel.nifti1.Nifti1Header, path: Path, max_voxels: float, what: str) -> tuple[int, ...]:
