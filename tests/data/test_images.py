@@ -50,6 +50,32 @@ def test_sixteen_bits_become_eight_by_a_fixed_scale(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_image(tmp_path / f"deep.{ending}", 1)[:, :, 0], [[0, 1, 15], [127, 254, 255]])
 
 
+def _tiff(path: Path, values: np.ndarray, photometric: int, sample_format: int = 1) -> Path:
+    """A TIFF as scanners write it: one uncompressed strip, and the tags that say what its numbers mean."""
+    height, width = values.shape
+    size, bits = values.nbytes, 8 * values.itemsize
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height, 279: size}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in (tags | {339: sample_format}).items()]
+    path.write_bytes(
+        b"II*\0" + struct.pack("<I", 8 + size) + values.tobytes() + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_tiff_with_white_at_zero_is_the_negative_of_one_with_black_there(tmp_path: Path, kind: type) -> None:
+    values = np.linspace(0, np.iinfo(kind).max, 24).astype(kind).reshape(4, 6)
+    black = read_image(_tiff(tmp_path / "black.tif", values, 1), 1)
+    white = read_image(_tiff(tmp_path / "white.tif", values, 0), 1)
+    assert (black[0, 0, 0], black[-1, -1, 0]) == (0, 255)
+    np.testing.assert_array_equal(white, 255 - black)
+
+
+def test_signed_bytes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DrifaError, match="signed 8-bit pixels"):
+        read_image(_tiff(tmp_path / "a.tif", np.array([[-128, 0, 127]], dtype=np.int8), 1, sample_format=2), 1)
+
+
 def test_transparency_is_laid_on_black(tmp_path: Path) -> None:
     alpha = np.full((9, 14, 1), 255, dtype=np.uint8)
     alpha[0] = 0

@@ -26,6 +26,10 @@ _OPENERS: dict[bytes, Any] = {
 }
 
 
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_SAMPLE_FORMAT, _SIGNED = 339, 2
+
+
 def is_raster(head: bytes) -> bool:
     """Whether a file's first bytes are those of one of these formats."""
     return head.startswith(tuple(_OPENERS))
@@ -52,14 +56,29 @@ def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
             pages = getattr(image, "n_frames", 1)
             if pages > 1 and image.format in ("TIFF", "PNG"):
                 raise DrifaError(f"image {path} has {pages} pages; a row of a study is one image: save the page you mean")
+            _check_sign(image, path)
             image.load()
-            return _pixels(ImageOps.exif_transpose(image), path)
+            # Pillow turns scales with white at 0 around, but not those of 16 bits.
+            inverted = image.mode in _SIXTEEN_BIT and _tiff_tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO
+            pixels = _pixels(ImageOps.exif_transpose(image), path)
+            return 255 - pixels if inverted else pixels
     except DrifaError:
         raise
     except Image.DecompressionBombError:
         raise DrifaError(f"image {path} is too large for Pillow's TIFF reader; scale it down, or save it as PNG") from None
     except Exception as error:
         raise damaged(path, error) from None
+
+
+def _tiff_tag(image: Image.Image, number: int) -> Any:
+    value = image.tag_v2.get(number) if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _check_sign(image: Image.Image, path: Path) -> None:
+    # Pillow would read the bytes of negative numbers as bright pixels.
+    if image.mode in _EIGHT_BIT_GREY and _tiff_tag(image, _SAMPLE_FORMAT) == _SIGNED:
+        raise DrifaError(f"image {path} holds signed 8-bit pixels, -128 to 127; save it with unsigned ones, 0 to 255")
 
 
 def _pixels(image: Image.Image, path: Path) -> np.ndarray:
