@@ -56,9 +56,8 @@ def _tiff(path: Path, values: np.ndarray, photometric: int, sample_format: int =
     size, bits = values.nbytes, 8 * values.itemsize
     tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height, 279: size}
     entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in (tags | {339: sample_format}).items()]
-    path.write_bytes(
-        b"II*\0" + struct.pack("<I", 8 + size) + values.tobytes() + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
-    )
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + size) + values.tobytes() + directory)
     return path
 
 

@@ -147,7 +147,7 @@ def _voxel_type(header: nibabel.nifti1.Nifti1Header, path: Path, what: str) -> n
         return header.get_data_dtype()
     except (KeyError, nibabel.spatialimages.HeaderDataError):
         code = int(header["datatype"])
-        raise DrifaError(f"{what} {path} has voxels of the unknown type {code}; fetch it again, or save it as float32") from None
+        raise DrifaError(f"{what} {path} has voxels of the unknown type {code}; save it as int16 or float32") from None
 
 
 def _shape(header: nibabel.nifti1.Nifti1Header, path: Path, max_voxels: float, what: str) -> tuple[int, ...]:
