@@ -124,6 +124,8 @@ FAULTS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "two splits": (_set(9, "split", "test"), "subject 's1' is in another split in row 11 of study.csv"),
     "cut group": (_set(5, "split", "val"), "group 'p4' in row 7 of study.csv is in two splits"),
     "split": (_set(5, "split", "trian"), r"unknown split 'trian' in row 7 of study.csv \(did you mean 'train'\?\)"),
+    "subject and space": (_set(9, "subject", "s1 "), "subject 's1 ' in row 11 of study.csv differs from another"),
+    "group and space": (_set(4, "group", " p0"), "group ' p0' in row 6 of study.csv differs from another"),
     "no path": (_set(6, "path", ""), "row 8 of study.csv has no path"),
     "absolute path": (_set(6, "path", "/etc/passwd"), "path '/etc/passwd' in row 8 of study.csv leaves"),
     "path upwards": (_set(6, "path", "a/../../b.png"), "path 'a/../../b.png' in row 8 of study.csv leaves"),
@@ -138,6 +140,11 @@ def test_every_fault_of_the_table_is_named_with_row_and_remedy(study: Study, tmp
     change(study.table.copy()).to_csv(tmp_path / "study.csv", index=False)
     with pytest.raises(DrifaError, match=message):
         Study.load(tmp_path)
+
+
+def test_spaces_around_an_id_are_part_of_it_where_no_other_id_looks_the_same(study: Study) -> None:
+    table = study.table.assign(group=study.table["subject"] + " ")
+    assert replace(study, table=table).table["group"].tolist() == table["group"].tolist()
 
 
 def test_further_rows_with_the_same_fault_are_counted(study: Study) -> None:

@@ -122,6 +122,8 @@ def _check_paths(table: pd.DataFrame, column: str, what: str, place: str) -> Non
 
 
 def _check_subjects(table: pd.DataFrame, tasks: Mapping[str, Task], split_protocol: str, place: str) -> None:
+    for column in ("subject", "group"):
+        _check_spaces(table, column, place)
     subject, _ = subject_codes(table)
     for task in tasks.values():
         value = pd.factorize(table[task.name])[0]
@@ -141,6 +143,18 @@ def _check_subjects(table: pd.DataFrame, tasks: Mapping[str, Task], split_protoc
         message = "group {value} in {row} is in two splits; put all of it in one, split again with `drifa data split`, or say"
         message += " 'split_protocol: paper' in study.yaml if groups are meant to be cut"
         _fail(_disagrees(group, split, (table["split"] != UNUSED).to_numpy()), place, message, table, "group")
+
+
+def _check_spaces(table: pd.DataFrame, column: str, place: str) -> None:
+    """Refuses ids that only spaces tell apart: a split would take `P1` and `P1 ` for two patients."""
+    text = table[column]
+    bare = text.str.strip()
+    spaced = (text != bare).to_numpy()
+    if spaced.any():
+        names = pd.DataFrame({"text": text, "bare": bare})[bare.isin(bare[spaced])].drop_duplicates()
+        double = names.loc[names["bare"].duplicated(keep=False), "text"]
+        message = f"{column} {{value}} in {{row}} differs from another {column} by spaces only; write one alike everywhere"
+        _fail(text.isin(double).to_numpy() & spaced, place, message, table, column)
 
 
 def _disagrees(owner: np.ndarray, value: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
