@@ -142,6 +142,14 @@ def test_every_fault_of_the_table_is_named_with_row_and_remedy(study: Study, tmp
         Study.load(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["object", "string", "category", "str"])
+def test_a_text_is_the_same_whatever_the_type_of_its_column(study: Study, kind: str) -> None:
+    table = study.table.copy()
+    for name in ("subject", "group", "kind"):
+        table[name] = table[name].where(table[name] != "", None).astype(object).astype(kind)
+    pd.testing.assert_frame_equal(replace(study, table=table).table, study.table, check_dtype=False)
+
+
 def test_spaces_around_an_id_are_part_of_it_where_no_other_id_looks_the_same(study: Study) -> None:
     table = study.table.assign(group=study.table["subject"] + " ")
     assert replace(study, table=table).table["group"].tolist() == table["group"].tolist()

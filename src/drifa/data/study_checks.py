@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from drifa.data.schema import SPLIT_PROTOCOLS, Modality, Task
-from drifa.data.subjects import class_codes, subject_codes
+from drifa.data.subjects import class_codes
 from drifa.errors import DrifaError, suggest
 
 COLUMNS = ("subject", "modality", "path", "group", "split")
@@ -42,8 +42,9 @@ def checked_table(
     if split_protocol not in SPLIT_PROTOCOLS:
         raise DrifaError(f"unknown split_protocol {split_protocol!r}{suggest(split_protocol, SPLIT_PROTOCOLS[1:])}")
     table = _as_text(table, (*COLUMNS, *tasks), place)
-    _check_rows(table, modalities, tasks, place)
-    _check_subjects(table, tasks, split_protocol, place)
+    subject = pd.factorize(table["subject"])[0]
+    _check_rows(table, subject, modalities, tasks, place)
+    _check_subjects(table, subject, tasks, split_protocol, place)
     return table
 
 
@@ -56,8 +57,13 @@ def _as_text(table: pd.DataFrame, columns: tuple[str, ...], place: str) -> pd.Da
         raise DrifaError(f"{place} has no rows; a study needs one row per image")
     table = table.reset_index(drop=True)
     for name in columns:
-        column = table[name].astype(object)
-        table[name] = column.where(column.notna(), "").astype(str)
+        column = table[name]
+        # A column that is text already is left as it is; one of objects may hold anything.
+        if isinstance(column.dtype, pd.StringDtype) and column.dtype.na_value is not pd.NA:
+            table[name] = column.fillna("")
+        else:
+            column = column.astype(object)
+            table[name] = column.where(column.notna(), "").astype(str)
     table["group"] = table["group"].where(table["group"] != "", table["subject"])
     return table
 
@@ -78,7 +84,9 @@ def _unknown(wrong: np.ndarray, place: str, message: str, table: pd.DataFrame, c
         _fail(wrong, place, message + suggest(table[column].iloc[rows[0]], choices), table, column)
 
 
-def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], place: str) -> None:
+def _check_rows(
+    table: pd.DataFrame, subject: np.ndarray, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], place: str
+) -> None:
     _fail(table["subject"] == "", place, "{row} has no subject; give every case an id", table, "subject")
     code = class_codes(table["modality"], tuple(modalities))
     _unknown(code < 0, place, "unknown modality {value} in {row}", table, "modality", tuple(modalities))
@@ -91,7 +99,7 @@ def _check_rows(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: 
     _check_paths(table, "path", "path", place)
     wrong = ~table["split"].isin(("", *SPLIT_VALUES)).to_numpy()
     _unknown(wrong, place, "unknown split {value} in {row}", table, "split", SPLIT_VALUES)
-    wrong = table.duplicated(["subject", "modality"]).to_numpy()
+    wrong = pd.Series(subject * len(modalities) + code).duplicated().to_numpy()
     message = "subject {value} has a second image of one modality in {row}; a subject owns one per modality: use two subjects"
     _fail(wrong, place, message + " with the same group", table, "subject")
     for task in tasks.values():
@@ -121,10 +129,11 @@ def _check_paths(table: pd.DataFrame, column: str, what: str, place: str) -> Non
     _fail(outside, place, f"{what} {{value}} in {{row}} leaves the study's root; {remedy}", table, column)
 
 
-def _check_subjects(table: pd.DataFrame, tasks: Mapping[str, Task], split_protocol: str, place: str) -> None:
+def _check_subjects(
+    table: pd.DataFrame, subject: np.ndarray, tasks: Mapping[str, Task], split_protocol: str, place: str
+) -> None:
     for column in ("subject", "group"):
         _check_spaces(table, column, place)
-    subject, _ = subject_codes(table)
     for task in tasks.values():
         value = pd.factorize(table[task.name])[0]
         wrong = _disagrees(subject, value, (table[task.name] != "").to_numpy())
