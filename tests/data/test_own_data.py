@@ -187,6 +187,17 @@ def test_absolute_paths_and_backslashes_below_the_root_are_made_relative(fake: F
     assert prepare_table(_rewritten(folder, change)).table.equals(before)
 
 
+def test_absolute_paths_that_reach_the_root_through_a_link_are_below_it(fake: Fake, tmp_path: Path) -> None:
+    folder = fake("table")
+    before = prepare_table(folder / "mapping.yaml").table
+    (tmp_path / "link").symlink_to(folder)
+
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        return table.assign(photo_file=[f"{tmp_path}/link/images/{path}" for path in table["photo_file"]])
+
+    assert prepare_table(_rewritten(folder, change)).table.equals(before)
+
+
 def test_splits_masks_and_values_without_a_label(fake: Fake) -> None:
     def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
         mapping["split"] = "fold"
@@ -245,6 +256,7 @@ def _map(**changes: object) -> Callable[..., None]:
             _map(tasks={"d": {"column": "dx", "modalities": ["photos"]}}),
             r"unknown modality 'photos' \(did you mean 'photo'\?\)",
         ),
+        (_map(tasks={"d": {"column": "dx", "classes": ["B", "M", "B"]}}), "task 'd' lists the class 'B' twice"),
         (_map(tasks={"d": {"column": "dx", "classes": ["B", "M"], "regions": {"a": [1]}}}), "both classes and regions"),
         (_map(tasks={"d": {"column": "dx", "regions": {"a": ["one"]}}}), r"tasks.d.regions.a.0 = 'one'"),
     ],

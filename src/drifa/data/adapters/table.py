@@ -142,6 +142,9 @@ def _relative(images: pd.DataFrame, column: str, root: Path, place: str) -> list
     for text, row in zip(images[column], images[_ROW], strict=True):
         # Tables written on Windows have backslashes; no medical archive has them in file names.
         path = os.path.normpath(os.path.join(root, text.replace("\\", "/"))) if text else ""
+        if os.path.isabs(text) and not PurePath(path).is_relative_to(root):
+            # The root is named without links; an absolute path may reach it through some. A linked file stays as it is named.
+            path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         if path and not PurePath(path).is_relative_to(root):
             raise DrifaError(
                 f"path {text!r} in row {row} of {place} leads out of {root}; set 'root' in the mapping to a folder above all "
@@ -183,7 +186,9 @@ def _task(
                 f"label {value!r} in row {row} of {place} is not listed for task {name!r}{suggest(value, names)}; list it "
                 f"under 'classes', or map it to \"\" to leave it without a label"
             )
-    classes = tuple(dict.fromkeys(label for label in names.values() if label))
+    # A list is taken as it stands, so that a class listed twice is noticed; of a mapping, several values may mean one class.
+    named = task.classes if isinstance(task.classes, list) else dict.fromkeys(label for label in names.values() if label)
+    classes = tuple(named)
     return Task(name, classes, asked), [names.get(value, "") for value in images[task.column]]
 
 
