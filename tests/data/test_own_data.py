@@ -329,6 +329,14 @@ def test_file_names_that_are_no_text_are_named(tmp_path: Path) -> None:
         prepare_folders(tmp_path)
 
 
+def test_file_names_in_any_script_and_with_any_space_are_kept(tmp_path: Path) -> None:
+    names = ["a/Bild 1 \u00fc.png", "a/Screenshot 9.41\u202fAM.png", "b/\u56f3\u3000\u0661.png", "b/e\u0301\u00a0.png"]
+    prepare_folders(_images(tmp_path, *names)).save(tmp_path / "study")
+    study = Study.load(tmp_path / "study")
+    assert sorted(study.table["path"]) == sorted(names)
+    study.check_files()
+
+
 def test_a_study_is_replaced_on_demand_only_and_its_old_split_goes_with_it(fake: Fake, tmp_path: Path) -> None:
     folder, out = str(fake("folders")), tmp_path / "study"
     command = ["data", "prepare", "folders", folder, "--out", str(out)]

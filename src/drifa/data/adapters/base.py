@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -16,6 +17,9 @@ import pandas as pd
 from drifa.data.images import SUFFIXES
 from drifa.data.study import Study
 from drifa.errors import DrifaError
+
+# Control characters, and what Python makes of bytes that are no UTF-8. Rare spaces are text: screenshots of macOS have one.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Adapter(ABC):
@@ -72,7 +76,7 @@ def image_files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]
                 if os.path.islink(path):
                     check_file(path, "mend or remove the link")
                 found.append((relative / name).as_posix())
-                if not found[-1].isprintable():
+                if _NO_TEXT.search(found[-1]):
                     raise DrifaError(f"the name of {found[-1]!r} below {folder} cannot stand in a table; rename the file")
     return sorted(found)
 
