@@ -76,6 +76,12 @@ def test_a_study_may_be_named_by_its_yaml_file(drifa: Run, tmp_path: Path, verb:
     assert (tmp_path / "s" / {"audit": "audit.json", "split": "split.csv"}[verb]).is_file()
 
 
+def test_an_unknown_dataset_is_named_before_its_folder_is_asked_for(drifa: Run) -> None:
+    outcome = drifa("prepare", "ham1000")
+    assert outcome.code == 2
+    assert "unknown dataset 'ham1000' (did you mean 'ham10000'?)" in outcome.err
+
+
 @pytest.mark.parametrize("name", ["[red]x", "[/b]", "x[/red]y:smile:", "ends with \\"])
 def test_names_with_square_brackets_are_printed_as_they_are(drifa: Run, tmp_path: Path, name: str) -> None:
     make_study(tmp_path / "s", name=name)

@@ -77,7 +77,7 @@ def prepare(
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
     from drifa.data import make_phantom
     from drifa.data import prepare as prepare_study
-    from drifa.data.adapters import check_new, remove_stale
+    from drifa.data.adapters import check_known, check_new, remove_stale
 
     settings = {}
     for word in options or ():
@@ -93,6 +93,7 @@ def prepare(
         remove_stale(out)
         study = make_phantom(out)
     elif folder is None:
+        check_known(name)
         what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
         raise DrifaError(f"prepare {name} needs {what}: drifa data prepare {name} FOLDER --out {out}")
     else:

@@ -54,8 +54,7 @@ def prepare(
     Raises:
         DrifaError: An unknown name or option, no such folder, a folder that does not hold the dataset, or a study in ``out``.
     """
-    if name not in ADAPTERS and name not in OWN:
-        raise DrifaError(f"unknown dataset {name!r}{suggest(name, (*ADAPTERS, *OWN))}")
+    check_known(name)
     adapter = ADAPTERS.get(name)
     known = adapter.options if adapter else OPTIONS if name == "folders" else {}
     for key in options or {}:
@@ -76,6 +75,16 @@ def prepare(
     remove_stale(out)
     study.save(out)
     return study
+
+
+def check_known(name: str) -> None:
+    """Refuses what is neither a known dataset nor a way for data of one's own.
+
+    Raises:
+        DrifaError: An unknown name.
+    """
+    if name not in ADAPTERS and name not in OWN:
+        raise DrifaError(f"unknown dataset {name!r}{suggest(name, (*ADAPTERS, *OWN))}")
 
 
 def check_new(out: Path, overwrite: bool) -> None:
