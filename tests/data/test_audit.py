@@ -132,6 +132,19 @@ def test_files_that_cannot_be_read_are_found_without_a_crash(tmp_path: Path) -> 
     assert one.files == tuple(f"00{number}.png" for number in range(5))
 
 
+def test_links_that_leave_the_root_are_told_and_those_below_it_are_not(tmp_path: Path) -> None:
+    study = make(tmp_path / "study")
+    (tmp_path / "study").rename(tmp_path / "moved")
+    (tmp_path / "study").symlink_to(tmp_path / "moved")
+    (tmp_path / "moved" / "007.png").rename(tmp_path / "moved" / "seven.png")
+    (tmp_path / "moved" / "007.png").symlink_to("seven.png")
+    assert "links_out_of_root" not in rules(audit(study))
+    (tmp_path / "moved" / "seven.png").rename(tmp_path / "elsewhere.png")
+    (tmp_path / "moved" / "seven.png").symlink_to(tmp_path / "elsewhere.png")
+    assert only(audit(study), "links_out_of_root").files == ("007.png",)
+    assert audit(study).ok
+
+
 def test_blank_images_and_images_of_another_kind_are_warnings(tmp_path: Path) -> None:
     study = make(tmp_path)
     for number in range(60):

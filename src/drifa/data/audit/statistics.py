@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +25,24 @@ def image_count(study: Study) -> int:
 
 
 def file_findings(study: Study, facts: Facts) -> Iterator[Finding]:
-    """Files that cannot be read, the reason of the first few in `data`."""
+    """Files that cannot be read, the reason of the first few in `data`, and files that lie elsewhere."""
     rows = np.flatnonzero(facts.errors != "")
     if len(rows):
         text = f"{len(rows)} of {image_count(study)} images cannot be read; the first: {facts.errors[rows[0]]}"
         paths = [str(study.table["path"].iloc[row]) for row in rows]
         data = {"reasons": [str(facts.errors[row]) for row in rows[:20]]}
         yield finding("error", "unreadable", text, "fetch these files again, or remove their rows", paths, data)
+    # The table's own paths cannot leave the root; a link among the files or folders can.
+    root = study.root.resolve()
+    paths = [path for path in study.table["path"] if path and not _end(study, path).is_relative_to(root)]
+    if paths:
+        text = f"{len(paths)} of {image_count(study)} images are reached through links that leave {study.root}"
+        yield finding("info", "links_out_of_root", text, "give the study these files, not links, before you pass it on", paths)
+
+
+def _end(study: Study, path: str) -> Path:
+    # Not Path.resolve, which refuses a circle of links.
+    return Path(os.path.realpath(study.root / path))
 
 
 def count_findings(study: Study) -> Iterator[Finding]:
