@@ -94,6 +94,16 @@ def test_names_with_square_brackets_are_printed_as_they_are(drifa: Run, tmp_path
     assert "[bold]0.png" in result.out
 
 
+def test_the_next_step_of_an_audit_is_one_that_helps(drifa: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    study = make_study(folder)
+    assert f"next: drifa data split {folder}\n" in drifa("audit", folder, "-q").out
+    (study.root / "01.png").write_bytes((study.root / "00.png").read_bytes())
+    assert f"next: drifa data audit {folder} --fix groups\n" in drifa("audit", folder, "-q").out
+    (study.root / "01.png").write_bytes(b"")
+    assert f"next: mend what the errors name, then drifa data audit {folder}\n" in drifa("audit", folder, "-q").out
+
+
 def test_findings_are_shown_even_where_they_cannot_be_kept(drifa: Run, tmp_path: Path) -> None:
     folder, kept = tmp_path / "s", tmp_path / "kept.json"
     make_study(folder)

@@ -90,8 +90,8 @@ def prepare(
         if folder is not None:
             raise DrifaError(f"phantom is built in and takes no {str(folder)!r}: drifa data prepare phantom --out {out}")
         check_new(out, overwrite)
-        remove_stale(out)
         study = make_phantom(out)
+        remove_stale(out)
     elif folder is None:
         check_known(name)
         what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
@@ -140,7 +140,12 @@ def audit(
         typer.echo("joined 0 groups into others; nothing to mend")
     _save_audit(result, [folder / "audit.json", *([json_file] if json_file else [])])
     cut = any(one.data.get("clusters_across_groups") for one in result.findings)
-    typer.echo(f"next: drifa data {f'audit {study} --fix groups' if cut else f'split {study}'}")
+    if cut:
+        typer.echo(f"next: drifa data audit {study} --fix groups")
+    elif result.ok:
+        typer.echo(f"next: drifa data split {study}")
+    else:
+        typer.echo(f"next: mend what the errors name, then drifa data audit {study}")
     if not result.ok:
         raise typer.Exit(1)
 

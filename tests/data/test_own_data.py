@@ -353,6 +353,27 @@ def test_a_study_is_replaced_on_demand_only_and_its_old_split_goes_with_it(fake:
     assert set(Study.load(out).table["split"]) == {""}
 
 
+def test_a_study_that_cannot_be_replaced_stays(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, out = fake("folders"), tmp_path / "study"
+    study = prepare("folders", folder, out)
+    study.table.to_parquet(out / "study.parquet")
+    (out / "study.csv").unlink()
+    assert CliRunner().invoke(app, ["data", "split", str(out)]).exit_code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pd.DataFrame, "to_parquet", full)
+        with pytest.raises(OSError, match="no space"):
+            prepare("folders", folder, out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    prepare("folders", folder, out, overwrite=True)
+    assert {path.name for path in out.iterdir()} == {"study.yaml", "study.parquet"}
+    assert set(Study.load(out).table["split"]) == {""}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -20,7 +20,7 @@ from drifa.errors import DrifaError, suggest
 __all__ = ["ADAPTERS", "OWN", "Adapter", "prepare", "prepare_folders", "prepare_table"]
 
 #: What is written into a study folder beside `study.yaml` and `study.csv`, and belongs to that table only.
-OF_A_TABLE = ("study.parquet", "split.csv", "split_receipt.json", "audit.json")
+OF_A_TABLE = ("split.csv", "split_receipt.json", "audit.json")
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
     for adapter in (
@@ -72,8 +72,8 @@ def prepare(
     ways: dict[str, Callable[..., Any]] = {"folders": prepare_folders, "table": prepare_table}
     way = adapter.prepare if adapter else ways[name]
     study: Study = way(folder.resolve(), **(options or {}))
-    remove_stale(out)
     study.save(out)
+    remove_stale(out)
     return study
 
 
@@ -100,6 +100,6 @@ def check_new(out: Path, overwrite: bool) -> None:
 
 
 def remove_stale(out: Path) -> None:
-    """Removes what a study folder holds of the table that is about to be replaced: its split, receipt and audit."""
+    """Removes what a study folder holds of a table that has been replaced: its split, receipt and audit."""
     for name in OF_A_TABLE:
         (out / name).unlink(missing_ok=True)
