@@ -81,7 +81,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_verb_says_what_it_wrote_and_what_comes_next(place: Path) -> None:
-    assert "drifa report run" in works("evaluate", "run", "--json", "m.json", "-q", cwd=place)
+    told = works("evaluate", "run", "--json", "m.json", "-q", cwd=place)
+    assert "drifa report run" in told
+    assert "m.json" in told
+    assert "drifa report" not in works("evaluate", "run", "--split", "val", "-q", cwd=place)  # which tells of the test split
     metrics = json.loads((place / "m.json").read_text())
     assert metrics == json.loads((place / "run" / "metrics.json").read_text())
     assert "report.html" in works("report", "run", cwd=place)
@@ -94,6 +97,14 @@ def test_predict_answers_as_json_and_csv(place: Path) -> None:
     assert "surface" in out
     answer = json.loads((place / "a.json").read_text())["cases"][0]
     assert set(answer["tasks"]) == set(pd.read_csv(place / "a.csv")["task"])
+
+
+def test_answers_too_many_to_print_are_not_lost_in_silence(place: Path) -> None:
+    images = sorted((place / "study" / "images" / "photo").glob("*.png"))[:21]
+    rows = [{"subject": path.stem, "modality": "photo", "path": path} for path in images]
+    pd.DataFrame(rows).to_csv(place / "many.csv", index=False)
+    assert "--csv FILE" in works("predict", "run", "--table", "many.csv", cwd=place)
+    assert "--csv FILE" not in works("predict", "run", "--table", "many.csv", "--csv", "many_answers.csv", cwd=place)
 
 
 def test_resume_trains_further(place: Path) -> None:
@@ -134,6 +145,8 @@ def test_the_known_datasets_are_listed() -> None:
         (["predict", "run"], "--image"),
         (["predict", "run", "--image", "foto=a.png"], "did you mean 'photo'"),
         (["predict", "run", "--image", "photo=a.png"], "a.png"),
+        (["predict", "run", "--table", "cases.csv", "--value", "age=45"], "add it to cases.csv"),
+        (["predict", "run", "--image", "photo=a.png", "--out", "masks", "--csv", "a.csv"], "--json FILE"),
         (["data", "prepare", "ham1000", "study"], "did you mean 'ham10000'"),
         (["data", "prepare", "ham10000", "study", "--out", "x"], "study"),
         (["data", "prepare", "sipakmed"], "folder"),

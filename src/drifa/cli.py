@@ -114,10 +114,12 @@ def evaluate(
     _print_metrics(result)
     if subsets:
         _print_subsets(where)
-    if (where / "volumes.csv").is_file():
-        typer.echo(f"wrote {where}/metrics.json, evaluation.json, volumes.csv and predictions/")
+    answers = "volumes.csv, predictions/" if (where / "volumes.csv").is_file() else "predictions.parquet"
+    typer.echo(f"wrote {where}/metrics.json, evaluation.json, {answers}" + (f", and {json_file}" if json_file else ""))
+    if study is None and split == "test":
+        typer.echo(f"next: drifa report {run}")
     else:
-        typer.echo(f"wrote {where}/metrics.json, evaluation.json, predictions.parquet\nnext: drifa report {run}")
+        typer.echo(f"next: compare with {run}/metrics.json, the test split of the run (drifa evaluate {run})")
 
 
 @app.command()
@@ -138,6 +140,10 @@ def predict(
 
     if image and table:
         raise DrifaError("give --image or --table, not both")
+    if value and table:
+        raise DrifaError(f"--value {value[0]!r} goes with --image; in a table each column is a value: add it to {table}")
+    if out is not None and csv_file is not None:
+        raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
         _predict_masks(run, cases, out, json_file)
@@ -151,6 +157,8 @@ def predict(
         with atomic_path(csv_file) as temporary:
             answers.to_csv(temporary, index=False)
         typer.echo(f"wrote {csv_file}")
+    if json_file is None and csv_file is None and len(answers) > 20:
+        typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
     for row in answers.to_dict("records") if len(answers) <= 20 else []:
         typer.echo(
             f"{row['subject']}  {row['task']}: {row['predicted']}  confidence {row['confidence']:.3f}  "
@@ -179,7 +187,7 @@ def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """One self-contained HTML file that a clinician and a statistician can both read."""
     from drifa.report import write_report
 
-    typer.echo(f"wrote {write_report(run)}")
+    typer.echo(f"wrote {write_report(run)}\nnext: open it in a browser")
 
 
 #: Metrics of volumes that are printed, by the first word of their name.

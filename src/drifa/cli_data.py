@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drifa.data import Study
     from drifa.data.audit import Audit
 
-data_app = typer.Typer(help="Known datasets, raw folders to studies, splits.", no_args_is_help=True)
+data_app = typer.Typer(help="Known datasets, raw folders to studies, audit, splits.", no_args_is_help=True)
 
 
 @data_app.command("list")

@@ -202,7 +202,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
     for override in overrides or []:
         _override(raw, override)
-    return make_config(raw, str(path))
+    return make_config(raw, f"{path} with the overrides" if overrides else str(path))
 
 
 def make_config(raw: dict[str, Any], place: str = "config") -> Config:

@@ -106,12 +106,18 @@ def test_wrong_images_are_refused(paired_run: Run, images: list[str], word: str)
         ("subject;modality;path\na;photo;\n", "row 2 of table .* has no path"),
         ("subject,modality,path\n,photo,x\n", "row 2 of table .* has no subject"),
         ("subject,modality,path\na,photo\n", "row 2 of .* has 2 cells"),
+        ("subject,modality,path,age\na,photo,x,4\na,scan,y,5\n", "'4' and '5' in the column 'age' of subject 'a'"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path: Path, text: str, word: str) -> None:
     (tmp_path / "cases.csv").write_text(text)
     with pytest.raises(DrifaError, match=word):
         cases_from_table(tmp_path / "cases.csv")
+
+
+def test_a_value_may_stand_on_any_row_of_its_subject(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("subject,modality,path,age\na,photo,x,\na,scan,y,5\nb,photo,z,\n")
+    assert [dict(case.values) for case in cases_from_table(tmp_path / "cases.csv")] == [{"age": "5"}, {"age": ""}]
 
 
 def test_something_that_is_no_image_is_named(paired_run: Run, tmp_path: Path) -> None:

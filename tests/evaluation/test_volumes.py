@@ -111,6 +111,8 @@ def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
     assert (tmp_path / f"{subject}_tumour.nii.gz").read_bytes() == before
     with pytest.raises(DrifaError, match=r"'a b' and 'a/b' would both be written to .*a_b_tumour"):
         predict_volumes(run.folder, [Case("a b", images), Case("a/b", images)], tmp_path)
+    with pytest.raises(DrifaError, match="column 'age' of subject 'a' has no use"):
+        predict_volumes(run.folder, [Case("a", images, {"age": "45"})], tmp_path)
     one = predict_volumes(run.folder, [Case(subject, {"t1": images["t1"]})], tmp_path / "one")
     assert Path(one["cases"][0]["tasks"]["tumour"]["files"][0]).is_file()
 

@@ -134,6 +134,35 @@ def test_a_paired_study_has_no_words_about_partners(run: Path) -> None:
     assert re.search(r"cell_\d{4}", page.text["cases"])
 
 
+def test_the_cost_of_missing_modalities_is_told_where_it_was_measured(run: Path) -> None:
+    def measured(evaluation: dict[str, Any]) -> None:
+        cell = {"accuracy": {"value": 0.4321, "low": 0.4, "high": 0.5}, "auc": {"value": None, "low": None, "high": None}}
+        evaluation["subsets"] = {
+            "cell": {"a": {"count": 1234, **cell}, "a+b": {"count": 1234, **cell}},
+            "skin_lesion": {"a": cell},
+        }
+
+    page = report(run)
+    assert "subsets" not in page.text
+    edit(run / "evaluation.json", measured)
+    page = report(run)
+    assert page.has("subsets", "cell, from every subset")
+    assert page.has("subsets", "43.2\u00a0%")
+    assert not page.has("subsets", "skin_lesion")
+    assert page.has("scope", "under Missing modalities")
+
+
+def test_a_run_without_figures_of_missing_modalities_names_their_command(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    run = make_run(tmp_path, members=1, modes=("deterministic",), count=30, epochs=2, resamples=5)
+
+    def drop(metrics: dict[str, Any]) -> None:
+        for name in ("accuracy_alone", "balanced_accuracy_alone", "partner_flip_rate"):
+            [modes["deterministic"].pop(name) for modes in metrics.values()]
+
+    edit(run / "metrics.json", drop)
+    assert report(run).has("scope", "drifa evaluate RUN --subsets makes them")
+
+
 def test_single_cases_are_ten_confident_errors_and_ten_uncertain_images(run: Path) -> None:
     page = report(run)
     frame = pd.read_parquet(run / "predictions.parquet").query("task == 'cell' and mode == 'ensemble_mc'")

@@ -228,6 +228,26 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("name", ["cuda", "gpu", "mps"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(DrifaError, match=rf"train\.accelerator={name}.*train\.accelerator=auto"):
+        train(tiny_config(study, accelerator=name), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(DrifaError, match=f"accelerator={name}"):
+        resume(whole.folder, {"accelerator": name})
+    assert Run.open(whole.folder).config.train.accelerator == "cpu"
+
+
+def test_more_gpus_than_there_are_is_refused(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(DrifaError, match=r"train\.devices=3 .* the 2 "):
+        train(tiny_config(study, accelerator="gpu", devices=3), tmp_path / "run", quiet=True)
+
+
 @pytest.mark.parametrize(("key", "value"), [("width", 0.5), ("norm", "group"), ("indices", "mean"), ("output", "classes")])
 def test_a_setting_of_segmentation_networks_is_refused_for_images(study: Path, tmp_path: Path, key: str, value: object) -> None:
     config = recipe(study)

@@ -208,6 +208,5 @@ def _refuse_empty(study: Study, subjects: Subjects, side: np.ndarray, shares: Se
     for number, name in enumerate(SPLITS):
         if (protocol == "kfold" or shares[number] > 0) and not (side == number).any():
             unit = f"{len(subjects)} subjects" if protocol == "paper" else f"{len(np.unique(subjects.group))} groups"
-            raise DrifaError(
-                f"no subject is left for {name!r}: study {study.name!r} has {unit}; add data, or enlarge its fraction"
-            )
+            remedy = "use fewer folds" if protocol == "kfold" else "enlarge its fraction, or take the protocol kfold"
+            raise DrifaError(f"no subject is left for {name!r}: study {study.name!r} has {unit}; add data, {remedy}")

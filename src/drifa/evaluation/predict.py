@@ -181,7 +181,10 @@ def _seed(seed: int, subject: str) -> int:
 
 
 def cases_from_table(path: str | Path) -> list[Case]:
-    """Cases from a CSV with the columns subject, modality, path (relative paths count from the table's folder)."""
+    """Cases from a CSV with the columns subject, modality, path (relative paths count from the table's folder).
+
+    Further columns are values for the tabular modalities; one of a subject's rows is enough, and its rows must agree.
+    """
     path = Path(path)
     table = read_table(path)
     for column in ("subject", "modality", "path"):
@@ -202,10 +205,20 @@ def cases_from_table(path: str | Path) -> list[Case]:
         Case(
             str(subject),
             {row["modality"]: path.parent / row["path"] for row in rows.to_dict("records")},
-            {name: rows[name].iloc[0] for name in extra},
+            {name: _told(path, str(subject), rows[name]) for name in extra},
         )
         for subject, rows in table.groupby("subject", sort=False)
     ]
+
+
+def _told(path: Path, subject: str, values: pd.Series) -> str:
+    """What the rows of a subject say in a column, where some may be empty."""
+    told = [value for value in dict.fromkeys(values) if value != ""]
+    if len(told) > 1:
+        raise DrifaError(
+            f"table {path} has {told[0]!r} and {told[1]!r} in the column {values.name!r} of subject {subject!r}; keep one"
+        )
+    return told[0] if told else ""
 
 
 def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> list[Case]:

@@ -43,6 +43,10 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
         for name in case.images:
             if name not in known:
                 raise DrifaError(f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, known)}")
+        for name in case.values:
+            raise DrifaError(
+                f"column {name!r} of subject {case.subject!r} has no use where volumes are segmented; leave it out"
+            )
     _check_targets(run, cases, Path(out))
     nets = run.networks()
     passes = run.config.evaluate.passes

@@ -9,6 +9,8 @@ from drifa.report import figures, words
 from drifa.report.cases import partner_flips, single_cases
 from drifa.report.read import RunFiles
 
+SUBSET_METRICS = ("accuracy", "balanced_accuracy", "auc")
+
 
 def about(files: RunFiles) -> dict[str, Any] | None:
     """The head of ``evaluation.json``, None for what it does not say; None as a whole before ``drifa evaluate``."""
@@ -62,6 +64,8 @@ def _task(name: str, metrics: dict[str, Any], judged: dict[str, Any], files: Run
         "curves": [_mode(mode, members, passes) for mode in curves],
         "cases": single_cases(name, files),
         "flips": partner_flips(name, files),
+        "subset_columns": ["Images", *(words.metric_words(metric).label for metric in SUBSET_METRICS)],
+        "subsets": _subsets((evaluation.get("subsets") or {}).get(name, {})),
         "nats": math.log(len(classes)) if len(classes) > 1 else None,
     }
 
@@ -89,6 +93,23 @@ def _headline(metrics: dict[str, Any], modes: list[str]) -> list[dict[str, Any]]
         {"words": words.metric_words(name), **words.written(name, best[name]), "bar": figures.interval_bar(best[name] or {})}
         for name in words.HEADLINE
         if name in best
+    ]
+
+
+def _subsets(subsets: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the table of subsets, the largest subset first; a single one says nothing that the other parts do not."""
+    if len(subsets) < 2:
+        return []
+    most_first = sorted(subsets, key=lambda name: -name.count("+"))
+    return [
+        {
+            "subset": name,
+            "cells": [
+                {"text": words.whole(subsets[name].get("count")), "range": ""},
+                *(words.written(metric, subsets[name].get(metric)) for metric in SUBSET_METRICS),
+            ],
+        }
+        for name in most_first
     ]
 
 

@@ -34,6 +34,7 @@ def _task(name: str, metrics: dict[str, Any], evaluation: dict[str, Any], table:
             for region in regions
         ],
         "metric_groups": [{"title": region, "rows": _rows(metrics, modes, region)} for region in regions],
+        "subset_columns": [f"Dice, {region}" for region in regions],
         "subsets": _subsets(evaluation.get("subsets", {}).get(name, {}), regions),
         "subjects": _subjects(rows) if rows is not None else [],
         "count": rows["subject"].nunique() if rows is not None else None,

@@ -58,6 +58,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
     config = _absolute(config)
+    check_device(config)
     use_threads(config)
     study, receipt = split(load_study(config), **config.data.split_settings)
     study.check_files()
@@ -88,6 +89,7 @@ def resume(
             raise DrifaError(f"train.{key} cannot change when a run is continued; only {', '.join(RESUMABLE)} can")
         raw["train"][key] = value
     config = make_config(raw, "--resume")
+    check_device(config)
     use_threads(config)
     info = {key: value for key, value in run.info.items() if key != "drifa_run"}
     run = write_run(run.folder, config, {**info, "members": config.train.members})
@@ -187,6 +189,16 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
                 },
             },
         )
+
+
+def check_device(config: Config) -> None:
+    """Refuses an accelerator, or a number of them, that this machine does not have."""
+    name, wanted, gpus = config.train.accelerator, config.train.devices, torch.cuda.device_count()
+    apple = torch.backends.mps.is_available()
+    if (name == "cuda" and not gpus) or (name == "mps" and not apple) or (name == "gpu" and not (gpus or apple)):
+        raise DrifaError(f"train.accelerator={name}: torch finds no such device here; take train.accelerator=auto")
+    if gpus and name in ("auto", "gpu", "cuda") and wanted > gpus:
+        raise DrifaError(f"train.devices={wanted} asks for more GPUs than the {gpus} that torch finds here")
 
 
 def choose_precision(config: Config) -> Any:

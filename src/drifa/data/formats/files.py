@@ -71,5 +71,5 @@ def _reason(path: Path, what: str, error: OSError) -> str:
         return f"{what} {path} may not be read by this user ({error.strerror}); change its permissions"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         dangling = " (a symbolic link to a file that is gone)" if os.path.islink(path) else ""
-        return f"no {what} file at {path}{dangling}; correct the study's paths or its root"
+        return f"no {what} file at {path}{dangling}; correct the path, or the root of the study"
     return f"{what} {path} cannot be read ({error.strerror}); check the disk it lies on"
