@@ -136,6 +136,22 @@ def test_contrast_takes_rows_with_both_modalities_only_and_is_off_by_default() -
     assert create_model(**options, fusion_args={"dim": 8}).training_logits(x)[1] == {}
 
 
+def test_for_segmentation_the_contrast_compares_modalities_that_have_not_seen_each_other() -> None:
+    torch.manual_seed(0)
+    fusion = FUSIONS["gloria"](spec(True), dim=8, beta=1.0).eval()
+    stage = fusion.spec.token_stage
+    x, y = maps(2, 8, 4)
+    found = []
+    for scale in (1.0, 5.0):
+        with torch.no_grad():
+            for layer in fusion.residual.values():
+                layer.weight.mul_(scale)
+            features = fusion.after_stage(stage, [x, y], None)
+            found.append((fusion.bottleneck(features, None)[0], fusion.auxiliary_loss(features, None)["contrastive"]))
+    assert not torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
 def test_mttu_net_weighs_tasks_by_learned_uncertainty() -> None:
     fusion = FUSIONS["mttu_net"](spec(False), **OPTIONS["mttu_net"])
     loss = torch.tensor(3.0)
