@@ -100,6 +100,13 @@ def test_means_and_statistics_are_those_of_the_rows_present() -> None:
     torch.testing.assert_close(norm.running_mean, other.running_mean)
 
 
+def test_a_single_row_leaves_frozen_parts_frozen() -> None:
+    module = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)).train()
+    module[1].eval()
+    run_present(module, torch.randn(3, 2), torch.tensor([False, True, False]))
+    assert (module.training, module[0].training, module[1].training) == (True, True, False)
+
+
 def test_positions_keep_their_grid_and_fit_any_map() -> None:
     positions = Positions(4)
     assert torch.equal(positions(torch.zeros(1, 4, 8, 8)), positions.grid)
