@@ -37,4 +37,4 @@ def test_segmentation_networks_have_their_own_table() -> None:
 def test_an_unknown_backbone_is_named() -> None:
     result = CliRunner().invoke(app, ["models", "--backbone", "resnet181"])
     assert isinstance(result.exception, DrifaError)
-    assert "did you mean 'resnet1" in str(result.exception)
+    assert "near names: resnet1" in str(result.exception)
