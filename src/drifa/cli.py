@@ -140,6 +140,8 @@ def predict(
         raise DrifaError("give --image or --table, not both")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
+        if csv_file is not None:
+            raise DrifaError("--csv is for predicted classes; with --out, --json writes the figures of the masks")
         _predict_masks(run, cases, out, json_file)
         return
     result = predict_cases(run, cases, partners)
