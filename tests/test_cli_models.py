@@ -22,6 +22,7 @@ def test_the_table_has_every_fusion_with_its_size() -> None:
     count = parameters(create_model("resnet10t", "concat", MODALITIES, TASKS))
     assert f"{count / 1e6:.1f} M" in rows["concat"]
     assert "depth" in rows["mttu_net"]
+    assert "a tabular modality beside the images: drifa, concat, single, se_matched" in result.output
 
 
 def test_segmentation_networks_have_their_own_table() -> None:
@@ -37,4 +38,4 @@ def test_segmentation_networks_have_their_own_table() -> None:
 def test_an_unknown_backbone_is_named() -> None:
     result = CliRunner().invoke(app, ["models", "--backbone", "resnet181"])
     assert isinstance(result.exception, DrifaError)
-    assert "did you mean 'resnet1" in str(result.exception)
+    assert "near names: resnet1" in str(result.exception)

@@ -56,6 +56,9 @@ def models(
     for line in left_out:
         typer.echo(f"left out {line}")
     network = "vgg16_bn (SegNet)" if segmentation else backbone
+    if not segmentation:
+        takes = [name for name, fusion in FUSIONS.items() if fusion.takes_tabular]
+        typer.echo(f"a tabular modality beside the images: {', '.join(takes)}")
     typer.echo(f"{network}, {size} pixels; each takes one modality or more, and any subset of them per subject")
     typer.echo("next: drifa train CONFIG model.fusion=NAME --out RUN")
 

@@ -29,3 +29,10 @@ def suggest(name: object, choices: Iterable[object]) -> str:
     if close:
         return f" (did you mean {lowered[close[0]]!r}?)"
     return f" (choices: {', '.join(options)})" if options else ""
+
+
+def near(name: str, choices: Iterable[str], most: int = 5) -> list[str]:
+    """The choices that begin with what the user wrote, or else those that are spelled like it, the nearest first."""
+    options = list(choices)
+    begun = [option for option in options if name and option.startswith(name)]
+    return begun[:most] or difflib.get_close_matches(name, options, n=most, cutoff=0.6)

@@ -11,6 +11,8 @@ from drifa.errors import DrifaError
 
 #: Spreadsheets of many countries separate by semicolons.
 SEPARATORS = ",;\t"
+#: What programs write for a missing value, in lower case.
+BLANKS = ("nan", "na", "n/a", "null", "none", "<na>", "-", "?")
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -56,6 +56,27 @@ def test_a_backbone_that_cannot_serve_is_refused_by_name(backbone: str) -> None:
         Branch(backbone, 3)
 
 
+@pytest.mark.parametrize(
+    ("backbone", "told"),
+    [
+        ("resnet_18", "near names: resnet18, "),
+        ("resnext", "near names: resnext26ts, "),
+        ("timm/resnet18.a1_in1k", "near names: resnet18, "),
+        ("qqqqqqq", r"these can be used: .*RegNet \(regnetx_002\)"),
+        (None, r"these can be used: "),
+    ],
+)
+def test_an_unknown_backbone_is_answered_with_a_few_names_and_not_with_all(backbone: str, told: str) -> None:
+    with pytest.raises(DrifaError, match=f"{backbone!r} is not a timm model \\({told}") as caught:
+        Branch(backbone, 3)
+    assert len(str(caught.value)) < 2500
+
+
+def test_a_backbone_that_fails_says_on_what_and_why() -> None:
+    with pytest.raises(DrifaError, match=r"on images of 64, 128, 192 pixels \(AssertionError\)"):
+        Branch("halonet26t", 3)
+
+
 def test_unknown_arguments_of_the_backbone_are_named() -> None:
     with pytest.raises(DrifaError, match="colour"):
         Branch("resnet18", 3, arguments={"colour": 1})

@@ -56,6 +56,16 @@ def test_a_category_never_seen_in_training_counts_as_missing(table):
     assert torch.equal(encoder.encode(pd.DataFrame({"sex": ["other"]})), encoder.encode(pd.DataFrame({"sex": [""]})))
 
 
+@pytest.mark.parametrize("word", ["NA", "nan", "n/a", "None", "?"])
+def test_words_for_a_missing_number_leave_the_column_a_number(table, word):
+    worded = table.assign(age=table["age"].replace("", word))
+    encoder = TabularEncoder.fit(worded, ["age"])
+    assert encoder == TabularEncoder.fit(table, ["age"])
+    assert torch.equal(encoder.encode(worded), encoder.encode(table))
+    with pytest.raises(DrifaError, match="'code' is empty in all training rows"):
+        TabularEncoder.fit(table.assign(code=word), ["code"])
+
+
 def test_columns_do_not_mix_and_keep_their_order(table):
     both = TabularEncoder.fit(table, ["sex", "age"])
     parts = [TabularEncoder.fit(table, [name]).encode(table) for name in ("sex", "age")]

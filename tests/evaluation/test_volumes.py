@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.report_page import report
+from typer.testing import CliRunner
 
+from drifa.cli import app
 from drifa.config import make_config
 from drifa.data import Study, prepare
 from drifa.errors import DrifaError
@@ -111,10 +113,41 @@ def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
     assert (tmp_path / f"{subject}_tumour.nii.gz").read_bytes() == before
     with pytest.raises(DrifaError, match=r"'a b' and 'a/b' would both be written to .*a_b_tumour"):
         predict_volumes(run.folder, [Case("a b", images), Case("a/b", images)], tmp_path)
-    with pytest.raises(DrifaError, match="column 'age' of subject 'a' has no use"):
-        predict_volumes(run.folder, [Case("a", images, {"age": "45"})], tmp_path)
     one = predict_volumes(run.folder, [Case(subject, {"t1": images["t1"]})], tmp_path / "one")
     assert Path(one["cases"][0]["tasks"]["tumour"]["files"][0]).is_file()
+
+
+def test_a_scan_stored_in_another_orientation_gets_the_same_mask_in_its_own(run, tmp_path):
+    own = run.study()
+    number = int(own.subjects().in_split("test")[0])
+    images = {name: own.image_path(int(row)) for name, row in zip(own.modalities, own.subjects().image[number], strict=True)}
+    turned = {}
+    for name, path in images.items():
+        image = nibabel.load(path)
+        image = image.as_reoriented(nibabel.orientations.axcodes2ornt("AIR")).as_reoriented([[0, -1], [1, 1], [2, 1]])
+        nibabel.save(image, turned.setdefault(name, tmp_path / f"{name}.nii.gz"))
+    for place, files in (("plain", images), ("turned", turned)):
+        predict_volumes(run.folder, [Case("a", files)], tmp_path / place)
+    plain, other = (nibabel.load(tmp_path / place / "a_tumour.nii.gz") for place in ("plain", "turned"))
+    np.testing.assert_allclose(other.affine, nibabel.load(turned["flair"]).affine)
+    assert nibabel.aff2axcodes(other.affine) != nibabel.aff2axcodes(plain.affine)
+    back = [np.asarray(nibabel.as_closest_canonical(mask).dataobj) for mask in (plain, other)]
+    assert np.mean(back[0] != back[1]) < 0.01
+
+
+def test_what_a_segmentation_cannot_use_is_refused(run, study, tmp_path):
+    flair = Study.load(study).image_path(0)
+    with pytest.raises(DrifaError, match=r"column 'age' .*no tabular modality"):
+        predict_volumes(run.folder, [Case("a", {"flair": flair}, {"age": "50"})], tmp_path)
+    words = ["predict", str(run.folder), "--image", f"flair={flair}", "--out", str(tmp_path / "masks"), "--csv", "a.csv"]
+    with pytest.raises(DrifaError, match=r"--csv a\.csv is for classes"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (tmp_path / "masks").exists()
+    tabular = settings(study)
+    tabular["data"] |= {"modalities": [], "tabular": {"patient": ["group"]}}
+    with pytest.raises(DrifaError, match=r"'patient' is a tabular one.*data\.tabular"):
+        train(make_config(tabular), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_slices_may_stay_as_they_are(study, tmp_path):

@@ -7,6 +7,7 @@ A subclass gives ``fusion`` and ``options`` and, for another kind of network, ov
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,16 @@ from drifa import create_model, load_model, save_model
 from tests.studies import TINY_NET
 
 MIXED = torch.tensor([[True, True], [True, False], [False, True], [True, True]])
+#: Parameters that hold the modalities one after the other, in blocks of equal size, and the dimensions along which they do. All
+#: others belong to a modality by its name, by a number (see NUMBERED), or to no modality.
+ORDERED = {
+    r"fusion\.mifa\.\d+\.omega_c": (0,),
+    r"fusion\.ratios\.\d+\.weight": (0, 1),
+    r"fusion\.ratios\.\d+\.bias": (0,),
+    r"fusion\.join\.0\.weight": (1,),
+}
+#: Lists with an entry per modality.
+NUMBERED = r"(fusion\.mifa\.\d+\.mlifa\.(?:convs|expand)\.)(\d+)(\..+)"
 
 
 class FusionContract:
@@ -25,6 +36,8 @@ class FusionContract:
 
     fusion: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
+    #: More of ORDERED that this fusion has, such as heads that read the modalities side by side.
+    ordered: ClassVar[dict[str, tuple[int, ...]]] = {r"heads\.\w+\.weight": (1,)}
     modalities: ClassVar[dict[str, int]] = {"dermoscopy": 3, "pap_smear": 1}
     tasks: ClassVar[dict[str, int]] = {"skin_lesion": 7, "cell": 5}
     sources: ClassVar[dict[str, list[str]]] = {"skin_lesion": ["dermoscopy"], "cell": ["pap_smear"]}
@@ -82,6 +95,27 @@ class FusionContract:
         with torch.no_grad():
             expected, found = net(x), net(dict(reversed(x.items())))
         assert all(torch.equal(found[task], value) for task, value in expected.items())
+
+    def test_the_order_of_the_modalities_does_not_matter(self) -> None:
+        """The network declared with its modalities the other way round, and the same parameters, gives the same answers."""
+        net, x = self.net(), self.images()
+        turned = self.net(dict(reversed(self.modalities.items())))
+        turned.load_state_dict(self.turned(net.state_dict()))
+        with torch.no_grad():
+            for present in (None, MIXED):
+                expected, found = net(x, present), turned(x, None if present is None else present.flip(1))
+                for task, value in expected.items():
+                    torch.testing.assert_close(found[task], value, rtol=1e-4, atol=1e-5)
+
+    def turned(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The parameters and statistics of a network of two modalities, as the network with the other order holds them."""
+        found = {}
+        for key, value in state.items():
+            for pattern, dimensions in {**ORDERED, **self.ordered}.items():
+                for dimension in dimensions if re.fullmatch(pattern, key) else ():
+                    value = torch.cat(value.chunk(2, dim=dimension)[::-1], dim=dimension)
+            found[re.sub(NUMBERED, lambda match: f"{match[1]}{1 - int(match[2])}{match[3]}", key)] = value
+        return found
 
     def test_what_stands_in_an_absent_slot_does_not_matter(self) -> None:
         net, x = self.net(), self.images()

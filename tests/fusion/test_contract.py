@@ -20,6 +20,7 @@ class TestConcat(FusionContract):
 
 class TestSingle(FusionContract):
     fusion = "single"
+    ordered: ClassVar[dict[str, tuple[int, ...]]] = {}
 
 
 class TestSeMatched(FusionContract):
@@ -40,6 +41,7 @@ class TestGloriaContrastive(FusionContract):
 class TestMttuNet(FusionContract):
     fusion = "mttu_net"
     options: ClassVar[dict[str, Any]] = {"dim": 8, "depth": 1, "heads": 2, "mlp": 16}
+    ordered: ClassVar[dict[str, tuple[int, ...]]] = {r"heads\.\w+\.1\.weight": (1,)}
 
 
 class TestCaf(FusionContract):
@@ -49,11 +51,13 @@ class TestCaf(FusionContract):
 class TestMtfMa(FusionContract):
     fusion = "mtf_ma"
     options: ClassVar[dict[str, Any]] = {"dim": 8, "heads": 2}
+    ordered: ClassVar[dict[str, tuple[int, ...]]] = {}
 
 
 class TestMtfMaTokens(FusionContract):
     fusion = "mtf_ma"
     options: ClassVar[dict[str, Any]] = {"dim": 8, "heads": 2, "attention": "tokens"}
+    ordered: ClassVar[dict[str, tuple[int, ...]]] = {}
 
 
 def test_no_fusion_is_left_out() -> None:

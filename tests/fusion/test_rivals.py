@@ -83,33 +83,6 @@ def test_for_segmentation_one_modality_learns_from_the_other_only_where_it_is_th
     assert (moved[[0, 2]] > 0).all()
 
 
-@pytest.mark.parametrize("name", ["gloria", "mttu_net", "caf", "mtf_ma", "concat"])
-def test_renaming_the_modalities_in_another_order_changes_nothing(name: str) -> None:
-    torch.manual_seed(0)
-    options = {"fusion": name, "fusion_args": OPTIONS.get(name, {}), "backbone_args": TINY_NET, "tasks": {"t": 3}}
-    net = create_model(modalities=NAMES, **options).eval()
-    swapped = create_model(modalities=dict(reversed(NAMES.items())), **options).eval()
-    widths = {"gloria": 16, "mttu_net": 32, "caf": 0, "mtf_ma": 8, "concat": 8}  # what a modality has in the vector
-    state = {}
-    for key, value in net.state_dict().items():
-        if key in ("heads.t.weight", "heads.t.1.weight", "fusion.join.0.weight") and name != "caf":
-            width = widths[name]
-            if value.shape[1] == 2 * width:
-                value = torch.cat([value[:, width:], value[:, :width]], dim=1)
-        if key.startswith("fusion.ratios") and key.endswith("bias"):
-            value = value.flip(0)
-        if key.startswith("fusion.ratios") and key.endswith("weight"):
-            value = value.unflatten(1, (2, -1)).flip(0, 1).flatten(1, 2)
-        if key.startswith("heads.t.branches"):
-            parts = key.split(".")
-            key = ".".join([*parts[:3], str(1 - int(parts[3])), *parts[4:]])
-        state[key] = value
-    swapped.load_state_dict(state)
-    x = {key: torch.randn(3, 3, 40, 40) for key in NAMES}
-    with torch.no_grad():
-        torch.testing.assert_close(swapped(x)["t"], net(x)["t"], rtol=1e-4, atol=1e-5)
-
-
 def test_attention_over_allowed_keys_equals_attention_over_those_keys_alone() -> None:
     q, k, v = torch.randn(2, 5, 8), torch.randn(2, 7, 8), torch.randn(2, 7, 8)
     allowed = torch.tensor([[True] * 4 + [False] * 3] * 2)
@@ -125,6 +98,13 @@ def test_means_and_statistics_are_those_of_the_rows_present() -> None:
     norm, other = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
     torch.testing.assert_close(run_present(norm, x, mask)[mask], other(x[mask]))
     torch.testing.assert_close(norm.running_mean, other.running_mean)
+
+
+def test_a_single_row_leaves_frozen_parts_frozen() -> None:
+    module = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)).train()
+    module[1].eval()
+    run_present(module, torch.randn(3, 2), torch.tensor([False, True, False]))
+    assert (module.training, module[0].training, module[1].training) == (True, True, False)
 
 
 def test_positions_keep_their_grid_and_fit_any_map() -> None:
@@ -161,6 +141,22 @@ def test_contrast_takes_rows_with_both_modalities_only_and_is_off_by_default() -
     lonely = torch.tensor([[True, False], [False, True], [True, False], [False, True], [True, True]])
     assert net.training_logits(x, lonely)[1]["contrastive"] == 0
     assert create_model(**options, fusion_args={"dim": 8}).training_logits(x)[1] == {}
+
+
+def test_for_segmentation_the_contrast_compares_modalities_that_have_not_seen_each_other() -> None:
+    torch.manual_seed(0)
+    fusion = FUSIONS["gloria"](spec(True), dim=8, beta=1.0).eval()
+    stage = fusion.spec.token_stage
+    x, y = maps(2, 8, 4)
+    found = []
+    for scale in (1.0, 5.0):
+        with torch.no_grad():
+            for layer in fusion.residual.values():
+                layer.weight.mul_(scale)
+            features = fusion.after_stage(stage, [x, y], None)
+            found.append((fusion.bottleneck(features, None)[0], fusion.auxiliary_loss(features, None)["contrastive"]))
+    assert not torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
 
 
 def test_mttu_net_weighs_tasks_by_learned_uncertainty() -> None:

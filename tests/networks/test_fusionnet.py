@@ -185,6 +185,8 @@ def test_wrong_input_is_refused_with_what_would_be_right(call, word) -> None:
         ({"task_modalities": {"cell": ["smear"]}}, "smear"),
         ({"task_modalities": {"cells": ["pap_smear"]}}, "did you mean 'cell'"),
         ({"fusion": "single"}, "task_modalities="),
+        ({"dropout": "much"}, "dropout='much' is not a probability"),
+        ({"reduction": 1.5}, "reduction=1.5 is not a whole number"),
     ],
 )
 def test_wrong_arguments_are_refused_with_the_remedy(options: dict, word: str) -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from drifa import DrifaError, FusionSegNet, create_segmentation_model, load_model, save_model
 from drifa.backbones.segnet import LAYOUT, SegNetEncoder, stage_channels
+from drifa.fusion import FUSIONS
 from drifa.networks.complexity import macs
 from drifa.networks.decoder import SegNetDecoder
 from drifa.networks.regions import classes_to_regions, region_probabilities, regions_to_classes
@@ -43,6 +44,7 @@ class SegmentationContract(FusionContract):
     modalities: ClassVar[dict[str, int]] = {"flair": 1, "t1": 2}
     tasks: ClassVar[dict[str, int]] = {"tumour": 3, "vessels": 1}
     size: ClassVar[int] = 32
+    ordered: ClassVar[dict[str, tuple[int, ...]]] = {}  # the decoder and its heads know of no modality
     indices: ClassVar[str] = "branch"
     fusion = "drifa"
 
@@ -63,6 +65,10 @@ class TestDrifa(SegmentationContract):
 
 class TestDrifaMean(SegmentationContract):
     indices = "mean"
+
+
+class TestConcat(SegmentationContract):
+    fusion = "concat"
 
 
 class TestCaf(SegmentationContract):
@@ -91,6 +97,11 @@ class TestMtfMa(SegmentationContract):
 class TestSeMatched(SegmentationContract):
     fusion = "se_matched"
     options: ClassVar[dict[str, Any]] = {"ratio": 2.0}
+
+
+def test_no_fusion_that_segments_several_modalities_is_left_out() -> None:
+    kept = {kind.fusion for kind in SegmentationContract.__subclasses__()}
+    assert kept >= {name for name, kind in FUSIONS.items() if kind.segments}
 
 
 def mfa(c: int) -> int:

@@ -102,9 +102,24 @@ def test_a_prediction_takes_values_and_any_subset(run):
     assert all(sum(answer.values()) == pytest.approx(1) for answer in answers)
 
 
-def test_a_column_that_the_run_does_not_know_is_named(run):
-    with pytest.raises(DrifaError, match=r"column 'agee'.*did you mean 'age'"):
-        predict(run.folder, cases_from_arguments([], ["agee=50"]))
+def test_a_category_never_seen_in_training_is_told(run):
+    told = [predict(run.folder, cases_from_arguments([], ["age=50", f"sex={value}"]))["note"] for value in ("male", "", "Male")]
+    assert told[:2] == ["", ""]
+    assert "sex='Male' of subject 'case' was never seen in training" in told[2]
+    assert "did you mean 'male'" in told[2]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["agee=50"], r"column 'agee'.*did you mean 'age'"),
+        (["age="], "subject 'case' has neither an image nor a value"),
+        (["age=50", "age=60"], "column 'age' twice"),
+    ],
+)
+def test_values_that_do_not_fit_are_named(run, values, message):
+    with pytest.raises(DrifaError, match=message):
+        predict(run.folder, cases_from_arguments([], values))
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ class TestRefusals:
         ("data", {"image_size": 16}, r"16×16 pixels.*32×32 at least"),
         ("data", {"image_size": 0}, "is for segmentation"),
         ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
-        ("model", {"backbone": "resnet81"}, "did you mean 'resnet18'"),
+        ("model", {"backbone": "resnet81"}, "near names: resnet18"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(

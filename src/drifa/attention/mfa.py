@@ -155,6 +155,8 @@ def weighted_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:
 
 def inner_channels(channels: int, reduction: int) -> int:
     """C // r, refused where it would be empty."""
+    if not isinstance(reduction, int):
+        raise DrifaError(f"reduction={reduction!r} is not a whole number; 1 is the paper, 16 suits wide networks")
     if channels < 1 or reduction < 1 or channels // reduction < 1:
         raise DrifaError(
             f"channels={channels} with reduction={reduction} leaves no inner channel; take 1 <= reduction <= {channels}"

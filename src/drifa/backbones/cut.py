@@ -22,7 +22,7 @@ from drifa.backbones.chains import chain, holds_list, is_list
 from drifa.backbones.families import listed
 from drifa.backbones.layouts import bordered, layout_of
 from drifa.backbones.precision import full_precision
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, near
 
 # Networks whose timm feature class is not a FeatureListNet but still runs its children in order.
 _SEQUENTIAL_CLASSES = ("EfficientNetFeatures", "MobileNetV3Features")
@@ -49,8 +49,11 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
         DrifaError: For an unknown name (near names are listed) or arguments that the network does not take.
     """
     names = timm.list_models()
-    if backbone.split(".")[0] not in names:
-        raise DrifaError(f"backbone {backbone!r} is not a timm model{suggest(backbone, names) if len(backbone) > 2 else ''}")
+    if not isinstance(backbone, str) or backbone.split(".")[0] not in names:
+        # of `timm/resnet18.a1_in1k` the name itself, without where it lies and what it was trained on
+        found = near(str(backbone).lower().rpartition("/")[2].partition(".")[0], names)
+        known = f"near names: {', '.join(found)}" if found else f"these can be used: {listed()}"
+        raise DrifaError(f"backbone {backbone!r} is not a timm model ({known})")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -60,9 +63,9 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
             # timm only looks into these networks; their parts are those of the plain model.
             return timm.create_model(backbone, num_classes=0, in_chans=in_channels, **(arguments or {}))
     except (TypeError, AttributeError, RuntimeError, AssertionError, ValueError) as error:
-        raise DrifaError(
-            f"backbone {backbone!r} cannot be built as a feature network with {arguments or 'its defaults'}: {error}"
-        ) from error
+        given = f"with backbone_args={arguments}" if arguments else "with its defaults"
+        remedy = "; leave out of backbone_args what it does not take" if arguments else ""
+        raise DrifaError(f"backbone {backbone!r} cannot be built as a feature network {given}: {error}{remedy}") from error
 
 
 def native_size(backbone: str, arguments: dict[str, Any] | None = None) -> int | None:
@@ -173,7 +176,11 @@ def _blank_run(stages: list[nn.Sequential], in_channels: int, native: int | None
             failure = TypeError("a stage does not return one map")
         except (RuntimeError, TypeError, AttributeError, AssertionError, ValueError) as error:
             failure = error
-    raise DrifaError(f"backbone {backbone!r} cannot be run stage by stage ({failure}); these can: {listed()}") from failure
+    reason = str(failure) or type(failure).__name__  # an assertion may say nothing
+    sizes = f"{native}" if native else ", ".join(str(size) for size in _BLANK)
+    raise DrifaError(
+        f"backbone {backbone!r} cannot be run stage by stage on images of {sizes} pixels ({reason}); these can: {listed()}"
+    ) from failure
 
 
 def _measure(stages: list[nn.Sequential], names: list[str], in_channels: int, size: int, fixed: bool) -> list[StageInfo]:

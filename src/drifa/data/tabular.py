@@ -17,6 +17,7 @@ import torch
 from drifa.data.schema import Modality
 from drifa.data.study import Study
 from drifa.errors import DrifaError, suggest
+from drifa.text_tables import BLANKS
 
 KINDS = ("number", "category")
 #: More values than this in a text column look like names or free text, which a one-hot code only memorises.
@@ -44,6 +45,10 @@ class Column:
     def width(self) -> int:
         """Number of features; the last one says that the value is missing, or was never seen in training."""
         return 2 if self.kind == "number" else len(self.categories) + 1
+
+    def unseen(self, value: str) -> bool:
+        """Whether a value is a category that training had not, and so counts as missing."""
+        return self.kind == "category" and value.strip() not in ("", *self.categories)
 
     def encode(self, values: pd.Series) -> np.ndarray:
         """float32 ``[n, width]``; a missing value is 0 in all features but the last."""
@@ -75,7 +80,7 @@ class TabularEncoder:
     def fit(cls, table: pd.DataFrame, columns: Sequence[str]) -> TabularEncoder:
         """Learns the encoding from the rows of the training split.
 
-        A column is a number if every value that is there can be read as one, else a category.
+        A column is a number if every value that is there can be read as one, words such as ``NA`` aside, else a category.
 
         Args:
             table: Training rows only.
@@ -210,7 +215,13 @@ def _as_text(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), "").astype(str).str.strip()
 
 
+def _without_words(text: pd.Series) -> pd.Series:
+    """What programs write for a missing number made empty."""
+    return text.mask(text.str.lower().isin(BLANKS), "")
+
+
 def _numbers(text: pd.Series, name: str) -> np.ndarray:
+    text = _without_words(text)
     number = pd.to_numeric(text.where(text != "", np.nan), errors="coerce").to_numpy(dtype=float)
     wrong = np.flatnonzero(~np.isfinite(number) & (text != "").to_numpy())
     if len(wrong):
@@ -221,10 +232,11 @@ def _numbers(text: pd.Series, name: str) -> np.ndarray:
 
 
 def _fit_column(name: str, text: pd.Series) -> Column:
-    given = text[text != ""]
-    if given.empty:
+    given, told = text[text != ""], _without_words(text)
+    told = told[told != ""]
+    if told.empty:
         raise DrifaError(f"column {name!r} is empty in all training rows; leave it out")
-    number = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
+    number = pd.to_numeric(told, errors="coerce").to_numpy(dtype=float)
     if np.isfinite(number).all():
         return Column(name, "number", mean=float(number.mean()), std=float(number.std()) or 1.0)
     categories = tuple(sorted(given.unique()))

@@ -80,12 +80,10 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
                     f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, channels)}"
                 )
     encoders = run.encoders
-    columns = {column.name for encoder in encoders.values() for column in encoder.columns}
+    check_values(cases, encoders)
     for case in cases:
-        for name in case.values:
-            if name not in columns:
-                known = suggest(name, columns) if columns else " (it has no tabular modality)"
-                raise DrifaError(f"column {name!r} of subject {case.subject!r} is not one of this run{known}")
+        if not _given(case, encoders):
+            raise DrifaError(f"subject {case.subject!r} has neither an image nor a value; give --image or --value")
     files: Any = FileImages(cases, channels, run.info["image_size"])
     if encoders:
         files = _with_values(files, cases, encoders)
@@ -124,7 +122,31 @@ def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) ->
             }
         images_used = {name: str(path) for name, path in case.images.items()}
         answers.append({"subject": case.subject, "images": images_used, "condition": condition, "tasks": tasks})
+    note = "; ".join(text for text in (note, _unseen(cases, encoders)) if text)
     return {"run": str(run.folder), "mode": mode, "note": note, "cases": answers}
+
+
+def check_values(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> None:
+    """Refuses values of columns that no tabular modality has."""
+    columns = {column.name for encoder in encoders.values() for column in encoder.columns}
+    for case in cases:
+        for name in case.values:
+            if name not in columns:
+                known = suggest(name, columns) if columns else " (it has no tabular modality)"
+                raise DrifaError(f"column {name!r} of subject {case.subject!r} is not one of this run{known}")
+
+
+def _unseen(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> str:
+    """Says which values count as missing because training had none like them."""
+    columns = [column for encoder in encoders.values() for column in encoder.columns]
+    found = [
+        f"{column.name}={value!r} of subject {case.subject!r} was never seen in training and counts as missing"
+        f"{suggest(value, column.categories)}"
+        for case in cases
+        for column in columns
+        if column.unseen(value := case.values.get(column.name, ""))
+    ]
+    return (found[0] + (f" [{len(found) - 1} more such values]" if len(found) > 1 else "")) if found else ""
 
 
 def _given(case: Case, encoders: Mapping[str, TabularEncoder]) -> set[str]:
@@ -229,6 +251,8 @@ def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> l
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise DrifaError(f"--value {text!r} must look like COLUMN=VALUE, for example age=45")
+        if name in told:
+            raise DrifaError(f"--value names column {name!r} twice; give --table for several subjects")
         told[name] = value
     for text in images:
         name, equals, path = text.partition("=")

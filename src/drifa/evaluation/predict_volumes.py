@@ -12,7 +12,7 @@ import torch
 from drifa.data.volume_slices import centre, prepare_volumes
 from drifa.data.volumes import read_volume
 from drifa.errors import DrifaError, suggest
-from drifa.evaluation.predict import Case
+from drifa.evaluation.predict import Case, check_values
 from drifa.evaluation.volumes import answer_slices, mask_files, mask_suffixes, slice_seeds, write_predictions
 from drifa.training.run import Run
 
@@ -43,10 +43,7 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
         for name in case.images:
             if name not in known:
                 raise DrifaError(f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, known)}")
-        for name in case.values:
-            raise DrifaError(
-                f"column {name!r} of subject {case.subject!r} has no use where volumes are segmented; leave it out"
-            )
+    check_values(cases, run.encoders)
     _check_targets(run, cases, Path(out))
     nets = run.networks()
     passes = run.config.evaluate.passes

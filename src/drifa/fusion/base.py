@@ -45,7 +45,10 @@ class FusionSpec:
         found = {channels[stage] for channels in self.channels}
         if len(found) > 1:
             named = {name: channels[stage] for name, channels in zip(self.modalities, self.channels, strict=True)}
-            raise DrifaError(f"fusion {fusion!r} needs equal channels in all modalities; stage {stage} gives {named}")
+            raise DrifaError(
+                f"fusion {fusion!r} needs equal channels in all modalities; stage {stage} gives {named}: "
+                f"give all modalities one backbone, or take a fusion that projects, such as drifa or gloria"
+            )
         return found.pop()
 
     @property

@@ -6,7 +6,8 @@ Label-efficient Medical Image Recognition", ICCV 2021. The original pairs an ima
 * another modality takes the place of the text, and its tokens that of the words; for m > 2 contexts are averaged over partners;
 * the local representation comes from the end of the level before last, the global one from the last maps, as in the original;
 * the task heads are trained together with the rest (the original trains a head on a frozen encoder);
-* for segmentation the contexts are added to the last maps through a pointwise convolution;
+* for segmentation the contexts are added to the last maps through a pointwise convolution; the contrastive terms read the maps
+  as they were before, for with a context in it each map would know its partner already;
 * the contrastive terms need true pairs: in unpaired studies they can only learn noise, so their weight is 0 by default.
 """
 
@@ -73,12 +74,15 @@ class Gloria(Fusion):
             None if x is None else keep(self.local_embed[name](x), column(present, i))
             for i, (name, x) in enumerate(zip(self.spec.modalities, own, strict=True))
         ]
-        if self.spec.segmentation:
-            contexts = self._contexts(local, present)
-            for i, (x, context) in enumerate(zip(own, contexts, strict=True)):
-                if x is not None and context is not None:
-                    own[i] = keep(x + self.residual[self.spec.modalities[i]](context), column(present, i))
-        return [*own, *local]
+        if not self.spec.segmentation:
+            return [*own, *local]
+        alone = own if self.global_embed else []  # the contrast compares what each modality says without the others
+        own = list(own)
+        contexts = self._contexts(local, present)
+        for i, (x, context) in enumerate(zip(own, contexts, strict=True)):
+            if x is not None and context is not None:
+                own[i] = keep(x + self.residual[self.spec.modalities[i]](context), column(present, i))
+        return [*own, *local, *alone]
 
     def readout(self, features: Sequence[Tensor | None], present: Tensor | None) -> Tensor:
         own, local = self._split(features)
@@ -115,8 +119,9 @@ class Gloria(Fusion):
         return {"contrastive": self.beta * (torch.stack(terms).mean() if terms else like.sum() * 0)}
 
     def _split(self, features: Sequence[Tensor | None]) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """The maps that the global vectors are read from, and the local ones."""
         count = len(self.spec.modalities)
-        return list(features[:count]), list(features[count:])
+        return list(features[2 * count :] or features[:count]), list(features[count : 2 * count])
 
     def _global(self, i: int, x: Tensor) -> Tensor:
         return self.global_embed[self.spec.modalities[i]](global_mean(x))

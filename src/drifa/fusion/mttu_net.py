@@ -64,7 +64,7 @@ class MttuNet(Fusion):
             self.embed[name] = nn.Sequential(nn.BatchNorm2d(c), nn.LeakyReLU(), nn.Conv2d(c, dim, 3, padding=1))
             if spec.segmentation:
                 self.project[name] = nn.Conv2d(dim, channels[-1], 1)
-        self.positions = Positions(dim)
+        self.positions, self.drop = Positions(dim), nn.Dropout(DROPOUT)
         self.modality = nn.ParameterDict({name: 0.02 * torch.randn(1, dim, 1, 1) for name in spec.modalities})
         self.layers = nn.ModuleList(_Layer(dim, heads, mlp) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
@@ -130,6 +130,7 @@ class MttuNet(Fusion):
         allowed = None
         if present is not None:
             allowed = torch.cat([present[:, i, None].expand(-1, n) for (i, _), n in zip(given, lengths, strict=True)], dim=1)
+        sequence = self.drop(sequence)
         for layer in self.layers:
             sequence = layer(sequence, allowed)
         output: list[Tensor | None] = [None] * len(maps)

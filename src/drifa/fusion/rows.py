@@ -25,8 +25,10 @@ def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     rows = mask.nonzero().squeeze(1)
     if module.training and len(rows) == 1:
         # BatchNorm has nothing to learn from one row, and fails on it at 1x1 maps: use its running statistics.
+        learning = [part for part in module.modules() if part.training]  # a part that was frozen stays so
         y = module.eval()(x[rows])
-        module.train()
+        for part in learning:
+            part.training = True
     else:
         y = module(x[rows])
     return y.new_zeros(x.shape[0], *y.shape[1:]).index_copy(0, rows, y)

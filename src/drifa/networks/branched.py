@@ -32,8 +32,8 @@ class BranchedNet(nn.Module):
         #: The arguments of the factory, and what pretrained files gave; both set by it.
         self.config: dict[str, Any] = {}
         self.loaded: dict[str, str] = {}
-        if not 0 <= dropout_rate < 1:
-            raise DrifaError(f"dropout={dropout_rate} is not a probability in [0, 1)")
+        if not isinstance(dropout_rate, int | float) or not 0 <= dropout_rate < 1:
+            raise DrifaError(f"dropout={dropout_rate!r} is not a probability in [0, 1)")
         self.branches = nn.ModuleDict(branches)
         self.fusion = fusion
         self.dropout_rate = dropout_rate

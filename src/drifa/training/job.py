@@ -67,6 +67,12 @@ def _without(keys: tuple[str, ...], config: Config, reason: str) -> dict[str, An
 
 def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
     arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
+    for name, modality in study.modalities.items():
+        if modality.columns:
+            raise DrifaError(
+                f"modality {name!r} is a tabular one, and a segmentation network reads slices alone: leave it out of "
+                f"data.tabular, or choose others with data.modalities"
+            )
     return create_segmentation_model(
         modalities={name: modality.channels for name, modality in study.modalities.items()},
         regions={name: len(task.classes) for name, task in study.tasks.items()},

@@ -15,12 +15,10 @@ from drifa.data.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study import COLUMNS, SPLITS, Study
 from drifa.data.study_checks import SPLIT_VALUES
 from drifa.errors import DrifaError, suggest
-from drifa.text_tables import read_table
+from drifa.text_tables import BLANKS, read_table
 
 # Columns that no table can have, beside those of the user.
 _ROW, _SUBJECT, _MODALITY, _PATH = "\0row", "\0subject", "\0modality", "\0path"
-# What programs write for a missing value.
-_BLANKS = ("nan", "na", "n/a", "null", "none", "<na>", "-", "?")
 
 
 def prepare_table(mapping_file: Path) -> Study:
@@ -196,7 +194,7 @@ def _check_labels(task: str, found: Sequence[str], place: str) -> None:
     """Refuses labels that only look like classes of their own; listed classes are taken as they are."""
     remedy = "correct the table, or list the classes of the task as {value: class}"
     for value in found:
-        if value.strip().casefold() in _BLANKS:
+        if value.strip().casefold() in BLANKS:
             raise DrifaError(f'task {task!r} has the label {value!r} in {place}: a missing value? {remedy}; class "" is none')
     for before, after in pairwise(sorted(found, key=lambda value: value.strip().casefold())):
         if before.strip().casefold() == after.strip().casefold():
