@@ -1,10 +1,12 @@
-"""Two questions to the runs of results/brats/run.sh: what a threshold finds, and what BatchNorm's statistics cost.
+"""Three questions to the runs of results/brats/run.sh: what a threshold finds, what BatchNorm's statistics cost, and how soon
+the paper's schedule ends learning.
 
 python results/brats/checks.py runs/brats results/brats
 
 Writes checks.json: Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR, in deviations of the head,
 is the one of 0.2, 0.3, ... 3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of
-arm `flip` with BatchNorm's running statistics, as in every evaluation, and with those of the slices of the tested subject.
+arm `concat` with BatchNorm's running statistics, as in every evaluation, and with those of the tested subject's slices.
+`schedule` counts the epochs of arm `plateau` at the first learning rate, fold by fold.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
@@ -77,12 +80,16 @@ def main() -> None:
         "command": "python results/brats/checks.py runs/brats results/brats",
         "threshold": {},
         "statistics": {},
+        "schedule": {},
     }
     for study in ("brats2018", "brats2013"):
         run = Run.open(folder / f"{study}-concat-0")
         result["threshold"][study] = threshold(run.study(), run.cache(run.study()))
-    for path in sorted(folder.glob("brats2018-flip-*")):
+    for path in sorted(folder.glob("brats2018-concat-*")):
         result["statistics"] |= statistics(Run.open(path))
+    for path in sorted(folder.glob("brats2018-plateau-*")):
+        lr = pd.read_csv(path / "members" / "0" / "history.csv")["lr"]
+        result["schedule"][path.name[-1]] = int((lr == lr.max()).sum())
     write_json(out / "checks.json", result)
     print(f"wrote {out}/checks.json")
 

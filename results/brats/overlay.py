@@ -46,9 +46,10 @@ def main() -> None:
 def draw(image: np.ndarray, truth: np.ndarray, predicted: list[np.ndarray]) -> np.ndarray:
     """An axial slice with anterior up and the patient's right on the left. Shape: [X, Y] -> uint8 [Y, X, 3]."""
     grey = np.clip(255 * (image - image.min()) / max(np.ptp(image), 1e-9), 0, 255)
-    colour = np.repeat(grey[..., None], 3, axis=2)
-    for k, region in enumerate(truth):
-        colour[region] = 0.65 * colour[region] + 0.35 * COLOURS[k % len(COLOURS)]
+    plain = np.repeat(grey[..., None], 3, axis=2)
+    colour = plain.copy()
+    for k, region in enumerate(truth):  # the innermost region's tint stays
+        colour[region] = 0.65 * plain[region] + 0.35 * COLOURS[k % len(COLOURS)]
     for k, region in enumerate(predicted):
         colour[region & ~binary_erosion(region)] = COLOURS[k % len(COLOURS)]
     return colour.transpose(1, 0, 2)[::-1, ::-1].astype(np.uint8)
