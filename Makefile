@@ -46,6 +46,7 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/training_step.py
 	$(BIN)/python benchmarks/batches.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/scale.py
 
 quick: $(BIN)/.installed
 	PATH=$(abspath $(BIN)):$$PATH sh results/quick/run.sh
