@@ -53,6 +53,7 @@ def test_rows_keep_their_number_behind_blank_lines_and_cells_of_two_lines(tmp_pa
         ("a,b,a\n1,2,3\n", "has two columns 'a'"),
         ("a,,b\n1,2,3\n", "column 2 of .* has no name"),
         ("", "is empty"),
+        ("sep=;\na;b\n1;2\n", "begins with 'sep=;', which only Excel understands; remove that line"),
         ('a,b\n"1,2\n', "cannot be read as a table"),
         ("a,b\n1,2\n".encode("utf-16"), "is not text in UTF-8"),
         (b"a,b\n\xe9,2\n", "is not text in UTF-8"),

@@ -51,6 +51,8 @@ def _scan(path: Path) -> tuple[list[str], str, list[int]]:
     numbers = []
     with open(path, encoding="utf-8-sig", newline="") as file:
         first = file.readline()
+        if first.lower().startswith("sep="):
+            raise DrifaError(f"{path} begins with {first.strip()!r}, which only Excel understands; remove that line")
         separator = max(SEPARATORS, key=first.count)
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, strict=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -130,6 +131,13 @@ def test_mixed_namings_are_listed_and_one_can_be_chosen(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "tumour: 4 masks with the regions WT, TC, ET" in result.output
     assert Study.load(tmp_path / "study").tasks["tumour"].mask_values == (0, 1, 2, 3)
+
+
+@pytest.mark.parametrize("year", ["brats2017", "brats2019"])
+def test_years_named_alike_go_by_their_own_year_too(tmp_path: Path, year: str) -> None:
+    folder = _write(tmp_path, "brats2018")
+    expected, found = ADAPTERS["brats"].prepare(folder), ADAPTERS["brats"].prepare(folder, variant=year)  # type: ignore[call-arg]
+    pd.testing.assert_frame_equal(found.table, expected.table)
 
 
 def test_two_files_for_one_place_are_both_named(tmp_path: Path) -> None:

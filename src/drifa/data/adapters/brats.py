@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from drifa.data.adapters.base import Adapter, image_files
-from drifa.data.adapters.brats_names import CONVENTIONS, Convention
+from drifa.data.adapters.brats_names import ALIKE, CONVENTIONS, Convention
 from drifa.data.images import VOLUME_SUFFIXES
 from drifa.data.schema import Modality, Task
 from drifa.data.study import Study
@@ -120,6 +120,7 @@ Named = dict[str, tuple[str, str, str]]
 def _recognise(folder: Path, variant: str) -> tuple[Convention, Named, int]:
     """The convention of the files below a folder, what it reads from their names, and how many are named otherwise."""
     known = {row.name: row for row in CONVENTIONS}
+    variant = ALIKE.get(variant, variant)
     if variant and variant not in known:
         raise DrifaError(f"variant={variant} is not a BraTS naming{suggest(variant, known)}")
     files = image_files(folder, VOLUME_SUFFIXES)

@@ -113,3 +113,5 @@ CONVENTIONS = (
         _NO_THREE,
     ),
 )
+#: Years whose files are named, and whose masks are numbered, as another's.
+ALIKE = {"brats2017": "brats2018", "brats2019": "brats2018"}
