@@ -9,7 +9,7 @@ Reconfigured, in our reading:
 * tokens come from the end of the level before last, the convolutional vector from the last maps, so that the whole backbone is
   used; for segmentation tokens come from the last maps and are added to them through a pointwise convolution;
 * absent tokens are masked out of the attention;
-* the task head has a ReLU between its layers; ``linear_head=True`` leaves them out, as in the original;
+* the task head has a LeakyReLU between its layers; ``linear_head=True`` leaves them out, as in the original;
 * tasks are weighted by learned uncertainty as in the original, in place of the fixed weights of eq. 9.
 """
 
@@ -37,7 +37,7 @@ class MttuNet(Fusion):
         depth: Transformer layers.
         heads: Attention heads.
         mlp: Hidden width of a layer's perceptron (the original: 4096).
-        linear_head: No ReLU between the linear layers of the task head, as in the original.
+        linear_head: No LeakyReLU between the linear layers of the task head, as in the original.
     """
 
     couples: ClassVar[bool] = True
@@ -113,7 +113,7 @@ class MttuNet(Fusion):
         for hidden in HEAD_WIDTHS:
             layers.append(nn.Linear(width, hidden))
             if not self.linear_head:
-                layers.append(nn.ReLU())
+                layers.append(nn.LeakyReLU())  # under ReLU all 32 units of a task may die
             width = hidden
         return nn.Sequential(*layers, nn.Linear(width, self.spec.tasks[task]))
 
