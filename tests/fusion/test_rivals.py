@@ -177,6 +177,16 @@ def test_the_literal_head_of_mttu_net_is_linear() -> None:
         assert torch.allclose(head(x + y) - zero, head(x) + head(y) - 2 * zero, atol=1e-5) == linear
 
 
+def test_a_head_of_mttu_net_whose_units_are_all_off_still_learns() -> None:
+    head = FUSIONS["mttu_net"](spec(False), **OPTIONS["mttu_net"]).make_head("t").eval()
+    linear = [layer for layer in head if isinstance(layer, torch.nn.Linear)]
+    with torch.no_grad():
+        for layer in linear[:-1]:
+            layer.bias.fill_(-100.0)
+    head(torch.randn(4, linear[0].in_features))[:, 0].sum().backward()
+    assert linear[0].weight.grad.abs().sum() > 0
+
+
 def test_the_combined_prediction_is_the_mean_of_the_answers_that_are_there() -> None:
     head = CombinedHead(4, 2, [0, 1], 3)
     vector = torch.randn(5, 14)
