@@ -23,7 +23,7 @@ from drifa.data import Study
 from drifa.data.audit.examine import examine
 from drifa.data.audit.pairs import study_pairs
 from drifa.data.audit.reading import read_study
-from drifa.data.schema import Modality, Task
+from drifa.data.study.schema import Modality, Task
 
 
 def main() -> None:

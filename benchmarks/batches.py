@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import InterpolationMode, v2
 
 from drifa.data import ImageCache, Study, make_phantom, prepare
-from drifa.data.augment import augment, standardise
+from drifa.data.sampling.augment import augment, standardise
 
 SIZE, BATCH = 128, 32
 

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from drifa.data import Study, split
-from drifa.data.pairing import EpochPairing
-from drifa.data.schema import Modality, Task
+from drifa.data.sampling.pairing import EpochPairing
+from drifa.data.study.schema import Modality, Task
 
 CLASSES = tuple(f"class{number}" for number in range(7))
 

@@ -1,11 +1,15 @@
-"""What all tests share: one CPU thread (tests run side by side), and the folder of real data, if there is one."""
+"""What all tests share: one CPU thread (tests run side by side), the folder of real data if there is one, two tiny runs."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from drifa.runs.run import Run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,3 +32,26 @@ def golden() -> Path:
     if not folder or not (Path(folder) / "mfa.npz").is_file():
         pytest.skip("set DRIFA_GOLDEN to the folder with mfa.npz and mifa.npz to run this test")
     return Path(folder)
+
+
+def trained(folder: Path, paired: bool) -> Run:
+    """A tiny run on a phantom, evaluated."""
+    from drifa.data import make_phantom
+    from drifa.evaluation.evaluate import evaluate
+    from drifa.training.train import train
+    from tests.studies import tiny_config
+
+    make_phantom(folder / "study", subjects=70, image_size=32, paired=paired)
+    run = train(tiny_config(folder / "study", epochs=1), folder / "run", quiet=True)
+    evaluate(run.folder)
+    return run
+
+
+@pytest.fixture(scope="session")
+def paired_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained(tmp_path_factory.mktemp("paired"), paired=True)
+
+
+@pytest.fixture(scope="session")
+def unpaired_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained(tmp_path_factory.mktemp("unpaired"), paired=False)

@@ -17,16 +17,16 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from drifa.cli import app
+from drifa.cli.main import app
 from drifa.config import Config, load_config
-from drifa.data.adapters import ADAPTERS, OWN
 from drifa.data.adapters.brats_names import CONVENTIONS
 from drifa.data.adapters.folders import OPTIONS
 from drifa.data.adapters.mapping import Mapping, ModalityMapping, TaskMapping
-from drifa.data.splits import PROTOCOLS
-from drifa.evaluation.judge import MODES
-from drifa.evaluation.metrics import METRICS
+from drifa.data.adapters.prepare import ADAPTERS, OWN
+from drifa.data.splits.split import PROTOCOLS
 from drifa.fusion import FUSIONS
+from drifa.metrics.classification import METRICS
+from drifa.uncertainty.modes import MODES
 
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of a reader: later pages use what earlier ones made.

@@ -21,10 +21,10 @@ import torch
 from torch import nn
 
 from drifa.data import Study
-from drifa.data.volume_cache import VolumeCache
+from drifa.data.cache.volume_cache import VolumeCache
 from drifa.files import write_json
 from drifa.networks.regions import region_probabilities
-from drifa.training.run import Run
+from drifa.runs.run import Run
 
 THRESHOLDS = np.arange(2, 40) / 10
 

@@ -15,8 +15,8 @@ import pandas as pd
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from drifa.data.volumes import read_volume
-from drifa.training.run import Run
+from drifa.data.reading.volumes import read_volume
+from drifa.runs.run import Run
 
 #: Orange, red and cyan: one per region, the outermost first.
 COLOURS = np.array([[255, 150, 40], [230, 40, 60], [40, 200, 230]])

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from drifa.evaluation.segmentation_metrics import summarise_volumes
 from drifa.files import write_json, write_text
+from drifa.metrics.segmentation import summarise_volumes
 
 STUDIES = {
     "brats2018": "BraTS 2018 training subjects, FLAIR and T1, whole tumour (WT)",

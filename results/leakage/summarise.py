@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drifa.evaluation.intervals import seed_interval
 from drifa.files import write_json, write_text
-from drifa.training.run import Run
+from drifa.metrics.intervals import seed_interval
+from drifa.runs.run import Run
 
 ARMS = {
     "drifa": "drifa, 4 epochs (the quick config)",

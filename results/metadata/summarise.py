@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from drifa.evaluation.intervals import seed_interval
 from drifa.files import write_json, write_text
-from drifa.training.run import Run
+from drifa.metrics.intervals import seed_interval
+from drifa.runs.run import Run
 
 ARMS = {"image": "image alone", "metadata": "image + age, sex, site"}
 SPLITS = ("train", "val", "test")

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drifa.evaluation.intervals import paired_difference, seed_interval
-from drifa.evaluation.metrics import classification_metrics
 from drifa.files import write_json, write_text
-from drifa.training.run import Run
+from drifa.metrics.classification import classification_metrics
+from drifa.metrics.intervals import paired_difference, seed_interval
+from drifa.runs.run import Run
 
 FUSIONS = ("drifa", "concat", "single")
 METRICS = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "nll")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from drifa.files import write_json, write_text
-from drifa.training.run import Run
+from drifa.runs.run import Run
 
 FUSIONS = ("drifa", "concat", "se_matched", "gloria", "mttu_net", "caf", "mtf_ma")
 

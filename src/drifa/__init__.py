@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from drifa.version import __version__
 
 if TYPE_CHECKING:
     from drifa.attention import CLIA, HIFA, MFA, MGIFA, MIFA, MLIFA
@@ -47,6 +47,7 @@ __all__ = [
     "DrifaError",
     "FusionNet",
     "FusionSegNet",
+    "__version__",
     "create_model",
     "create_preset",
     "create_segmentation_model",

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from drifa.data.splits.protocols import check_split_settings
 from drifa.errors import DrifaError, suggest
-from drifa.protocols import check_split_settings
 from drifa.yaml_text import parse_yaml
 
 
@@ -28,7 +28,7 @@ class DataConfig(Section):
         tabular: Name of a further modality -> the table's columns that make it up.
         tasks: Keep only these tasks; empty = all that the modalities can answer.
         image_size: Side of the square images, pixels; 0 leaves the slices of volumes as they are.
-        protocol: How the study is split: a key of :data:`drifa.protocols.PROTOCOLS`.
+        protocol: How the study is split: a key of :data:`drifa.data.splits.protocols.PROTOCOLS`.
         fractions: Shares of train, validation, test.
         sizes: Subjects of train, validation, test, instead of shares; empty = by ``fractions``. For ``strict`` and ``paper``.
         folds: Number of folds, for ``kfold`` only; 0 = none.
@@ -69,7 +69,7 @@ class DataConfig(Section):
 
     @property
     def split_settings(self) -> dict[str, Any]:
-        """What :func:`drifa.data.splits.split` is to do, by its argument names."""
+        """What :func:`drifa.data.splits.split.split` is to do, by its argument names."""
         return {
             "protocol": self.protocol,
             "fractions": self.fractions,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -11,6 +10,7 @@ from drifa.config import Config, make_config
 from drifa.data import Study, make_phantom
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
+from drifa.progress import Progress
 from drifa.report import write_report
 from drifa.training.train import train
 
@@ -42,7 +42,7 @@ def demo_config(study: Path) -> Config:
     )
 
 
-def run_demo(out: Path, progress: Callable[[int, int, str], None] | None = None, quiet: bool = False) -> dict[str, Any]:
+def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -> dict[str, Any]:
     """Phantom study (beside the run) → training → evaluation → report.
 
     Args:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from drifa.data.phantom import make_phantom
-from drifa.data.schema import Modality, Task
-from drifa.data.study import Study
+from drifa.data.adapters.phantom import make_phantom
+from drifa.data.study.schema import Modality, Task
+from drifa.data.study.study import Study
 
 
 @pytest.fixture(scope="session")

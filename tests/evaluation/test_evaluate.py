@@ -14,9 +14,9 @@ import yaml
 from drifa import DrifaError
 from drifa.data import Study, make_phantom
 from drifa.evaluation.evaluate import evaluate
-from drifa.evaluation.judge import MODES
-from drifa.evaluation.metrics import METRICS
-from drifa.training.run import Run
+from drifa.metrics.classification import METRICS
+from drifa.runs.run import Run
+from drifa.uncertainty.modes import MODES
 
 
 def read(folder: Path) -> tuple[dict, dict, pd.DataFrame]:

@@ -14,7 +14,7 @@ from drifa import DrifaError, create_model
 from drifa.fusion import FUSIONS, FusionSpec
 from drifa.fusion.caf import CombinedHead
 from drifa.fusion.gloria import _attend, _info_nce, _scores
-from drifa.fusion.rows import Positions, attend, mean_present, run_present
+from drifa.fusion.tokens import Positions, attend, mean_present, run_present
 from drifa.networks.complexity import macs, parameters
 from tests.studies import TINY_NET
 

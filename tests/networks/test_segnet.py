@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drifa import DrifaError, FusionSegNet, create_segmentation_model, load_model, save_model
-from drifa.backbones.segnet import LAYOUT, SegNetEncoder, stage_channels
+from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder, stage_channels
 from drifa.fusion import FUSIONS
 from drifa.networks.complexity import macs
-from drifa.networks.decoder import SegNetDecoder
 from drifa.networks.regions import classes_to_regions, region_probabilities, regions_to_classes
+from drifa.networks.segnet_decoder import SegNetDecoder
 from tests.fusion.contract import MIXED, FusionContract
 
 FOUR = {"flair": 1, "t1": 1, "t1ce": 1, "t2": 1}

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drifa.evaluation.curves import reliability, risk_coverage
-from drifa.evaluation.intervals import bootstrap
-from drifa.evaluation.metrics import confusion_matrix, per_class
+from drifa.metrics.classification import confusion_matrix, per_class
+from drifa.metrics.curves import reliability, risk_coverage
+from drifa.metrics.intervals import bootstrap
 
 TASKS = {"skin_lesion": ["akiec", "bcc", "bkl", "mel", "<b>x</b>"], "cell": ["dyskeratotic", "koilocytotic", "parabasal"]}
 MODES = ("deterministic", "mc", "ensemble", "ensemble_mc")

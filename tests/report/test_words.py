@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from drifa.evaluation.metrics import METRICS
+from drifa.metrics import names
+from drifa.metrics.classification import METRICS
 from drifa.report import words
+from drifa.uncertainty import modes
 
 
 def test_every_metric_has_words_of_its_own() -> None:
-    assert {name for group in words.GROUPS.values() for name in group} == set(METRICS)
-    assert set(words.HEADLINE) <= set(METRICS)
-    assert len({words.metric_words(name).label for name in METRICS}) == len(METRICS)
-    assert words.metric_words("hd95_mm") == words.Words("Hd95 mm", "", "number")
+    assert {name for group in names.GROUPS.values() for name in group} == set(METRICS)
+    assert set(names.HEADLINE) <= set(METRICS)
+    assert len({names.metric_words(name).label for name in METRICS}) == len(METRICS)
+    assert names.metric_words("hd95_mm") == names.Words("Hd95 mm", "", "number")
 
 
 def test_shares_are_percentages_and_other_numbers_are_not() -> None:
@@ -29,8 +31,8 @@ def test_durations_have_two_units() -> None:
 
 
 def test_modes_are_ordered_by_thoroughness_and_say_what_is_averaged() -> None:
-    assert words.mode_order(["other", "mc", "deterministic", "ensemble_mc"]) == ["ensemble_mc", "mc", "deterministic", "other"]
-    assert "5 networks × 20 passes" in words.mode_words("ensemble_mc", 5, 20)
-    assert "means over 5 networks" in words.mode_words("deterministic", 5, 20)
-    assert "first network" in words.mode_words("mc", 5, 20, first_only=True)
-    assert words.mode_words("deterministic", 1, None) == "one network, one pass, dropout off"
+    assert modes.mode_order(["other", "mc", "deterministic", "ensemble_mc"]) == ["ensemble_mc", "mc", "deterministic", "other"]
+    assert "5 networks × 20 passes" in modes.mode_words("ensemble_mc", 5, 20)
+    assert "means over 5 networks" in modes.mode_words("deterministic", 5, 20)
+    assert "first network" in modes.mode_words("mc", 5, 20, first_only=True)
+    assert modes.mode_words("deterministic", 1, None) == "one network, one pass, dropout off"

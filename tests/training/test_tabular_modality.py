@@ -12,12 +12,12 @@ import torch
 
 from drifa import create_model
 from drifa.data import Study, prepare
-from drifa.data.merge import merge_studies
+from drifa.data.study.merge import merge_studies
 from drifa.data.tabular import add_tabular, fit_encoders
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
-from drifa.evaluation.predict import Case, cases_from_arguments, predict
-from drifa.training.run import Run
+from drifa.prediction.predict import Case, cases_from_arguments, predict
+from drifa.runs.run import Run
 from drifa.training.train import train
 from tests.studies import TINY_NET, tiny_config
 

@@ -15,8 +15,8 @@ from drifa import DrifaError, load_model
 from drifa.config import make_config
 from drifa.data import Study, make_phantom
 from drifa.files import atomic_path
+from drifa.runs.run import Run
 from drifa.training import module as module_file
-from drifa.training.run import Run
 from drifa.training.train import build_network, choose_precision, resume, train
 from tests.studies import TINY_NET, tiny_config
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from drifa.data.schema import Modality
-from drifa.data.study import Study
+from drifa.data.study.schema import Modality
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError, suggest
 from drifa.text_tables import BLANKS
 

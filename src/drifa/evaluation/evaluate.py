@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,22 @@ import pandas as pd
 import torch
 
 from drifa.data import Study, Subjects, alone_samples, components, evaluation_samples
-from drifa.data.pairing import task_components
-from drifa.data.study_checks import UNUSED
+from drifa.data.sampling.image_batches import ImageSource, make_batch
+from drifa.data.sampling.pairing import task_components
+from drifa.data.study.checks import UNUSED
 from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects
 from drifa.evaluation.judge import Target, details, metrics, predictions
 from drifa.evaluation.subsets import judge_subsets
 from drifa.files import atomic_path, write_json
 from drifa.networks import FusionNet
+from drifa.progress import Progress
+from drifa.runs.run import Run, with_tabular
 from drifa.training.job import targets_by_component
-from drifa.training.run import Run, with_tabular
-from drifa.training.samples import ImageSource, make_batch
 from drifa.uncertainty.draws import Draws, draw, row_seeds
 
 FORMAT = 1
 SPLITS = ("test", "val", "train", "all")
-Progress = Callable[[int, int, str], None]
 
 
 def evaluate(
@@ -64,7 +63,7 @@ def evaluate(
     other = with_tabular(Study.load(study), run.config) if study is not None else None
     where = Path(out) if out is not None else _where(run, other, split)
     if run.segments:
-        from drifa.evaluation.volumes import evaluate_volumes
+        from drifa.evaluation.judge_volumes import evaluate_volumes
 
         return where, evaluate_volumes(run, where, other, split, subsets, progress)
     nets = run.networks()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from drifa.data import Study, Subjects
+from drifa.data.sampling.image_batches import ImageSource
 from drifa.errors import DrifaError, suggest
-from drifa.training.run import Run
-from drifa.training.samples import ImageSource
+from drifa.progress import Progress
+from drifa.runs.run import Run
 
 
 class TwoSources:
@@ -29,9 +28,7 @@ class TwoSources:
         return images
 
 
-def external_subjects(
-    run: Run, own: Study, other: Study, progress: Callable[[int, int, str], None] | None = None
-) -> tuple[Subjects, ImageSource]:
+def external_subjects(run: Run, own: Study, other: Study, progress: Progress | None = None) -> tuple[Subjects, ImageSource]:
     """The run's subjects followed by those of another study, in the run's modalities, tasks and classes.
 
     Raises:

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drifa.evaluation.curves import reliability, risk_coverage
-from drifa.evaluation.intervals import Interval, bootstrap, mean_interval
-from drifa.evaluation.metrics import confusion_matrix, per_class
+from drifa.metrics.classification import confusion_matrix, per_class
+from drifa.metrics.curves import reliability, risk_coverage
+from drifa.metrics.intervals import Interval, bootstrap, mean_interval
 from drifa.uncertainty.draws import Draws
-from drifa.uncertainty.summary import Summary, summarise
-
-MODES = ("deterministic", "mc", "ensemble", "ensemble_mc")
-ALL_MEMBERS = -1
+from drifa.uncertainty.modes import flip_rates, modes
+from drifa.uncertainty.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -32,39 +30,6 @@ class Target:
     group: np.ndarray
     split: np.ndarray
     labels: np.ndarray
-
-
-def modes(members: Sequence[Draws]) -> dict[str, dict[int, Summary]]:
-    """All modes that the members allow: mode -> member (or -1 for all) -> summary.
-
-    ``deterministic`` and ``mc`` judge each member alone; ``ensemble`` and ``ensemble_mc`` (eq. 10: the mean over all members
-    and passes) need at least two members. Partners are averaged before anything else.
-    """
-    found: dict[str, dict[int, Summary]] = {}
-    fixed = [member.deterministic.mean(axis=0) for member in members]
-    found["deterministic"] = {n: summarise(one[None]) for n, one in enumerate(fixed)}
-    passes = len(members[0].mc) > 0
-    if passes:
-        found["mc"] = {n: summarise(member.mc) for n, member in enumerate(members)}
-    if len(members) > 1:
-        found["ensemble"] = {ALL_MEMBERS: summarise(np.stack(fixed))}
-        if passes:
-            found["ensemble_mc"] = {ALL_MEMBERS: summarise(np.concatenate([member.mc for member in members]))}
-    return found
-
-
-def flip_rates(members: Sequence[Draws]) -> dict[str, dict[int, np.ndarray]]:
-    """Share of the K partners with which the predicted class differs from that of their average. mode -> member -> ``[N]``."""
-    if members[0].deterministic.shape[0] == 1:
-        return {}
-
-    def flips(draws: np.ndarray) -> np.ndarray:
-        return (draws.argmax(axis=2) != draws.mean(axis=0).argmax(axis=1)).mean(axis=0)
-
-    found = {"deterministic": {n: flips(member.deterministic) for n, member in enumerate(members)}}
-    if len(members) > 1:
-        found["ensemble"] = {ALL_MEMBERS: flips(np.mean([member.deterministic for member in members], axis=0))}
-    return found
 
 
 def metrics(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from drifa.data import Study, Subjects, alone_samples, components
-from drifa.data.augment import to_input
+from drifa.data.sampling.augment import to_input
+from drifa.data.sampling.image_batches import ImageSource, make_batch
 from drifa.errors import DrifaError
-from drifa.evaluation.intervals import bootstrap
+from drifa.metrics.intervals import bootstrap
 from drifa.networks import FusionNet
+from drifa.progress import Progress
+from drifa.runs.run import Run
 from drifa.training.job import targets_by_component
-from drifa.training.run import Run
-from drifa.training.samples import ImageSource, make_batch
 from drifa.uncertainty.summary import summarise
 
 #: 2^m - 1 subsets are judged.
@@ -48,7 +49,7 @@ def judge_subsets(
     source: ImageSource,
     targets: np.ndarray,
     nets: Sequence[FusionNet],
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Metrics of the members' average, dropout off, for every subset of modalities that one subject can have.
 
@@ -91,7 +92,7 @@ def _answers(
     number: int,
     nets: Sequence[FusionNet],
     subsets: Sequence[Sequence[str]],
-    progress: Callable[[int, int, str], None] | None,
+    progress: Progress | None,
 ) -> dict[str, np.ndarray]:
     """Task -> probabilities averaged over members ``[S, N, classes]``; NaN where a subject has nothing of the subset."""
     samples = alone_samples(subjects, chosen, number)[:, 0]

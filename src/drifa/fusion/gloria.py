@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec, check_counts
-from drifa.fusion.rows import as_map, column, keep, mean_present, tokens
+from drifa.fusion.tokens import as_map, column, keep, mean_present, tokens
 
 # The temperatures of the original: attention over regions, words into one score, scores into the loss.
 ATTENTION, AGGREGATION, CONTRAST = 4.0, 5.0, 10.0

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from drifa.fusion.base import Fusion, FusionSpec, check_choice, check_counts, check_heads
-from drifa.fusion.rows import Positions, as_map, attend, column, keep, mean_present, tokens
+from drifa.fusion.tokens import Positions, as_map, attend, column, keep, mean_present, tokens
 
 ATTENTION = ("pooled", "tokens")
 Tokens = list[Tensor | None]

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from drifa.attention.pooling import global_max, global_mean
 from drifa.fusion.base import Fusion, FusionSpec, check_counts, check_heads
-from drifa.fusion.rows import Positions, as_map, attend, column, keep, run_present, tokens
+from drifa.fusion.tokens import Positions, as_map, attend, column, keep, run_present, tokens
 
 DROPOUT, HEAD_DROPOUT, HEAD_WIDTHS = 0.1, 0.2, (512, 32)
 

@@ -11,7 +11,7 @@ from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import BranchedNet
-from drifa.networks.rows import Features, run_subsets
+from drifa.networks.inputs import Features, run_subsets
 
 DROPOUT_AT = ("blocks", "head")
 

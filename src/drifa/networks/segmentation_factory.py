@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from drifa.backbones.segnet import SegNetEncoder
+from drifa.backbones.segnet_encoder import SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import FusionSpec, check_options, fusion_class
 from drifa.names import check_name

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drifa.backbones.precision import full_precision
-from drifa.backbones.segnet import LAYOUT, SegNetEncoder
+from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
-from drifa.fusion.rows import column, mean_present
+from drifa.fusion.tokens import column, mean_present
 from drifa.networks.branched import BranchedNet
-from drifa.networks.decoder import SegNetDecoder
-from drifa.networks.rows import Features, run_subsets
+from drifa.networks.inputs import Features, run_subsets
+from drifa.networks.segnet_decoder import SegNetDecoder
 
 INDICES = ("branch", "mean")
 STRIDE = 2 ** len(LAYOUT)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from drifa.data.audit.findings import AUDIT_VERSION, SEVERITIES
-from drifa.report.read import RunFiles, read_json
+from drifa.runs.files import RunFiles, read_json
 
 
 def audits(files: RunFiles) -> list[dict[str, Any]]:

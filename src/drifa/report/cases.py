@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drifa.report import words
-from drifa.report.read import RunFiles
+from drifa.runs.files import RunFiles
+from drifa.uncertainty.modes import MODE_NAMES, mode_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ def single_cases(task: str, files: RunFiles) -> dict[str, Any] | None:
         return None
     wrong = table[table["label"].notna() & ~table["correct"].fillna(True).astype(bool)]
     return {
-        "mode": words.MODE_NAMES.get(table["mode"].iloc[0], table["mode"].iloc[0]),
+        "mode": MODE_NAMES.get(table["mode"].iloc[0], table["mode"].iloc[0]),
         "network": None if (table["member"] < 0).all() else int(table["member"].iloc[0]),
         "count": len(table),
         "wrong": len(wrong),
@@ -41,7 +42,7 @@ def partner_flips(task: str, files: RunFiles) -> dict[str, Any] | None:
     changed = table["flip_rate"] > 0
     mode = table["mode"].iloc[0]
     return {
-        "mode": words.MODE_NAMES.get(mode, mode),
+        "mode": MODE_NAMES.get(mode, mode),
         "count": len(table),
         "changed": int(changed.sum()),
         "share": words.share(float(changed.mean())),
@@ -58,7 +59,7 @@ def _one_answer_each(task: str, files: RunFiles, with_flips: bool = False) -> pd
     split = (files.evaluation or {}).get("split")
     for column, order in (
         ("split", [split]),
-        ("mode", words.mode_order(table["mode"].unique())),
+        ("mode", mode_order(table["mode"].unique())),
         ("condition", CONDITIONS),
         ("member", sorted(table["member"].unique())),
     ):

@@ -9,14 +9,16 @@ from typing import Any
 from markupsafe import Markup
 
 from drifa.report.svg import Plot, nice_ticks
-from drifa.report.words import MODE_NAMES, MODES, mode_order, share, whole
+from drifa.report.words import share, whole
+from drifa.uncertainty.modes import MODE_NAMES, MODES, mode_order
 
 Rows = Sequence[dict[str, Any]]
 
 
 def mode_style(mode: str) -> str:
     """Style class of a mode's line: each has its own colour and its own dashes."""
-    return f"s{MODES.index(mode) if mode in MODES else len(MODES) - 1}"
+    order = mode_order(MODES)
+    return f"s{order.index(mode) if mode in order else len(order) - 1}"
 
 
 def loss_curves(member: int, history: Sequence[dict[str, float]], best_epoch: float | None) -> Markup:

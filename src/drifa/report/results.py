@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from drifa.metrics.names import GROUPS, HEADLINE, PARTNER_METRICS, metric_words
 from drifa.report import figures, words
 from drifa.report.cases import partner_flips, single_cases
-from drifa.report.read import RunFiles
+from drifa.runs.files import RunFiles
+from drifa.uncertainty.modes import MODE_NAMES, mode_order, mode_words
 
 SUBSET_METRICS = ("accuracy", "balanced_accuracy", "auc")
 
@@ -30,17 +32,17 @@ def task_results(files: RunFiles) -> list[dict[str, Any]]:
 def modes(tasks: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The modes that any of the tasks has figures for, each once."""
     every = {mode["key"]: mode for task in tasks for mode in task["modes"]}
-    return [every[key] for key in words.mode_order(every)]
+    return [every[key] for key in mode_order(every)]
 
 
 def _task(name: str, metrics: dict[str, Any], judged: dict[str, Any], files: RunFiles) -> dict[str, Any]:
     evaluation = files.evaluation or {}
     members, passes = evaluation.get("members"), evaluation.get("passes")
-    modes = words.mode_order(metrics)
+    modes = mode_order(metrics)
     details = judged.get("modes", {})
-    detail_mode = next(iter(words.mode_order(details)), None)
+    detail_mode = next(iter(mode_order(details)), None)
     detail = details.get(detail_mode, {})
-    curves = {mode: details[mode]["risk_coverage"] for mode in words.mode_order(details) if details[mode].get("risk_coverage")}
+    curves = {mode: details[mode]["risk_coverage"] for mode in mode_order(details) if details[mode].get("risk_coverage")}
     bins = detail.get("reliability") or []
     classes = judged.get("classes") or [row["class"] for row in detail.get("per_class", [])]
     confusion = detail.get("confusion")
@@ -64,7 +66,7 @@ def _task(name: str, metrics: dict[str, Any], judged: dict[str, Any], files: Run
         "curves": [_mode(mode, members, passes) for mode in curves],
         "cases": single_cases(name, files),
         "flips": partner_flips(name, files),
-        "subset_columns": ["Images", *(words.metric_words(metric).label for metric in SUBSET_METRICS)],
+        "subset_columns": ["Images", *(metric_words(metric).label for metric in SUBSET_METRICS)],
         "subsets": _subsets((evaluation.get("subsets") or {}).get(name, {})),
         "nats": math.log(len(classes)) if len(classes) > 1 else None,
     }
@@ -77,10 +79,10 @@ def mode_names(modes: list[str], evaluation: dict[str, Any]) -> list[dict[str, s
 
 def _mode(mode: str, members: Any, passes: Any) -> dict[str, str]:
     return {
-        "of_first": words.mode_words(mode, members, passes, first_only=True),
+        "of_first": mode_words(mode, members, passes, first_only=True),
         "key": mode,
-        "name": words.MODE_NAMES.get(mode, mode),
-        "how": words.mode_words(mode, members, passes),
+        "name": MODE_NAMES.get(mode, mode),
+        "how": mode_words(mode, members, passes),
         "style": figures.mode_style(mode),
     }
 
@@ -90,8 +92,8 @@ def _headline(metrics: dict[str, Any], modes: list[str]) -> list[dict[str, Any]]
         return []
     best = metrics[modes[0]]
     return [
-        {"words": words.metric_words(name), **words.written(name, best[name]), "bar": figures.interval_bar(best[name] or {})}
-        for name in words.HEADLINE
+        {"words": metric_words(name), **words.written(name, best[name]), "bar": figures.interval_bar(best[name] or {})}
+        for name in HEADLINE
         if name in best
     ]
 
@@ -117,7 +119,7 @@ def _metric_rows(metrics: dict[str, Any], modes: list[str], names: list[str]) ->
     return [
         {
             "key": name,
-            "words": words.metric_words(name),
+            "words": metric_words(name),
             "cells": [words.written(name, metrics[mode].get(name)) for mode in modes],
         }
         for name in names
@@ -126,15 +128,15 @@ def _metric_rows(metrics: dict[str, Any], modes: list[str], names: list[str]) ->
 
 def _metric_groups(metrics: dict[str, Any], modes: list[str]) -> list[dict[str, Any]]:
     present = list(dict.fromkeys(name for mode in modes for name in metrics[mode]))
-    known = {name for group in words.GROUPS.values() for name in group} | set(words.PARTNER_METRICS)
-    groups = {title: [name for name in group if name in present] for title, group in words.GROUPS.items()}
+    known = {name for group in GROUPS.values() for name in group} | set(PARTNER_METRICS)
+    groups = {title: [name for name in group if name in present] for title, group in GROUPS.items()}
     groups["Further figures"] = [name for name in present if name not in known]
     return [{"title": title, "rows": _metric_rows(metrics, modes, names)} for title, names in groups.items() if names]
 
 
 def _partner_names(metrics: dict[str, Any]) -> list[str]:
     """The partner metrics that the run has, with the plain accuracies first, to compare."""
-    found = [name for name in words.PARTNER_METRICS if any(name in of_mode for of_mode in metrics.values())]
+    found = [name for name in PARTNER_METRICS if any(name in of_mode for of_mode in metrics.values())]
     compare = [name for name in ("accuracy", "balanced_accuracy") if f"{name}_alone" in found]
     return compare + found
 

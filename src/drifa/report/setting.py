@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from drifa.report import figures, words
-from drifa.report.read import RunFiles
+from drifa.runs.files import RunFiles
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from drifa.metrics.names import VOLUME_METRICS
 from drifa.report import figures, words
-from drifa.report.read import RunFiles
 from drifa.report.results import mode_names
+from drifa.runs.files import RunFiles
+from drifa.uncertainty.modes import mode_order
 
 #: Rows of the table of subjects, the worst first.
 MOST_SUBJECTS = 50
@@ -21,7 +23,7 @@ def task_volumes(files: RunFiles) -> list[dict[str, Any]]:
 
 
 def _task(name: str, metrics: dict[str, Any], evaluation: dict[str, Any], table: pd.DataFrame | None) -> dict[str, Any]:
-    modes = words.mode_order(metrics)
+    modes = mode_order(metrics)
     best = metrics[modes[0]] if modes else {}
     regions = [metric.removeprefix("hd95_") for metric in best if metric.startswith("hd95_")]
     rows = table[(table["task"] == name) & (table["mode"] == modes[0])] if table is not None and modes else None
@@ -43,13 +45,13 @@ def _task(name: str, metrics: dict[str, Any], evaluation: dict[str, Any], table:
 
 
 def _cell(metric: str, found: dict[str, Any], region: str) -> dict[str, str]:
-    return words.written_as(words.VOLUME_METRICS[metric].style, found.get(f"{metric}_{region}"))
+    return words.written_as(VOLUME_METRICS[metric].style, found.get(f"{metric}_{region}"))
 
 
 def _rows(metrics: dict[str, Any], modes: list[str], region: str) -> list[dict[str, Any]]:
     return [
         {"key": f"{metric}_{region}", "words": told, "cells": [_cell(metric, metrics[mode], region) for mode in modes]}
-        for metric, told in words.VOLUME_METRICS.items()
+        for metric, told in VOLUME_METRICS.items()
         if f"{metric}_{region}" in metrics[modes[0]]
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from drifa.files import write_text
 from drifa.report import results, setting, volumes, words
 from drifa.report.audit import audits
-from drifa.report.read import read_run
+from drifa.runs.files import read_run
 
 
 def write_report(run: Path) -> Path:

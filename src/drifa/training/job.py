@@ -11,18 +11,18 @@ import numpy as np
 from drifa.backbones import Branch
 from drifa.config import Config, ModelConfig
 from drifa.data import EpochPairing, Study, Subjects
-from drifa.data.pairing import components, evaluation_samples, task_components
+from drifa.data.cache.volume_cache import VolumeCache
+from drifa.data.sampling.image_batches import ImageSource, TargetBatches, TrainBatches, answerable
+from drifa.data.sampling.pairing import components, evaluation_samples, task_components
+from drifa.data.sampling.slice_batches import SliceSource, SplitSlices, TrainSlices
 from drifa.data.tabular import fit_encoders
-from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
 from drifa.networks import FusionNet, create_model, create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
+from drifa.runs.run import is_segmentation
 from drifa.training.module import FusionModule
 from drifa.training.recipe import Recipe
-from drifa.training.run import is_segmentation
-from drifa.training.samples import ImageSource, TargetBatches, TrainBatches, answerable
 from drifa.training.segmentation import SegmentationModule
-from drifa.training.slices import SliceSource, SplitSlices, TrainSlices
 
 #: Settings of `model` that only one kind of network takes.
 SEGMENTATION_ONLY = ("width", "indices", "output", "norm")

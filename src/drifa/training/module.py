@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drifa.config import Config
-from drifa.data.augment import augment, flip, jitter, standardise, to_input
+from drifa.data.sampling.augment import augment, flip, jitter, standardise, to_input
 from drifa.networks.fusionnet import FusionNet
 from drifa.training.losses import NO_LABEL, multitask_loss, task_weights
 from drifa.training.recipe import Recipe

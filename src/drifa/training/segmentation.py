@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from drifa.config import Config
-from drifa.data.augment import augment, flip, jitter
+from drifa.data.sampling.augment import augment, flip, jitter
 from drifa.networks.regions import region_probabilities
 from drifa.networks.segnet import FusionSegNet
+from drifa.tasks.regions import segmentation_loss
 from drifa.training.losses import task_weights
 from drifa.training.recipe import Recipe
-from drifa.training.segmentation_loss import segmentation_loss
 
 
 class SegmentationModule(Recipe):
@@ -86,7 +86,7 @@ def augment_together(
         images: float ``[B, C, s, s]`` each, the patient's left-right axis third.
         regions: bool ``[B, R, s, s]`` each.
         generator: Source of randomness.
-        degrees: As in :func:`drifa.data.augment.augment`.
+        degrees: As in :func:`drifa.data.sampling.augment.augment`.
         shift: Likewise.
         mirrored: Probability of swapping the patient's left and right.
     """

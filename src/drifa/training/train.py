@@ -7,7 +7,6 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,17 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from drifa.config import Config, make_config
 from drifa.data import Study, components, split, write_receipt
+from drifa.data.cache.volume_cache import VolumeCache
+from drifa.data.sampling.image_batches import ImageSource
 from drifa.data.tabular import fit_encoders
-from drifa.data.volume_cache import VolumeCache
 from drifa.errors import DrifaError
 from drifa.networks import FusionNet
 from drifa.networks.folder import load_weights, read_config, save_model
 from drifa.networks.segnet import FusionSegNet
+from drifa.progress import Progress
+from drifa.runs.run import Run, build_cache, is_segmentation, load_study, use_threads, write_run
 from drifa.training.job import build_network, check_training_split, make_loaders, make_module
-from drifa.training.run import Run, build_cache, is_segmentation, load_study, use_threads, write_run
-from drifa.training.samples import ImageSource
 
-Progress = Callable[[int, int, str], None]
 #: What may change when a run is continued: how long and on what, never what is learned.
 RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.augment import to_input
-from drifa.data.subjects import Subjects
+from drifa.data.sampling.augment import to_input
+from drifa.data.study.subjects import Subjects
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
 

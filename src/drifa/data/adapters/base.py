@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from drifa.data.images import SUFFIXES
-from drifa.data.study import Study
+from drifa.data.reading.images import SUFFIXES
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError
 
 # Control characters, and what Python makes of bytes that are no UTF-8. Rare spaces are text: screenshots of macOS have one.

@@ -20,9 +20,9 @@ import pandas as pd
 
 from drifa.data.adapters.base import Adapter, image_files
 from drifa.data.adapters.brats_names import ALIKE, CONVENTIONS, Convention
-from drifa.data.images import VOLUME_SUFFIXES
-from drifa.data.schema import Modality, Task
-from drifa.data.study import Study
+from drifa.data.reading.images import VOLUME_SUFFIXES
+from drifa.data.study.schema import Modality, Task
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError, suggest
 from drifa.text_tables import read_table
 

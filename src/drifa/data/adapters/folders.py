@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from drifa.data.adapters.base import image_files, unread_files
-from drifa.data.images import SUFFIXES, VOLUME_SUFFIXES
-from drifa.data.schema import Modality, Task
-from drifa.data.study import COLUMNS, Study
+from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
+from drifa.data.study.schema import Modality, Task
+from drifa.data.study.study import COLUMNS, Study
 from drifa.errors import DrifaError, suggest
 
 OPTIONS = {

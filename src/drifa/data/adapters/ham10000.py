@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from drifa.data.adapters.base import Adapter, image_files, present_classes
-from drifa.data.schema import Modality, Task
-from drifa.data.study import Study
+from drifa.data.study.schema import Modality, Task
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError, suggest
 from drifa.text_tables import read_table
 

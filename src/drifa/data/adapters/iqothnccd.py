@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from drifa.data.adapters.base import Adapter, image_files, present_classes
-from drifa.data.images import read_image, resize
-from drifa.data.schema import Modality, Task
-from drifa.data.study import Study
+from drifa.data.reading.images import read_image, resize
+from drifa.data.study.schema import Modality, Task
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError
 
 CLASSES = ("benign", "malignant", "normal")

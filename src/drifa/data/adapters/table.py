@@ -11,9 +11,9 @@ import pandas as pd
 
 from drifa.data.adapters.base import check_file
 from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
-from drifa.data.schema import TEXT_KEYS, Modality, Task
-from drifa.data.study import COLUMNS, SPLITS, Study
-from drifa.data.study_checks import SPLIT_VALUES
+from drifa.data.study.checks import SPLIT_VALUES
+from drifa.data.study.schema import TEXT_KEYS, Modality, Task
+from drifa.data.study.study import COLUMNS, SPLITS, Study
 from drifa.errors import DrifaError, suggest
 from drifa.text_tables import BLANKS, read_table
 

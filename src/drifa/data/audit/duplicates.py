@@ -10,7 +10,7 @@ import numpy as np
 from drifa.data.audit.findings import Finding, Severity, finding
 from drifa.data.audit.pairs import Pair
 from drifa.data.audit.reading import Facts
-from drifa.data.study import Study
+from drifa.data.study.study import Study
 
 Clusters = list[list[int]]
 _FIX = "`drifa data audit STUDY --fix groups` joins their groups, so that no split cuts them"

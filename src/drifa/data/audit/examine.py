@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from drifa.data.audit.duplicates import duplicate_findings, exact_clusters, joined_clusters
 from drifa.data.audit.findings import Audit, Finding
@@ -13,9 +13,8 @@ from drifa.data.audit.pairs import Pair, study_pairs
 from drifa.data.audit.reading import Facts, read_study
 from drifa.data.audit.shortcuts import shortcut_findings
 from drifa.data.audit.statistics import count_findings, file_findings, grid_findings, image_count, image_findings
-from drifa.data.study import Study
-
-Progress = Callable[[int, int, str], None]
+from drifa.data.study.study import Study
+from drifa.progress import Progress
 
 
 def audit(study: Study, progress: Progress | None = None) -> Audit:

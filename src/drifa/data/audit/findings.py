@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import drifa
 from drifa.files import write_json
+from drifa.version import __version__
 
 #: Version of the JSON; raised when a key changes its meaning or goes away.
 AUDIT_VERSION = 1
@@ -78,7 +78,7 @@ class Audit:
         """Plain JSON values; docs/audit.md describes the keys."""
         return {
             "drifa_audit": AUDIT_VERSION,
-            "drifa_version": drifa.__version__,
+            "drifa_version": __version__,
             "study": self.study,
             "images": self.images,
             "counts": {name: sum(one.severity == name for one in self.findings) for name in SEVERITIES},

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from drifa.data.audit.duplicates import components
-from drifa.data.study import Study
+from drifa.data.study.study import Study
 
 
 def join_groups(study: Study, clusters: Sequence[Sequence[int]]) -> tuple[Study, int]:

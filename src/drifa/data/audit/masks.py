@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts, Progress
-from drifa.data.schema import Task
-from drifa.data.study import Study
+from drifa.data.study.schema import Task
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError
 
 if TYPE_CHECKING:
-    from drifa.data.volumes import Volume
+    from drifa.data.reading.volumes import Volume
 
 _RULES = {
     "unreadable_mask": ("cannot be read", "fetch these files again, or empty their place in the table"),
@@ -72,8 +72,8 @@ def _task_findings(study: Study, facts: Facts, task: Task, progress: Progress | 
 
 def _faults(path: Path, task: Task, reference: dict[str, Volume]) -> dict[str, str]:
     """Reason by rule."""
-    from drifa.data.masks import checked_mask
-    from drifa.data.volumes import check_grids, read_volume
+    from drifa.data.reading.volumes import check_grids, read_volume
+    from drifa.data.targets.regions import checked_mask
 
     try:
         mask = read_volume(path)

@@ -8,7 +8,7 @@ import numpy as np
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
-from drifa.data.study import Study
+from drifa.data.study.study import Study
 
 #: An image with this share of pixels of one grey value, give or take one, is blank.
 BLANK = 0.995

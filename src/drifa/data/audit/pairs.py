@@ -12,7 +12,7 @@ References:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drifa.data.audit.alignment import SIDE, aligned_agreement, best_shift, fine_structure, turn
+from drifa.progress import Progress
 
 if TYPE_CHECKING:
-    from drifa.data.study import Study
+    from drifa.data.study.study import Study
 
-Progress = Callable[[int, int, str], None]
 
 #: Least agreement of a pair: of the whole window, and of the weaker quarter of its blocks. docs/audit.md says where from.
 WHOLE, BLOCKS = 0.90, 0.80
@@ -75,7 +75,7 @@ def near_duplicates(images: Study | Sequence[np.ndarray] | np.ndarray, progress:
         Each image [H, W], [H, W, 1] or [H, W, 3].
     """
     from drifa.data.audit.reading import read_study, thumbnail
-    from drifa.data.study import Study
+    from drifa.data.study.study import Study
 
     if isinstance(images, Study):
         facts = read_study(images, progress)

@@ -15,14 +15,13 @@ import numpy as np
 from PIL import Image
 
 from drifa.data.audit.alignment import SIDE
-from drifa.data.images import VOLUME_SUFFIXES, read_image
-from drifa.data.study import Study
+from drifa.data.reading.images import VOLUME_SUFFIXES, read_image
+from drifa.data.study.study import Study
 from drifa.errors import DrifaError
+from drifa.progress import Progress
 
 if TYPE_CHECKING:
-    from drifa.data.volumes import Volume
-
-Progress = Callable[[int, int, str], None]
+    from drifa.data.reading.volumes import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +158,7 @@ def _read_image(path: Path) -> dict[str, Any]:
 
 
 def _read_volume(path: Path) -> dict[str, Any]:
-    from drifa.data.volumes import read_volume
+    from drifa.data.reading.volumes import read_volume
 
     volume = read_volume(path)
     values = volume.array

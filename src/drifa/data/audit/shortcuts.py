@@ -8,8 +8,8 @@ import numpy as np
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
-from drifa.data.study import Study
-from drifa.data.subjects import subject_codes
+from drifa.data.study.study import Study
+from drifa.data.study.subjects import subject_codes
 
 #: A shortcut is a warning where the lower end of its interval is above this AUC, and any information at all is a note.
 STRONG, CHANCE = 0.65, 0.55

@@ -12,7 +12,7 @@ import numpy as np
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
-from drifa.data.study import SPLITS, Study
+from drifa.data.study.study import SPLITS, Study
 from drifa.errors import DrifaError
 
 #: A class of fewer groups than this cannot be judged: one group is ten per cent of it or more.
@@ -106,7 +106,7 @@ def image_findings(study: Study, facts: Facts) -> Iterator[Finding]:
 
 def grid_findings(study: Study, facts: Facts) -> Iterator[Finding]:
     """Subjects whose volumes training would refuse, as they lie on different grids."""
-    from drifa.data.volumes import check_grids
+    from drifa.data.reading.volumes import check_grids
 
     subjects = study.subjects()
     paths, reasons = [], []

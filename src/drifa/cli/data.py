@@ -1,0 +1,287 @@
+"""`drifa data …`: known datasets, raw folders to studies, audit, splits."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drifa.data.splits.protocols import PROTOCOLS
+from drifa.errors import DrifaError
+
+if TYPE_CHECKING:
+    from drifa.data import Study
+    from drifa.data.audit import Audit
+
+data_app = typer.Typer(help="Known datasets, raw folders to studies, audit, splits.", no_args_is_help=True)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The datasets that `prepare` knows."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from drifa.data.adapters.prepare import ADAPTERS, OWN
+
+    console = Console()
+    # The identifiers are long; in a narrow window they would fold every row. `data download` prints them too.
+    wide = console.width >= 150
+    table = Table(
+        "name", "what", "images in full set", "licence", *([Column("download (Kaggle)", overflow="fold")] if wide else [])
+    )
+    for name, adapter in ADAPTERS.items():
+        table.add_row(
+            name, adapter.title, f"{adapter.counts['images']:,}", adapter.licence, *([adapter.kaggle] if wide else [])
+        )
+    for name, what in OWN.items():
+        table.add_row(name, what)
+    table.add_row("phantom", "built-in synthetic study; needs no folder")
+    console.print(table)
+    typer.echo(
+        "next: drifa data download NAME --out FOLDER, or, with files at hand, drifa data prepare NAME FOLDER --out STUDY"
+    )
+
+
+@data_app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="A name of `drifa data list`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; must be new.")],
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="I have read the licence and accept it.")] = False,
+) -> None:
+    """Prints a dataset's licence and source and, once you accept them, fetches its copy from Kaggle."""
+    from drifa.data.adapters.download import download as fetch
+    from drifa.data.adapters.download import find_adapter, terms
+
+    typer.echo(terms(find_adapter(name)))
+    typer.echo(f"wrote {fetch(name, out, accept_licence)}\nnext: drifa data prepare {name} {out} --out STUDY")
+
+
+@data_app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="A name of `drifa data list`: a dataset, `folders`, `table` or `phantom`.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with the raw files; for `table` the mapping's YAML file; none for phantom.")
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the adapter; the documentation lists them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Study folder to write.")] = Path("study"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the study in that folder, and its split.")] = False,
+) -> None:
+    """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
+    from drifa.data import make_phantom
+    from drifa.data import prepare as prepare_study
+    from drifa.data.adapters.prepare import check_known, check_new, remove_stale
+
+    settings = {}
+    for word in options or ():
+        key, equals, value = word.partition("=")
+        if not equals or key in settings:
+            fault = "comes twice" if equals else "is not of the form key=value"
+            raise DrifaError(f"option {word!r} of prepare {name} {fault}; write each as key=value, once")
+        settings[key] = value
+    if name == "phantom":
+        if folder is not None:
+            raise DrifaError(f"phantom is built in and takes no {str(folder)!r}: drifa data prepare phantom --out {out}")
+        check_new(out, overwrite)
+        study = make_phantom(out)
+        remove_stale(out)
+    elif folder is None:
+        check_known(name)
+        what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
+        raise DrifaError(f"prepare {name} needs {what}: drifa data prepare {name} FOLDER --out {out}")
+    else:
+        study = prepare_study(name, folder, out, settings, overwrite)
+    typer.echo(f"wrote {out}: {len(study.table)} images")
+    for task in study.tasks.values():
+        if task.kind == "segmentation":
+            masks = len(set(study.table[task.name]) - {""})
+            typer.echo(f"  {task.name}: {masks} masks with the regions {', '.join(task.classes)}")
+            continue
+        counts = study.table[task.name].value_counts()
+        typer.echo(f"  {task.name}: " + ", ".join(f"{label} {int(counts.get(label, 0))}" for label in task.classes))
+    if study.notes:
+        typer.echo(f"  notes: {study.notes}")
+    typer.echo(f"next: drifa data audit {out}")
+
+
+@data_app.command()
+def audit(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the findings to this file.")] = None,
+    fix: Annotated[str | None, typer.Option(help="groups: put images that show the same into one group, and save.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Duplicates, leakage, shortcuts, odd and damaged images. Exit code 1 if a finding is an error."""
+    from drifa.cli.screen import progress_bar
+    from drifa.data import Study
+    from drifa.data.audit import audit as audit_study
+    from drifa.data.audit import audit_and_fix
+
+    if fix not in (None, "groups"):
+        raise DrifaError(f"--fix {fix} is unknown; --fix groups is what can be mended without you")
+    folder = _study_folder(study, "audit")
+    loaded = Study.load(study)
+    with progress_bar(quiet) as progress:
+        if fix is None:
+            result, fixed, joined = audit_study(loaded, progress), loaded, 0
+        else:
+            result, fixed, joined = audit_and_fix(loaded, progress)
+    _print_findings(result)
+    if joined:
+        _save_fixed(loaded, fixed, joined, folder)
+    elif fix is not None:
+        typer.echo("joined 0 groups into others; nothing to mend")
+    _save_audit(result, [folder / "audit.json", *([json_file] if json_file else [])])
+    cut = any(one.data.get("clusters_across_groups") for one in result.findings)
+    if cut:
+        typer.echo(f"next: drifa data audit {study} --fix groups")
+    elif result.ok:
+        typer.echo(f"next: drifa data split {study}")
+    else:
+        typer.echo(f"next: mend what the errors name, then drifa data audit {study}")
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def _study_folder(study: Path, verb: str) -> Path:
+    """The folder of a study that may be named by its `study.yaml`."""
+    if os.path.isdir(study):
+        return study
+    if os.path.isfile(study) and study.suffix.lower() not in (".yaml", ".yml"):
+        remedy = f"name its folder: drifa data {verb} {study.parent}"
+        if not os.path.isfile(study.parent / "study.yaml"):
+            remedy = "`drifa data prepare NAME FOLDER --out STUDY` makes one"
+        raise DrifaError(f"{study} is a file, not a study folder with study.yaml in it; {remedy}")
+    return study.parent
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = f"make {target.parent} a folder that this user may write to"
+        if os.path.isdir(target):
+            remedy = f"a folder stands there: name a file, such as {target / 'findings.json'}, or move it away"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "make room on its disk"
+        raise DrifaError(f"{target} cannot be written ({error.strerror or error}); {remedy}") from None
+
+
+def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
+    from drifa.data.splits.receipts import RECEIPT_FILE, SPLIT_FILE
+
+    with _writing(folder / "study.yaml"):
+        fixed.save(folder)
+    typer.echo(f"joined {joined} groups into others; wrote {folder}")
+    if (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all():
+        stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if (folder / name).is_file()]
+        for path in stale:
+            with _writing(path):
+                path.unlink()
+        removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""
+        typer.echo(f"the split cut a joined group and was emptied{removed}")
+
+
+def _save_audit(result: Audit, targets: list[Path]) -> None:
+    written, errors = [], []
+    for target in targets:
+        try:
+            with _writing(target):
+                if os.path.isdir(target):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                result.save(target)
+            written.append(str(target))
+        except DrifaError as error:
+            errors.append(str(error))
+    if written:
+        typer.echo(f"wrote {', '.join(written)}")
+    if errors:
+        raise DrifaError("; ".join(errors))
+
+
+def _print_findings(result: Audit) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text, not markup: names of studies and files may hold square brackets.
+    styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
+    title = Text(f"{result.study}: {result.images} images")
+    table = Table("", "rule", "finding", title=title, title_justify="left", show_lines=True)
+    for one in result.findings:
+        lines = [Text(one.message)]
+        if one.files:
+            listed = ", ".join(one.files[:3]) + (f", … ({one.count} files)" if one.count > 3 else "")
+            lines.append(Text(listed, style="dim"))
+        if one.remedy:
+            lines.append(Text(f"→ {one.remedy}"))
+        table.add_row(Text(one.severity, style=styles[one.severity]), one.rule, Text("\n").join(lines))
+    Console().print(table)
+
+
+@data_app.command()
+def split(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    protocol: Annotated[
+        str, typer.Option(help="; ".join(f"{name}: {what}" for name, what in PROTOCOLS.items()) + ".")
+    ] = "strict",
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    fractions: Annotated[tuple[float, float, float], typer.Option(help="Shares of train, val and test.")] = (0.8, 0.1, 0.1),
+    sizes: Annotated[
+        tuple[int, int, int] | None, typer.Option(help="Subjects of train, val and test, for a complete set: 201 35 133.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Number of folds (kfold).")] = None,
+    fold: Annotated[int | None, typer.Option(help="Which fold is tested, from 0; the next one validates (kfold).")] = None,
+    column: Annotated[str, typer.Option(help="Column of the table that holds the split (column).")] = "",
+) -> None:
+    """Writes the split into the study's table, with a receipt beside it."""
+    from drifa.data import Study, write_receipt
+    from drifa.data import split as split_study
+
+    folder = _study_folder(study, "split")
+    done, receipt = split_study(
+        Study.load(study), protocol, fractions, seed, sizes=sizes, folds=folds, fold=fold, column=column
+    )
+    with _writing(folder / "study.yaml"):
+        done.save(folder)
+    with _writing(folder / "split.csv"):
+        write_receipt(done, receipt, folder)
+    for name, groups in receipt["groups"].items():
+        typer.echo(f"  {name:5s} {int((done.table['split'] == name).sum())} images, {groups} groups")
+    if receipt["unused"]:
+        typer.echo(f"  set aside: {receipt['unused']} subjects that share a group with what they would be judged on")
+    if receipt["note"]:
+        typer.echo(f"  note: {receipt['note']}")
+    _warn_of_gaps(receipt)
+    meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
+    typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
+    typer.echo(f"wrote {folder}/split.csv and {folder}/split_receipt.json")
+    if all(receipt["subjects"].values()):
+        typer.echo("next: drifa train CONFIG data.protocol=given --out RUN")
+
+
+def _warn_of_gaps(receipt: dict[str, Any]) -> None:
+    """Names splits without subjects, and classes without a subject in one of the others."""
+    by_hand = {
+        "column": f"correct the column {receipt['column']!r} of the table",
+        "given": "correct the column 'split' of the table, or split with --protocol strict",
+        "official": "use --protocol strict",
+    }.get(receipt["protocol"])
+    shares = "--sizes" if receipt["sizes"] else "--fractions"
+    for name, count in receipt["subjects"].items():
+        if not count:
+            remedy = by_hand or f"give it a share by {shares}"
+            typer.echo(f"  warning: {name} is empty, so training refuses this split; {remedy}")
+    missing = receipt["classes_missing"]
+    if missing:
+        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
+        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups of the class, or leave it out")

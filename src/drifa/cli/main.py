@@ -1,0 +1,210 @@
+"""The command line: parse, call, print. Heavy imports wait until a verb needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from drifa.cli.data import data_app
+from drifa.cli.models import models
+from drifa.cli.screen import print_metrics, print_subsets, progress_bar
+from drifa.errors import DrifaError
+from drifa.version import __version__
+
+app = typer.Typer(
+    name="drifa",
+    help="Multimodal fusion learning on medical images, with uncertainty and honest evaluation. For research use.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data_app, name="data")
+app.command()(models)
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"drifa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder to write.")] = Path("runs/demo"),
+    quiet: Quiet = False,
+) -> None:
+    """The whole main job on the built-in phantom study: data, training, evaluation, report. About two minutes on two cores."""
+    from drifa.demo import run_demo
+
+    with progress_bar(quiet) as progress:
+        result = run_demo(out, progress, quiet)
+    print_metrics(result["metrics"])
+    typer.echo(f"\nstudy    {result['study']}\nrun      {result['run']}\nreport   {result['report']}")
+    typer.echo(f"next     drifa predict {result['run']} {result['images']}")
+
+
+@app.command()
+def train(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="CONFIG [KEY=VALUE]...", help="YAML, then overrides.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to write; must be new.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this run exactly; takes train.epochs=… and the like.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Trains all members of a run."""
+    from drifa.config import load_config, parse_override
+    from drifa.training.train import process_rank
+    from drifa.training.train import resume as resume_run
+    from drifa.training.train import train as train_run
+
+    words = arguments or []
+    with progress_bar(quiet) as progress:
+        if resume is not None:
+            if out is not None:
+                raise DrifaError("--resume continues a run in its own folder; leave --out away")
+            overrides: dict[str, Any] = {}
+            for word in words:
+                keys, value = parse_override(word)
+                if len(keys) != 2 or keys[0] != "train":
+                    raise DrifaError(f"with --resume only train.… settings can be given, not {word!r}")
+                overrides[keys[1]] = value
+            run = resume_run(resume, overrides, progress, quiet)
+        else:
+            if not words or out is None:
+                raise DrifaError("give a config and a new folder: drifa train CONFIG [key=value …] --out RUN")
+            run = train_run(load_config(words[0], words[1:]), out, progress, quiet)
+    if process_rank() > 0:
+        return
+    for line in run.info["pretrained"]:
+        typer.echo(line)
+    typer.echo(f"wrote {run.folder}: {len(run.trained_members())} trained member(s)\nnext: drifa evaluate {run.folder}")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
+    split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
+    subsets: Annotated[bool, typer.Option("--subsets", help="Also judge every subset of the modalities.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Metrics with intervals, calibration and uncertainty; alone and with partners where modalities are unpaired."""
+    from drifa.evaluation.evaluate import evaluate as evaluate_run
+    from drifa.files import write_json
+
+    with progress_bar(quiet) as progress:
+        where, result = evaluate_run(run, study=study, split=split, progress=progress, subsets=subsets)
+    if json_file is not None:
+        write_json(json_file, result)
+    print_metrics(result)
+    if subsets:
+        print_subsets(where)
+    answers = "volumes.csv, predictions/" if (where / "volumes.csv").is_file() else "predictions.parquet"
+    typer.echo(f"wrote {where}/metrics.json, evaluation.json, {answers}" + (f", and {json_file}" if json_file else ""))
+    if study is None and split == "test":
+        typer.echo(f"next: drifa report {run}")
+    else:
+        typer.echo(f"next: compare with {run}/metrics.json, the test split of the run (drifa evaluate {run})")
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
+    value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Segmentation: folder for the masks.")] = None,
+    partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
+) -> None:
+    """Predictions with uncertainty for new images; one modality alone is enough."""
+    from drifa.files import atomic_path, write_json
+    from drifa.prediction.predict import as_table, cases_from_arguments, cases_from_table
+    from drifa.prediction.predict import predict as predict_cases
+
+    if image and table:
+        raise DrifaError("give --image or --table, not both")
+    if value and table:
+        raise DrifaError(f"--value {value[0]!r} goes with --image; in a table each column is a value: add it to {table}")
+    if out is not None and csv_file is not None:
+        raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
+    cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
+    if out is not None:
+        _predict_masks(run, cases, out, json_file)
+        return
+    result = predict_cases(run, cases, partners)
+    answers = as_table(result)
+    if json_file is not None:
+        write_json(json_file, result)
+        typer.echo(f"wrote {json_file}")
+    if csv_file is not None:
+        with atomic_path(csv_file) as temporary:
+            answers.to_csv(temporary, index=False)
+        typer.echo(f"wrote {csv_file}")
+    if json_file is None and csv_file is None and len(answers) > 20:
+        typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
+    for row in answers.to_dict("records") if len(answers) <= 20 else []:
+        typer.echo(
+            f"{row['subject']}  {row['task']}: {row['predicted']}  confidence {row['confidence']:.3f}  "
+            f"entropy {row['predictive_entropy']:.3f} nats  ({row['condition']}, {result['mode']})"
+        )
+    if result["note"]:
+        typer.echo(f"note: {result['note']}")
+
+
+def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None) -> None:
+    from drifa.files import write_json
+    from drifa.prediction.predict_volumes import predict_volumes
+
+    result = predict_volumes(run, cases, out)
+    if json_file is not None:
+        write_json(json_file, result)
+        typer.echo(f"wrote {json_file}")
+    for case in result["cases"]:
+        for task, answer in case["tasks"].items():
+            sizes = ", ".join(f"{name} {figures['volume_ml']:.1f} ml" for name, figures in answer["regions"].items())
+            typer.echo(f"{case['subject']}  {task}: {sizes}  ({result['mode']})  wrote {', '.join(answer['files'])}")
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+    """One self-contained HTML file that a clinician and a statistician can both read."""
+    from drifa.report import write_report
+
+    typer.echo(f"wrote {write_report(run)}\nnext: open it in a browser")
+
+
+def main() -> None:
+    """Runs the command line; mistakes of the user end in one line and exit code 2."""
+    try:
+        app()
+    except DrifaError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        # A folder that may not be written, a full disk, a file that vanished: the user's to mend, as above.
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {place}{error.strerror or error}; correct its permissions, or choose another place", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("stopped; a training continues with: drifa train --resume RUN", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What the verbs show on the screen: tables of metrics, progress bars. Heavy imports wait until something is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from drifa.progress import Progress
+
+#: Metrics of volumes that are printed, by the first word of their name.
+VOLUME_SHOWN = ("dice", "hd95", "missed")
+
+
+def print_metrics(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_at_80", "accuracy_alone", "partner_flip_rate")
+    for task, modes in result.items():
+        table = Table(task, *modes, title_justify="left")
+        regions = [name for name in next(iter(modes.values())) if name.split("_")[0] in VOLUME_SHOWN]
+        for name in regions or shown:
+            cells = [_cell(metrics.get(name)) for metrics in modes.values()]
+            if any(cells):
+                table.add_row(name, *cells)
+        Console().print(table)
+
+
+def print_subsets(where: Path) -> None:
+    import json
+    import re
+
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    found = json.loads((where / "evaluation.json").read_text(encoding="utf-8"))["subsets"]
+    for task, subsets in found.items():
+        first = next(iter(subsets.values()))
+        shown = [
+            name for name in first if name in ("accuracy", "balanced_accuracy", "auc") or re.match("dice(?!_present)", name)
+        ]
+        table = Table(Column(f"{task}, from", no_wrap=True), *shown)
+        for subset, metrics in subsets.items():
+            table.add_row(subset, *(_cell(metrics[name]) for name in shown))
+        Console().print(table)
+
+
+def _cell(interval: dict[str, float | None] | None) -> str:
+    if interval is None or interval["value"] is None:
+        return ""
+    if interval["low"] is None or interval["high"] is None:
+        return f"{interval['value']:.3f}"
+    return f"{interval['value']:.3f}\n{interval['low']:.3f}–{interval['high']:.3f}"
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Progress | None]:
+    """A rich progress bar that is shown from the first call on; one line per thing counted."""
+    if quiet:
+        yield None
+        return
+    import rich.progress
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, Any] = {}
+    bar: rich.progress.Progress | None = None
+
+    def advance(done: int, total: int, what: str) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = rich.progress.Progress(*columns, transient=True)
+            bar.start()
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done, total=total)
+        if all(task.finished for task in bar.tasks):
+            # Stopped between phases, so that it never shares the screen with the training bar.
+            bar.stop()
+            bar = None
+            tasks.clear()
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.stop()

@@ -1,0 +1,1 @@
+"""Decoded images and slices on disk, memory-mapped."""

@@ -1,0 +1,1 @@
+"""Image and volume files of every format, through one door."""

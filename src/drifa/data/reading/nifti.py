@@ -1,0 +1,166 @@
+"""NIfTI-1 and NIfTI-2 in one file, plain or gzipped. Read by hand, so that no more bytes enter than the header announces."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import nibabel
+import numpy as np
+
+from drifa.data.reading.files import damaged, read_head
+from drifa.errors import DrifaError
+
+# Extensions between header and voxels are skipped, but a header must not make us read for hours.
+_LARGEST_OFFSET = 2**24
+
+
+def read_nifti(path: Path, max_voxels: float, what: str = "volume") -> tuple[np.ndarray, nibabel.nifti1.Nifti1Header]:
+    """Voxels as the file stores them, scaled by its slope and intercept.
+
+    Args:
+        path: The file.
+        max_voxels: Largest accepted number of voxels, judged from the header.
+        what: How errors call the file.
+
+    Returns:
+        ``(array, header)``; axes of length one at the end are dropped beyond the third.
+
+    Shape:
+        float32 [X, Y] or [X, Y, Z]; integers below 2^24 are exact.
+
+    Raises:
+        DrifaError: Not NIfTI, damaged, cut short, too large, of more than three dimensions, of a voxel type that is not a
+            real number, or with voxels that are not finite.
+    """
+    head = read_head(path, what)
+    try:
+        with cast(BinaryIO, gzip.open(path, "rb") if head[:2] == b"\x1f\x8b" else open(path, "rb")) as file:
+            header = _header(file, path, what)
+            shape = _shape(header, path, max_voxels, what)
+            dtype = _voxel_type(header, path, what)
+            if dtype.kind not in "iuf":
+                raise DrifaError(f"{what} {path} holds voxels of type {dtype}; save real numbers, such as int16 or float32")
+            offset, needed = header.get_data_offset(), int(np.prod(shape)) * dtype.itemsize
+            if not header.sizeof_hdr <= offset <= _LARGEST_OFFSET:
+                raise DrifaError(f"{what} {path} says that its voxels start at byte {offset}; save it again as NIfTI")
+            file.read(offset - header.sizeof_hdr)
+            content = file.read(needed)
+            if len(content) < needed:
+                raise damaged(path, f"{needed} bytes of voxels announced, {len(content)} found", what)
+            file.read(1)  # at the end of a gzip file this compares its checksum
+            slope, intercept = header.get_slope_inter()
+    except DrifaError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError, nibabel.spatialimages.HeaderDataError) as error:
+        raise damaged(path, error, what) from None
+    array = np.frombuffer(content, dtype=dtype).reshape(shape, order="F").astype(np.float32)
+    if slope is not None:
+        array = array * np.float32(slope) + np.float32(intercept)
+    wrong = int(array.size - np.isfinite(array).sum())
+    if wrong:
+        raise DrifaError(
+            f"{what} {path} has {wrong} voxels that are not finite (NaN or inf); set them to the background, as with "
+            f"numpy.nan_to_num, and save it again"
+        )
+    return array, header
+
+
+def affine_of(header: nibabel.nifti1.Nifti1Header, path: Path, what: str = "volume") -> np.ndarray:
+    """The way from voxel to millimetres: float64 [4, 4].
+
+    Raises:
+        DrifaError: It cannot be inverted, so that the file has no orientation.
+    """
+    try:
+        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    except (ValueError, nibabel.spatialimages.HeaderDataError) as error:
+        raise damaged(path, error, what) from None
+    flat = not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9
+    # Axes so skewed that two run the same way pass the determinant, but no order of axes fits them.
+    if flat or np.isnan(nibabel.orientations.io_orientation(affine)).any():
+        raise DrifaError(
+            f"{what} {path} has an orientation that cannot be inverted: {affine[:3].round(3).tolist()}; "
+            f"write a valid sform or qform into its header, or convert it from DICOM again"
+        )
+    return affine
+
+
+def read_slice(path: Path, max_pixels: float) -> np.ndarray:
+    """A single slice as pixels, seen as radiologists see it: the patient's right at the left, anterior or superior at the top.
+
+    Unsigned bytes are taken as they are; anything else needs the display range of the header (``cal_min``, ``cal_max``).
+
+    Shape:
+        uint8 [H, W].
+
+    Raises:
+        DrifaError: As :func:`read_nifti`; or several slices; or no display range.
+    """
+    array, header = read_nifti(path, max_pixels, "image")
+    affine = affine_of(header, path, "image")
+    array = array.reshape(*array.shape, *(1,) * (3 - array.ndim))
+    if 1 not in array.shape:
+        size = "x".join(str(side) for side in array.shape)
+        raise DrifaError(
+            f"{path} is a volume of {size} voxels; a row of this study is one image: save the slice you mean as PNG"
+        )
+    array = nibabel.orientations.apply_orientation(array, nibabel.orientations.io_orientation(affine))
+    plane = np.squeeze(array, axis=2 - array.shape[::-1].index(1))
+    low, high = float(header["cal_min"]), float(header["cal_max"])
+    if not low < high:
+        if header.get_data_dtype() != np.uint8 or header.get_slope_inter()[0] not in (None, 1.0):
+            raise DrifaError(
+                f"image {path} holds {header.get_data_dtype()} values without a display range (cal_min, cal_max); "
+                f"set it in the header, or window the image to 8 bits"
+            )
+        low, high = 0.0, 255.0
+    return np.floor(np.clip((plane - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)[::-1, ::-1].T
+
+
+def as_bytes(image: nibabel.nifti1.Nifti1Image, compressed: bool) -> bytes:
+    """The content of a NIfTI file; the same image gives the same bytes."""
+    content = image.to_bytes()
+    return gzip.compress(content, compresslevel=6, mtime=0) if compressed else content
+
+
+def _header(file: BinaryIO, path: Path, what: str) -> nibabel.nifti1.Nifti1Header:
+    start = file.read(nibabel.nifti1.Nifti1Header.sizeof_hdr)
+    if start[344:347] == b"ni1" or start[4:7] == b"ni2":
+        raise DrifaError(f"{what} {path} is half of a pair (.hdr and .img); save it as one .nii or .nii.gz file")
+    kind = nibabel.nifti1.Nifti1Header
+    if start[4:7] == b"n+2":
+        kind = nibabel.nifti2.Nifti2Header
+        start += file.read(kind.sizeof_hdr - len(start))
+    elif start[344:347] != b"n+1":
+        raise DrifaError(f"{path} is not a NIfTI {what}; convert it to .nii.gz, or remove its row from the study")
+    if len(start) < kind.sizeof_hdr:
+        raise damaged(path, f"it ends after {len(start)} of the {kind.sizeof_hdr} bytes of a header", what)
+    return kind.from_fileobj(io.BytesIO(start), check=False)
+
+
+def _voxel_type(header: nibabel.nifti1.Nifti1Header, path: Path, what: str) -> np.dtype:
+    try:
+        return header.get_data_dtype()
+    except (KeyError, nibabel.spatialimages.HeaderDataError):
+        code = int(header["datatype"])
+        raise DrifaError(f"{what} {path} has voxels of the unknown type {code}; save it as int16 or float32") from None
+
+
+def _shape(header: nibabel.nifti1.Nifti1Header, path: Path, max_voxels: float, what: str) -> tuple[int, ...]:
+    shape = tuple(int(side) for side in header.get_data_shape())
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    size = "x".join(str(side) for side in shape)
+    if len(shape) < 2 or min(shape) < 1:
+        raise DrifaError(f"{what} {path} has {size or 'no'} voxels by its header; it is damaged: fetch it again")
+    if np.prod(shape, dtype=np.float64) > max_voxels:
+        raise DrifaError(f"{what} {path} has {size} voxels, more than {max_voxels:g}; crop it, or scale it down")
+    if len(shape) > 3:
+        raise DrifaError(
+            f"{what} {path} has {len(shape)} dimensions ({size}); save the channel or time point you mean by itself"
+        )
+    return shape

@@ -1,0 +1,137 @@
+"""Reading a volume and writing a mask back onto its grid: the one door for NIfTI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+
+from drifa.data.reading.nifti import affine_of, as_bytes, read_nifti
+from drifa.errors import DrifaError
+from drifa.files import atomic_path
+
+#: Two grids agree when no corner of one lies further from the other's than this share of the shorter voxel side.
+GRID_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels with their first axis towards the patient's right, the second towards anterior, the third towards superior (RAS+).
+
+    Axes are flipped and swapped to the nearest such order, never resampled: an oblique scan stays oblique, as its affine says.
+
+    Args:
+        array: Voxels.
+        affine: From voxel index to millimetres, in RAS.
+        original_affine: The same of the file's own axes.
+        original_shape: Shape in the file.
+        path: The file.
+
+    Shape:
+        array float32 [X, Y, Z]; affine, original_affine float64 [4, 4].
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    original_affine: np.ndarray
+    original_shape: tuple[int, ...]
+    path: Path
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxels along each axis in mm."""
+        x, y, z = nibabel.affines.voxel_sizes(self.affine)
+        return float(x), float(y), float(z)
+
+    def __str__(self) -> str:
+        size = "x".join(str(side) for side in self.array.shape)
+        corner, spacing = self.affine[:3, 3].round(2).tolist(), [round(side, 3) for side in self.spacing]
+        return f"{self.path} ({size} voxels of {spacing} mm, first at {corner})"
+
+
+def read_volume(path: str | Path, max_voxels: float = 2**27) -> Volume:
+    """Reads a NIfTI file (`.nii` or `.nii.gz`) of one volume; a single slice counts as a volume of depth one.
+
+    Args:
+        path: The file; its content decides what it is, not its name.
+        max_voxels: Largest accepted number of voxels (default: 512x512x512), judged from the header.
+
+    Returns:
+        The voxels in RAS+ order, with what is needed to write a mask in the file's own order.
+
+    Raises:
+        DrifaError: The file is missing, not NIfTI, damaged, cut short, too large, of several volumes, without a valid
+            orientation, or it has voxels that are not finite.
+    """
+    path = Path(path)
+    array, header = read_nifti(path, max_voxels)
+    affine = affine_of(header, path)
+    shape = array.shape if array.ndim == 3 else (*array.shape, 1)
+    orientation = io_orientation(affine)
+    return Volume(
+        array=np.ascontiguousarray(apply_orientation(array.reshape(shape), orientation)),
+        affine=affine @ inv_ornt_aff(orientation, shape),
+        original_affine=affine,
+        original_shape=tuple(int(side) for side in header.get_data_shape()),
+        path=path,
+    )
+
+
+def write_mask(path: str | Path, array: np.ndarray, like: Volume) -> Path:
+    """Writes a mask as NIfTI on the grid of a volume: its orientation, affine and shape, whole or not at all.
+
+    Args:
+        path: Target; ends in `.nii` or `.nii.gz`.
+        array: Mask values 0 to 255, in RAS+ order as ``like.array``.
+        like: The volume that the mask belongs to.
+
+    Shape:
+        array [X, Y, Z], any integer or bool type, or floats that are whole.
+
+    Raises:
+        DrifaError: Another shape than the volume's, other values than whole numbers of 0 to 255, or another file ending.
+    """
+    path = Path(path)
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        raise DrifaError(f"mask {path} should end in .nii or .nii.gz; rename it")
+    if array.shape != like.array.shape:
+        raise DrifaError(f"the mask has the shape {array.shape}; the volume it belongs to is {like}")
+    with np.errstate(invalid="ignore"):
+        mask = array.astype(np.uint8)
+    if not np.array_equal(mask, array):
+        raise DrifaError(f"the mask for {path} has values {array.min()} to {array.max()}; use whole numbers of 0 to 255")
+    back = ornt_transform(axcodes2ornt("RAS"), io_orientation(like.original_affine))
+    image = nibabel.nifti1.Nifti1Image(apply_orientation(mask, back).reshape(like.original_shape), None)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(like.original_affine, code=1)
+    try:
+        image.set_qform(like.original_affine, code=1, strip_shears=False)
+    except nibabel.spatialimages.HeaderDataError:
+        image.set_qform(None)  # a sheared grid has no qform; the sform says it all
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(as_bytes(image, compressed=path.name.lower().endswith(".gz")))
+    return path
+
+
+def check_grids(volumes: Mapping[str, Volume]) -> None:
+    """Checks that volumes of one subject lie on one grid: equal shapes, corners within a tenth of a voxel (GRID_TOLERANCE).
+
+    Args:
+        volumes: By modality or task.
+
+    Raises:
+        DrifaError: Two of them differ; names both files with their grids.
+    """
+    (first, reference), *others = volumes.items()
+    corners = np.array(np.meshgrid(*[(0, side - 1) for side in reference.array.shape], [1], indexing="ij")).reshape(4, -1)
+    for name, volume in others:
+        gap = np.linalg.norm(((volume.affine - reference.affine) @ corners)[:3], axis=0).max()
+        if volume.array.shape != reference.array.shape or gap > GRID_TOLERANCE * min(reference.spacing):
+            raise DrifaError(
+                f"{first} and {name} of one subject lie on different grids: {reference} and {volume}; "
+                f"register and resample one onto the other"
+            )

@@ -1,0 +1,1 @@
+"""From subjects to batches: pairing, augmentation, batches of images and of slices."""

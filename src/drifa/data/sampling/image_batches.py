@@ -1,0 +1,149 @@
+"""From samples (subject indices) to batches of images, labels and the presence mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drifa.data.sampling.pairing import gather
+from drifa.data.study.subjects import NO_LABEL, Subjects
+
+Batch = dict[str, Tensor | dict[str, Tensor]]
+
+
+class ImageSource(Protocol):
+    """Anything that gives images by row: the cache of a study, or images read for one prediction."""
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
+        ...
+
+
+def answerable(task_modalities: Mapping[str, Sequence[str]], subjects: Subjects) -> np.ndarray:
+    """bool ``[t, m]``: which modalities can answer which task."""
+    return np.array([[name in task_modalities[task] for name in subjects.modalities] for task in subjects.tasks])
+
+
+def make_batch(source: ImageSource, subjects: Subjects, samples: np.ndarray, keep: np.ndarray | None = None) -> Batch:
+    """Reads the images of some samples.
+
+    Args:
+        source: Where the images are.
+        subjects: What the samples index.
+        samples: ``[B, components]``, see :mod:`drifa.data.sampling.pairing`.
+        keep: bool ``[B, m]``; False hides a modality although the subject has it.
+
+    Returns:
+        ``images`` (modality -> uint8 ``[B, C, H, W]``), ``present`` (bool ``[B, m]``), ``labels`` (int64 ``[B, t]``).
+    """
+    rows, labels, present = gather(subjects, samples)
+    if keep is not None:
+        present = present & keep
+        rows = np.where(present, rows, -1)
+    images = {name: source.read(name, rows[:, i]) for i, name in enumerate(subjects.modalities)}
+    return {"images": images, "present": torch.from_numpy(present), "labels": torch.from_numpy(labels)}
+
+
+class TrainBatches:
+    """The batches of one training epoch: a pure function of (seed, epoch), so that a resumed run sees the same ones.
+
+    Args:
+        source: Where the images are.
+        subjects: All subjects of the study.
+        samples: Epoch number -> samples ``[L, components]``.
+        epoch: Called at the start of each pass for the epoch number.
+        batch_size: Samples per batch.
+        seed: Of modality dropout and augmentation.
+        answers: bool ``[t, m]`` from :func:`answerable`.
+        modality_dropout: Probability that a modality is hidden from a sample; one always stays.
+        rank: Which of ``world`` processes this is; each takes its share of every epoch.
+        world: Number of processes.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        subjects: Subjects,
+        samples: Callable[[int], np.ndarray],
+        epoch: Callable[[], int],
+        batch_size: int,
+        seed: int,
+        answers: np.ndarray,
+        modality_dropout: float = 0.0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.source, self.subjects, self.samples, self.epoch = source, subjects, samples, epoch
+        self.batch_size, self.seed, self.answers, self.modality_dropout = batch_size, seed, answers, modality_dropout
+        self.rank, self.world = rank, world
+        share = len(samples(0)) // world
+        # A last batch of one sample would break BatchNorm at 1x1 maps, and DDP needs equal counts: short tails are left
+        # out of the epoch (the permutation is drawn anew each time, so no subject is left out for good).
+        self.count = max(1, share // batch_size + (share % batch_size >= max(2, batch_size // 2)))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.epoch()
+        samples = self.samples(epoch)[self.rank :: self.world]
+        for k in range(self.count):
+            random = np.random.default_rng([self.seed, epoch, k, self.rank])
+            chosen = samples[k * self.batch_size : (k + 1) * self.batch_size]
+            present = gather(self.subjects, chosen)[2]
+            keep = keep_modalities(present, self.modality_dropout, random) if self.modality_dropout else None
+            batch = make_batch(self.source, self.subjects, chosen, keep)
+            if keep is not None:
+                batch["labels"] = unanswerable_to_none(batch, self.answers)
+            batch["seed"] = torch.tensor(int(random.integers(2**62)))
+            yield batch
+
+
+def keep_modalities(present: np.ndarray, probability: float, random: np.random.Generator) -> np.ndarray:
+    """Hides each modality with the given probability, never the last one that a row has. bool ``[B, m]``"""
+    keep = random.random(present.shape) >= probability
+    # A random one of those present always stays.
+    lucky = np.where(present, random.random(present.shape), -1).argmax(axis=1)
+    keep[np.arange(len(present)), lucky] = True
+    return keep
+
+
+class TargetBatches:
+    """Batches that judge every target once: labels of the partners are taken out.
+
+    Args:
+        source: Where the images are.
+        subjects: What the samples index.
+        parts: Pairs of samples ``[N, components]`` and the mask bool ``[t]`` of the tasks that they are judged on.
+        batch_size: Samples per batch.
+    """
+
+    def __init__(
+        self, source: ImageSource, subjects: Subjects, parts: list[tuple[np.ndarray, np.ndarray]], batch_size: int
+    ) -> None:
+        self.source, self.subjects, self.parts, self.batch_size = source, subjects, parts, batch_size
+
+    def __len__(self) -> int:
+        return sum(-(-len(samples) // self.batch_size) for samples, _ in self.parts)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for samples, judged in self.parts:
+            for start in range(0, len(samples), self.batch_size):
+                batch = make_batch(self.source, self.subjects, samples[start : start + self.batch_size])
+                labels = batch["labels"]
+                assert isinstance(labels, Tensor)
+                labels[:, torch.from_numpy(~judged)] = NO_LABEL
+                yield batch
+
+
+def unanswerable_to_none(batch: Batch, answers: np.ndarray) -> Tensor:
+    """The labels without those whose modalities are all hidden."""
+    present, labels = batch["present"], batch["labels"]
+    assert isinstance(present, Tensor)
+    assert isinstance(labels, Tensor)
+    asked = (present[:, None, :] & torch.from_numpy(answers)[None]).any(dim=2)
+    return torch.where(asked, labels, NO_LABEL)

@@ -1,0 +1,1 @@
+"""Splits by whole groups, and the receipts that prove them."""

@@ -1,0 +1,247 @@
+"""A study: one table of images, with the modalities, tasks and classes that it declares.
+
+On disk a study is a folder with `study.yaml` and `study.csv` (or `study.parquet`, which is read instead where it exists).
+Everything downstream reads a study and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from drifa.data.study.checks import COLUMNS, SPLITS, checked_table
+from drifa.data.study.schema import TEXT_KEYS, Modality, Task, format_header, parse_header
+from drifa.data.study.subjects import Subjects, build_subjects, subject_codes
+from drifa.errors import DrifaError, suggest
+from drifa.files import atomic_path, write_text
+from drifa.text_tables import read_table, table_text
+
+__all__ = ["COLUMNS", "SPLITS", "Modality", "Study", "Subjects", "Task"]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A checked table of images; an object of this class always satisfies `study_checks`.
+
+    Args:
+        name: Name of the study; prefixes ids when studies are merged.
+        root: Folder that the table's paths are relative to.
+        table: One row per image: ``subject, modality, path, group, split``, one column per task with label texts
+            or mask paths (empty = none), and any further columns. Row number r of this table is the address of an image
+            everywhere.
+        modalities: By name; their order is the column order of every array.
+        tasks: By name.
+        source: Where the data came from.
+        licence: Terms of use.
+        citation: What to cite.
+        notes: Counts and known defects.
+        group_meaning: What a group is, in words: ``patient``, ``lesion``, ``near-duplicate cluster``.
+        split_protocol: How the split column was made: a protocol of `drifa data split`, or ``""``; ``paper`` may cut groups.
+        place: How errors call the table.
+
+    Raises:
+        DrifaError: The table breaks a rule; the message names row, value and remedy.
+    """
+
+    name: str
+    root: Path
+    table: pd.DataFrame = field(repr=False)
+    modalities: dict[str, Modality]
+    tasks: dict[str, Task]
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    notes: str = ""
+    group_meaning: str = ""
+    split_protocol: str = ""
+    place: InitVar[str] = "study.csv"
+
+    def __post_init__(self, place: str) -> None:
+        if not self.name:
+            raise DrifaError("a study needs a name; set 'name' in study.yaml")
+        table = checked_table(self.table, self.modalities, self.tasks, self.split_protocol, place)
+        object.__setattr__(self, "table", table)
+        object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
+
+    @classmethod
+    def load(cls, folder_or_yaml: str | Path) -> Study:
+        """Reads a study from its folder, or from its `study.yaml`.
+
+        Raises:
+            DrifaError: A file is missing or unreadable, or its content breaks a rule of the format.
+        """
+        yaml_path = Path(folder_or_yaml)
+        if yaml_path.is_dir():
+            yaml_path = yaml_path / "study.yaml"
+        if not yaml_path.is_file():
+            raise DrifaError(f"no study at {yaml_path}; `drifa data prepare NAME FOLDER --out STUDY` makes one")
+        try:
+            header = parse_header(yaml_path.read_text(encoding="utf-8-sig"), str(yaml_path))
+        except UnicodeDecodeError as error:
+            raise DrifaError(f"{yaml_path} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        table_path = _table_path(yaml_path.parent)
+        root = yaml_path.parent / header.pop("root")
+        return cls(root=root, table=_read_table(table_path), place=table_path.name, **header)
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the study into a folder: the table first, `study.yaml` last.
+
+        The table is written as `study.parquet` where the folder already holds one (it would win on reading), else as CSV.
+        The root is written relative to the folder where it lies inside, or where the folder's `study.yaml` has it so already.
+
+        Returns:
+            Path of the written `study.yaml`.
+        """
+        folder = Path(os.path.abspath(folder))
+        table_path = _table_path(folder)
+        if table_path.suffix == ".parquet":
+            with atomic_path(table_path) as temporary:
+                self.table.to_parquet(temporary, index=False)
+        else:
+            write_text(table_path, table_text(self.table))
+        inside = self.root == folder or folder in self.root.parents
+        relative = inside or _has_relative_root(folder, self.root)
+        root = Path(os.path.relpath(self.root, folder)).as_posix() if relative else str(self.root)
+        header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
+        header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
+        return write_text(folder / "study.yaml", format_header(header))
+
+    def subjects(self) -> Subjects:
+        """The table as arrays, one entry per subject."""
+        return build_subjects(self.table, self.modalities, self.tasks)
+
+    def select(self, modalities: Sequence[str], tasks: Sequence[str] | None = None) -> Study:
+        """A study with some of the modalities, the tasks that they can answer, and the classes' order unchanged.
+
+        Args:
+            modalities: Names to keep; their order becomes the order of the new study.
+            tasks: Names to keep, in the study's order; None for all that the modalities can answer.
+
+        Raises:
+            DrifaError: An unknown modality or task, no modality, or a named task that the modalities cannot answer.
+        """
+        for name in modalities:
+            if name not in self.modalities:
+                raise DrifaError(f"study {self.name!r} has no modality {name!r}{suggest(name, self.modalities)}")
+        if not modalities:
+            raise DrifaError(f"no modality selected{suggest('', self.modalities)}")
+        keep = self.table["modality"].isin(list(modalities)).to_numpy()
+        table = self.table[keep].copy()
+        # A subject's label may stand on the row of a dropped modality: write it on the rows that stay.
+        subjects = self.subjects()
+        code = subject_codes(self.table)[0][keep]
+        kept_tasks = {}
+        for column, task in enumerate(self.tasks.values()):
+            asked = tuple(name for name in task.modalities if name in modalities)
+            if (tasks is not None and task.name not in tasks) or not asked:
+                continue
+            kept_tasks[task.name] = replace(task, modalities=asked)
+            if task.kind == "segmentation":
+                table[task.name] = subjects.masks[task.name][code].astype(object)
+            else:
+                table[task.name] = np.array([*task.classes, ""], dtype=object)[subjects.labels[code, column]]
+        for name in tasks or ():
+            if name not in self.tasks:
+                raise DrifaError(f"study {self.name!r} has no task {name!r}{suggest(name, self.tasks)}")
+            if name not in kept_tasks:
+                needed = " or ".join(self.tasks[name].modalities)
+                raise DrifaError(
+                    f"task {name!r} of study {self.name!r} needs {needed}; keep one of them, or leave out the task"
+                )
+        kept = {name: self.modalities[name] for name in modalities}
+        return replace(self, table=table, modalities=kept, tasks=kept_tasks)
+
+    @staticmethod
+    def merge(studies: Sequence[Study]) -> Study:
+        """Several studies as one; see :func:`drifa.data.study.merge.merge_studies`."""
+        from drifa.data.study.merge import merge_studies
+
+        return merge_studies(studies)
+
+    def image_path(self, row: int) -> Path:
+        """Absolute path of the image in one row of the table."""
+        return self.root / str(self.table["path"].iloc[row])
+
+    def mask_paths(self, task: str) -> list[Path | None]:
+        """Absolute path of every subject's mask file, in the order of :meth:`subjects`; None where a subject has none.
+
+        Args:
+            task: Name of a segmentation task.
+
+        Raises:
+            DrifaError: The study has no such segmentation task.
+        """
+        masks = self.subjects().masks
+        if task not in masks:
+            raise DrifaError(f"study {self.name!r} has no segmentation task {task!r}{suggest(task, masks)}")
+        return [self.root / str(path) if path else None for path in masks[task]]
+
+    def check_files(self) -> None:
+        """Looks for every image and mask file.
+
+        Raises:
+            DrifaError: Some are missing; names the first of them and how many there are.
+        """
+        self._check_files("image", [path for path in self.table["path"] if path])
+        for name, masks in self.subjects().masks.items():
+            self._check_files(f"{name} mask", [str(path) for path in masks if path])
+
+    def _check_files(self, what: str, paths: list[str]) -> None:
+        missing = _missing_files(self.root, paths)
+        if missing:
+            listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+            raise DrifaError(
+                f"{len(missing)} of {len(paths)} {what} files of study {self.name!r} are missing below {self.root}: "
+                f"{listed}; correct 'root' in study.yaml, or prepare the study again"
+            )
+
+
+def _has_relative_root(folder: Path, root: Path) -> bool:
+    """Whether the folder holds a `study.yaml` that names this root by a relative path."""
+    try:
+        text = (folder / "study.yaml").read_text(encoding="utf-8-sig")
+        named = parse_header(text, "study.yaml")["root"]
+    except (OSError, UnicodeDecodeError, DrifaError):
+        return False
+    return not os.path.isabs(named) and os.path.abspath(folder / named) == str(root)
+
+
+def _missing_files(root: Path, paths: Sequence[str]) -> list[str]:
+    """The paths at which no file lies. Folders are listed once: asking for every file takes a minute for a million of them."""
+    parts = [os.path.split(path) for path in paths]
+    listed: dict[str, set[str]] = {}
+    for folder in {folder for folder, _ in parts}:
+        try:
+            with os.scandir(root / folder) as entries:
+                listed[folder] = {entry.name for entry in entries if entry.is_file()}
+        except OSError:
+            listed[folder] = set()
+    # A file system may know a file under another spelling than its listing: those in doubt are asked for.
+    doubtful = (path for path, (folder, name) in zip(paths, parts, strict=True) if name not in listed[folder])
+    return [path for path in doubtful if not os.path.isfile(os.path.join(root, path))]
+
+
+def _table_path(folder: Path) -> Path:
+    parquet = folder / "study.parquet"
+    return parquet if parquet.is_file() else folder / "study.csv"
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DrifaError(f"{path} is missing; a study folder holds study.yaml and study.csv (or study.parquet)")
+    if path.suffix != ".parquet":
+        table = read_table(path)
+        gaps = np.flatnonzero(table.index != np.arange(2, len(table) + 2))
+        if len(gaps):
+            raise DrifaError(f"row {gaps[0] + 2} of {path} is blank; remove it")
+        return table.reset_index(drop=True)
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DrifaError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from None

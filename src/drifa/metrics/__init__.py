@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: metrics, curves and intervals. Usable for any model."""

@@ -1,0 +1,208 @@
+"""How far a metric could have come out otherwise: over other patients (bootstrap) and over other seeds (Student t)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from drifa.errors import suggest
+from drifa.metrics.classification import METRICS, Floats, Judged, mean_defined
+
+Interval = dict[str, float | None]
+
+# Weightings are judged a block at a time: a block of 2^18 numbers (2 MiB) stays in the processor's cache.
+BLOCK = 2**18
+
+
+def bootstrap(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    groups: Sequence[object] | ArrayLike,
+    uncertainty: ArrayLike | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Every metric with its percentile interval, over whole groups drawn with replacement.
+
+    Images of one lesion, slide or patient are not independent: drawing images would make the interval too narrow, so
+    groups are drawn. Each network is judged alone on the same images and the metric is the mean over the networks
+    (those for which it is defined).
+
+    Args:
+        labels: True class of each image.
+        probabilities: Class probabilities of each network.
+        groups: Group of each image; any values that have a text form.
+        uncertainty: Grows with doubt; default 1 - the largest probability.
+        resamples: Number of times that the groups are drawn anew.
+        level: Share of the resamples between ``low`` and ``high``.
+        seed: The same seed and groups give the same resamples, whatever the order of the rows.
+
+    Shape:
+        labels [N], probabilities [M, N, C], groups [N], uncertainty [M, N].
+
+    Returns:
+        ``{metric: {"value", "low", "high"}}`` for every name in ``METRICS``; ``value`` is that of the full sample. None where
+        undefined: all three where the metric is, the limits where there is one group only or where more than half of
+        the resamples leave the metric undefined (otherwise such resamples are left out). The limits of ``ece`` lean
+        upwards: drawing images anew adds noise to every bin, and each bin's gap counts as an absolute value.
+
+    Raises:
+        ValueError: A shape or a value is not as described above.
+
+    References:
+        Efron and Tibshirani, An introduction to the bootstrap, 1993, chapters 8 (clustered data) and 13 (percentiles).
+    """
+    networks = _networks(labels, probabilities, uncertainty)
+    names = _group_index(groups, networks)
+    value = _measure(networks, np.ones((1, len(names))))
+    draws = [_measure(networks, weights) for weights in _weightings(names, resamples, seed)]
+    return {
+        metric: _interval(value[metric][0], np.concatenate([draw[metric] for draw in draws]), names, level)
+        for metric in METRICS
+    }
+
+
+def paired_difference(
+    labels: ArrayLike,
+    probabilities_a: ArrayLike,
+    probabilities_b: ArrayLike,
+    groups: Sequence[object] | ArrayLike,
+    metric: str = "accuracy",
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """One metric of method a minus that of method b, both judged on the same resampled groups.
+
+    Differences between images that are hard for both methods cancel, so this interval is narrower, and more to the point,
+    than a comparison of two separate intervals.
+
+    Args:
+        labels: True class of each image.
+        probabilities_a: Class probabilities of the networks of method a.
+        probabilities_b: Those of method b, for the same images; the number of networks may differ.
+        groups: Group of each image.
+        metric: A name in ``METRICS``; ``accuracy_at_*`` and ``error_auroc`` use 1 - the largest probability as uncertainty.
+        resamples: Number of times that the groups are drawn anew.
+        level: Share of the resamples between ``low`` and ``high``.
+        seed: As in ``bootstrap``: the same resamples for the same seed and groups.
+
+    Shape:
+        labels [N], probabilities_a [M, N, C], probabilities_b [M', N, C], groups [N].
+
+    Returns:
+        ``{"value", "low", "high"}``; None where undefined, as in ``bootstrap``.
+
+    Raises:
+        ValueError: The metric is unknown, or a shape or a value is not as described above.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"metric {metric!r} is unknown{suggest(metric, METRICS)}")
+    a, b = _networks(labels, probabilities_a, None), _networks(labels, probabilities_b, None)
+    names = _group_index(groups, a)
+
+    def difference(weights: Floats) -> Floats:
+        return _measure(a, weights)[metric] - _measure(b, weights)[metric]
+
+    value = difference(np.ones((1, len(names))))[0]
+    return _interval(value, np.concatenate([difference(w) for w in _weightings(names, resamples, seed)]), names, level)
+
+
+def seed_interval(values: Sequence[float], level: float = 0.95) -> dict[str, float | int | None]:
+    """Mean of one number over training seeds, with the Student-t interval of that mean.
+
+    Args:
+        values: The number, once per seed.
+        level: Confidence level.
+
+    Returns:
+        ``{"mean", "low", "high", "sd", "n"}``; ``sd`` is the sample standard deviation (n - 1). Of a single seed the
+        limits and ``sd`` are None.
+
+    Raises:
+        ValueError: There is no value, or one is not finite.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1 or numbers.size == 0 or not np.isfinite(numbers).all():
+        raise ValueError(f"seed values {numbers.tolist()} must be one or more finite numbers: leave undefined ones out")
+    n, mean = len(numbers), float(numbers.mean())
+    if n == 1:
+        return {"mean": mean, "low": None, "high": None, "sd": None, "n": 1}
+    from scipy.stats import t
+
+    sd = float(numbers.std(ddof=1))
+    half = float(t.ppf((1 + level) / 2, n - 1)) * sd / n**0.5
+    return {"mean": mean, "low": mean - half, "high": mean + half, "sd": sd, "n": n}
+
+
+def mean_interval(
+    values: ArrayLike, groups: Sequence[object] | ArrayLike, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """The mean of a number per subject, with a percentile interval over whole groups drawn with replacement.
+
+    Args:
+        values: One number per subject; NaN is left out. ``[N]``
+        groups: One name per subject. ``[N]``
+        resamples: Number of times that the groups are drawn anew.
+        level: Share of the resamples between ``low`` and ``high``.
+        seed: The same seed and groups give the same resamples.
+
+    Returns:
+        ``{"value", "low", "high"}``; all None without a number, the limits None with one group only.
+    """
+    numbers, names = np.asarray(values, dtype=np.float64), np.asarray(groups).astype(str)
+    numbers, names = numbers[~np.isnan(numbers)], names[~np.isnan(numbers)]
+    if not len(numbers):
+        return {"value": None, "low": None, "high": None}
+    index = np.unique(names, return_inverse=True)[1]
+    draws = np.concatenate([weights @ numbers / weights.sum(axis=1) for weights in _weightings(index, resamples, seed)])
+    return _interval(float(numbers.mean()), draws, index, level)
+
+
+def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLike | None) -> list[Judged]:
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.ndim != 3 or len(p) == 0:
+        raise ValueError(f"probabilities of shape {p.shape} must be [networks, images, classes]: for one network give p[None]")
+    doubt: list[ArrayLike | None] = [None] * len(p)
+    if uncertainty is not None:
+        table = np.asarray(uncertainty, dtype=np.float64)
+        if table.shape != p.shape[:2]:
+            raise ValueError(f"uncertainty of shape {table.shape} must be [networks, images] = {p.shape[:2]}")
+        doubt = list(table)
+    return [Judged(labels, one, its_doubt) for one, its_doubt in zip(p, doubt, strict=True)]
+
+
+def _group_index(groups: Sequence[object] | ArrayLike, networks: list[Judged]) -> np.ndarray:
+    names = np.asarray(groups).astype(str)
+    if names.shape != networks[0].labels.shape:
+        raise ValueError(f"groups of shape {names.shape} do not fit {len(networks[0].labels)} images: give one group per image")
+    return np.unique(names, return_inverse=True)[1]
+
+
+def _weightings(group_index: np.ndarray, resamples: int, seed: int) -> Iterator[Floats]:
+    """Blocks of weightings [r, N], r summing to ``resamples``: how often each image's group was drawn."""
+    if resamples < 1:
+        raise ValueError(f"{resamples} resamples make no interval: ask for at least one, better 1000")
+    random, n_groups = np.random.default_rng(seed), int(group_index.max()) + 1
+    rows = max(1, BLOCK // len(group_index))
+    for start in range(0, resamples, rows):
+        drawn = random.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=min(rows, resamples - start))
+        yield drawn[:, group_index].astype(np.float64)
+
+
+def _measure(networks: list[Judged], weights: Floats) -> dict[str, Floats]:
+    each = [network.measure(weights) for network in networks]
+    return {metric: mean_defined(np.stack([one[metric] for one in each]), axis=0) for metric in METRICS}
+
+
+def _interval(value: float, draws: Floats, group_index: np.ndarray, level: float) -> Interval:
+    if np.isnan(value):
+        return {"value": None, "low": None, "high": None}
+    defined = draws[~np.isnan(draws)]
+    if group_index.max() == 0 or 2 * len(defined) < len(draws):
+        return {"value": float(value), "low": None, "high": None}
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return {"value": float(value), "low": float(low), "high": float(high)}

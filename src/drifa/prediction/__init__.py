@@ -1,0 +1,1 @@
+"""One loaded run, and every answer that it gives."""

@@ -1,0 +1,171 @@
+"""The run folder: what one training writes, and how everything downstream finds it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drifa.config import Config, dump_config, load_config
+from drifa.data import ImageCache, Study, apply_split
+from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
+from drifa.data.cache.volume_cache import VolumeCache
+from drifa.errors import DrifaError
+from drifa.files import write_json, write_text
+from drifa.networks import load_model
+from drifa.version import __version__
+
+RUN_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that exists.
+
+    Attributes:
+        folder: Its path.
+        config: The resolved configuration.
+        info: What model.json says: format, names, sizes, study.
+    """
+
+    folder: Path
+    config: Config
+    info: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Opens a run folder.
+
+        Raises:
+            DrifaError: If it is none, or another format version wrote it.
+        """
+        folder = Path(folder)
+        path = folder / "model.json"
+        if not path.is_file() or not (folder / "config.yaml").is_file():
+            raise DrifaError(f"{folder} is not a run folder (model.json or config.yaml is missing); `drifa train` makes one")
+        try:
+            info = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DrifaError(f"{path} is not valid JSON: {error}") from error
+        if info.get("drifa_run") != RUN_FORMAT:
+            raise DrifaError(
+                f"{folder} was written in run format {info.get('drifa_run')!r}; this drifa ({__version__}) reads {RUN_FORMAT}"
+            )
+        return cls(folder, load_config(folder / "config.yaml"), info)
+
+    def member(self, number: int) -> Path:
+        """Folder of one member, counted from 0."""
+        return self.folder / "members" / str(number)
+
+    def trained_members(self) -> list[int]:
+        """Numbers of the members whose training is complete.
+
+        Raises:
+            DrifaError: If there is none.
+        """
+        found = [n for n in range(self.config.train.members) if (self.member(n) / "config.json").is_file()]
+        if not found:
+            raise DrifaError(
+                f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`"
+            )
+        return found
+
+    def networks(self) -> list[Any]:
+        """The trained members in evaluation mode; also applies the run's number of CPU threads."""
+        use_threads(self.config)
+        return [load_model(self.member(number)) for number in self.trained_members()]
+
+    def study(self) -> Study:
+        """The study of the run with the run's own split."""
+        return apply_split(load_study(self.config), self.folder)
+
+    @property
+    def segments(self) -> bool:
+        """Whether the run's tasks are regions of volumes rather than classes of subjects."""
+        return bool(self.info.get("regions"))
+
+    def cache(self, study: Study, progress: Any = None) -> Any:
+        """The decoded images, or the slices, of a study at the run's size; built if needed. With the encoded columns."""
+        cache = build_cache(self.config, self.folder, study, progress)
+        encoders = self.encoders
+        return WithColumns(cache, study.table, encoders) if encoders else cache
+
+    @property
+    def encoders(self) -> dict[str, TabularEncoder]:
+        """How the tabular modalities are encoded, as learned from the training split."""
+        return {name: TabularEncoder.from_json(columns) for name, columns in self.info.get("tabular", {}).items()}
+
+
+def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
+    """The decoded images (or slices, of a segmentation study) for the run in ``folder``, which need not exist yet."""
+    root = Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache"
+    if is_segmentation(study):
+        return VolumeCache.build(study, root, size=config.data.image_size, progress=progress)
+    return ImageCache.build(study, config.data.image_size, root, progress=progress)
+
+
+def with_tabular(study: Study, config: Config) -> Study:
+    """The study with the tabular modalities that a configuration makes of its columns."""
+    for name, columns in config.data.tabular.items():
+        study = add_tabular(study, name, columns)
+    return study
+
+
+def is_segmentation(study: Study) -> bool:
+    """Whether a study's tasks are regions of volumes.
+
+    Raises:
+        DrifaError: Some are and some are not: one network answers one kind.
+    """
+    kinds = {task.name: task.kind for task in study.tasks.values()}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        raise DrifaError(f"study {study.name!r} has tasks of two kinds: {listed}; choose those of one, as data.tasks=[NAME]")
+    return "segmentation" in kinds.values()
+
+
+def load_study(config: Config) -> Study:
+    """The study that a configuration names: loaded, merged, restricted to the chosen modalities and tasks."""
+    studies = [Study.load(folder) for folder in config.data.studies]
+    study = studies[0] if len(studies) == 1 else Study.merge(studies)
+    study = with_tabular(study, config)
+    if not config.data.modalities and not config.data.tasks:
+        return study
+    return study.select(config.data.modalities or list(study.modalities), config.data.tasks or None)
+
+
+def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:
+    """Writes config.yaml, environment.json and, last, model.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "config.yaml", dump_config(config))
+    write_json(folder / "environment.json", environment())
+    write_json(folder / "model.json", {"drifa_run": RUN_FORMAT, **info})
+    return Run.open(folder)
+
+
+def use_threads(config: Config) -> None:
+    """Applies ``train.threads``; 0 leaves torch's default."""
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+
+
+def environment() -> dict[str, str]:
+    """Versions and hardware, as text."""
+    packages = ("torch", "torchvision", "timm", "lightning", "numpy", "pandas", "pillow", "safetensors")
+    found = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "drifa": __version__, "python": sys.version.split()[0]}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    found["system"] = f"{platform.system()} {platform.machine()}"
+    found["cpu_threads"] = str(torch.get_num_threads())
+    found["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return found

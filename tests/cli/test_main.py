@@ -1,0 +1,196 @@
+"""The command line as a user meets it: every verb, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pandas as pd
+import pytest
+import yaml
+
+from drifa.cli import main as cli
+from drifa.config import dump_config
+from tests.studies import tiny_config
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+def drifa(*words: object, cwd: Path = Path()) -> Outcome:
+    """Runs the command line in this process (starting Python and torch for each of many commands takes minutes)."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["drifa", *map(str, words)]),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
+    return Outcome(ended.value.code or 0, out.getvalue(), err.getvalue())
+
+
+def works(*words: object, cwd: Path = Path()) -> str:
+    result = drifa(*words, cwd=cwd)
+    assert result.code == 0, result.err
+    return result.out
+
+
+def fails(*words: object, cwd: Path = Path()) -> str:
+    """Exit code 2 and one line."""
+    result = drifa(*words, cwd=cwd)
+    assert result.code == 2, result
+    assert result.err.startswith("error: ")
+    assert len(result.err.splitlines()) == 1
+    return result.err
+
+
+def test_help_starts_without_torch_and_mistakes_end_the_process_with_code_2() -> None:
+    code = "import sys, drifa.cli.main; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    command = [sys.executable, "-m", "drifa.cli.main", "evaluate", "nowhere"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: nowhere is not a run folder")
+    for verb in ("demo", "data", "train", "evaluate", "predict", "report"):
+        assert verb in works("--help")
+    assert works("--version").startswith("drifa ")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a small run was made by the verbs alone."""
+    folder = tmp_path_factory.mktemp("cli")
+    works("data", "prepare", "phantom", "--out", "study", cwd=folder)
+    table = pd.read_csv(folder / "study" / "study.csv", dtype=str, keep_default_na=False)
+    table[table["subject"] < "S00080"].to_csv(folder / "study" / "study.csv", index=False)
+    (folder / "config.yaml").write_text(dump_config(tiny_config(Path("study"), epochs=1)))
+    works("train", "config.yaml", "train.members=1", "--out", "run", "-q", cwd=folder)
+    return folder
+
+
+def test_each_verb_says_what_it_wrote_and_what_comes_next(place: Path) -> None:
+    told = works("evaluate", "run", "--json", "m.json", "-q", cwd=place)
+    assert "drifa report run" in told
+    assert "m.json" in told
+    assert "drifa report" not in works("evaluate", "run", "--split", "val", "-q", cwd=place)  # which tells of the test split
+    metrics = json.loads((place / "m.json").read_text())
+    assert metrics == json.loads((place / "run" / "metrics.json").read_text())
+    assert "report.html" in works("report", "run", cwd=place)
+    assert "metrics" in (place / "run" / "report.html").read_text()
+
+
+def test_predict_answers_as_json_and_csv(place: Path) -> None:
+    image = next((place / "study" / "images" / "photo").glob("*.png"))
+    out = works("predict", "run", "--image", f"photo={image}", "--json", "a.json", "--csv", "a.csv", cwd=place)
+    assert "surface" in out
+    answer = json.loads((place / "a.json").read_text())["cases"][0]
+    assert set(answer["tasks"]) == set(pd.read_csv(place / "a.csv")["task"])
+
+
+def test_answers_too_many_to_print_are_not_lost_in_silence(place: Path) -> None:
+    images = sorted((place / "study" / "images" / "photo").glob("*.png"))[:21]
+    rows = [{"subject": path.stem, "modality": "photo", "path": path} for path in images]
+    pd.DataFrame(rows).to_csv(place / "many.csv", index=False)
+    assert "--csv FILE" in works("predict", "run", "--table", "many.csv", cwd=place)
+    assert "--csv FILE" not in works("predict", "run", "--table", "many.csv", "--csv", "many_answers.csv", cwd=place)
+
+
+def test_resume_trains_further(place: Path) -> None:
+    works("train", "--resume", "run", "train.epochs=2", "-q", cwd=place)
+    assert len(pd.read_csv(place / "run" / "members" / "0" / "history.csv")) == 2
+    assert yaml.safe_load((place / "run" / "config.yaml").read_text())["train"]["epochs"] == 2
+
+
+def test_split_writes_a_receipt(place: Path) -> None:
+    out = works("data", "split", "study", "--protocol", "strict", cwd=place)
+    assert "groups in two splits: 0" in out
+    assert json.loads((place / "study" / "split_receipt.json").read_text())["protocol"] == "strict"
+
+
+def test_the_known_datasets_are_listed() -> None:
+    out = works("data", "list")
+    assert "ham10000" in out
+    assert "sipakmed" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "nowhere.yaml", "--out", "x"], "nowhere.yaml"),
+        (["train", "config.yaml"], "--out"),
+        (["train", "config.yaml", "train.epoch=3", "--out", "x"], "did you mean 'epochs'"),
+        (["train", "config.yaml", "model.fusion=drifanet", "--out", "x"], "did you mean 'drifa'"),
+        (["train", "config.yaml", "model.backbone=resnet19", "--out", "x"], "resnet1"),
+        (["train", "config.yaml", "model.fusion=single", "--out", "x"], "task_modalities"),
+        (["train", "config.yaml", "data.modalities=[foto]", "--out", "x"], "did you mean 'photo'"),
+        (["train", "config.yaml", "data.study=elsewhere", "--out", "x"], "elsewhere"),
+        (["train", "config.yaml", "--out", "run"], "--resume"),
+        (["train", "--resume", "run", "model.fusion=concat"], "train."),
+        (["train", "--resume", "study"], "not a run folder"),
+        (["evaluate", "study"], "not a run folder"),
+        (["evaluate", "run", "--split", "tests"], "choices"),
+        (["report", "study"], "study"),
+        (["predict", "run"], "--image"),
+        (["predict", "run", "--image", "foto=a.png"], "did you mean 'photo'"),
+        (["predict", "run", "--image", "photo=a.png"], "a.png"),
+        (["predict", "run", "--table", "cases.csv", "--value", "age=45"], "add it to cases.csv"),
+        (["predict", "run", "--image", "photo=a.png", "--out", "masks", "--csv", "a.csv"], "--json FILE"),
+        (["data", "prepare", "ham1000", "study"], "did you mean 'ham10000'"),
+        (["data", "prepare", "ham10000", "study", "--out", "x"], "study"),
+        (["data", "prepare", "sipakmed"], "folder"),
+        (["data", "split", "study", "--protocol", "leaky"], "strict"),
+        (["data", "split", "run"], "study.yaml"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_costs_one_line_and_nothing_else(place: Path, words: list[str], expected: str) -> None:
+    before = {path for path in place.rglob("*") if "__pycache__" not in path.parts}
+    assert expected in fails(*words, cwd=place)
+    assert {path for path in place.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def test_real_folders_become_studies(data_root: Path, tmp_path: Path) -> None:
+    for name in ("ham10000", "sipakmed"):
+        if not (data_root / name).is_dir():
+            pytest.skip(f"{name} is not in {data_root}")
+        out = works("data", "prepare", name, data_root / name, "--out", tmp_path / name)
+        assert f"{len(pd.read_csv(tmp_path / name / 'study.csv'))} images" in out
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_run(place: Path) -> None:
+    command = [sys.executable, "-m", "drifa.cli.main", "train", "config.yaml", "train.devices=2", "--out", "two", "-q"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=place, timeout=600)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("wrote two: 2 trained member(s)") == 1
+    assert "accuracy" in works("evaluate", "two", "-q", cwd=place)
+
+
+@pytest.mark.slow
+def test_demo_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
+    out = works("demo", "--out", "demo", "-q", cwd=tmp_path)
+    assert (tmp_path / "demo" / "report.html").is_file()
+    command = next(line for line in out.splitlines() if line.startswith("next")).split()[1:]
+    assert command[:2] == ["drifa", "predict"]
+    assert "spread" in works(*command[1:], cwd=tmp_path)
+    # The joint task cannot be read from one modality better than one time in two; fusion must do clearly better.
+    spread = json.loads((tmp_path / "demo" / "metrics.json").read_text())["spread"]["ensemble"]["accuracy"]
+    assert spread["low"] > 0.5
+
+
+def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert f"{tmp_path}/file" in fails("data", "prepare", "phantom", "--out", tmp_path / "file" / "study")
+    assert (tmp_path / "file").read_text() == "mine"

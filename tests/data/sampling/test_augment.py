@@ -1,0 +1,126 @@
+"""Augmentation moves pixels as announced, repeats itself by seed, and leaves no trace of the border."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from drifa.data.sampling.augment import augment, flip, jitter, standardise, to_float
+
+
+def _batch(count: int = 4, height: int = 24, width: int = 24) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def _seed(number: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
+
+
+def test_the_generator_decides_everything() -> None:
+    one, same, other = (augment(_batch(), _seed(number)) for number in (0, 0, 1))
+    assert one.equal(same)
+    assert not one.equal(other)
+
+
+def test_bytes_and_floats_give_the_same_images_in_zero_to_one() -> None:
+    images = augment(_batch(), _seed())
+    assert images.dtype == torch.float32
+    assert images.equal(augment(to_float(_batch()), _seed()))
+    assert images.min() >= 0
+    assert images.max() <= 1
+
+
+def test_no_rotation_and_no_shift_is_the_identity() -> None:
+    assert augment(_batch(), _seed(), degrees=0, shift=0).equal(_batch().float() / 255)
+    torch.testing.assert_close(augment(_batch(), _seed(), degrees=1e-6, shift=1e-6), _batch().float() / 255, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(41, 41), (41, 61)])
+def test_a_shift_moves_a_point_by_at_most_its_pixels_along_each_axis(height: int, width: int) -> None:
+    point = torch.zeros(200, 1, height, width)
+    point[:, :, 20, 20] = 1
+    moved = augment(point, _seed(), degrees=0, shift=5)[:, 0]
+    mass = moved.sum((1, 2))
+    torch.testing.assert_close(mass, torch.ones(200))
+    y = (moved.sum(2) @ torch.arange(height).float()) - 20
+    x = (moved.sum(1) @ torch.arange(width).float()) - 20
+    for offset in (y, x):
+        assert offset.abs().max() <= 5.001
+        assert offset.min() < -4
+        assert offset.max() > 4
+
+
+@pytest.mark.parametrize(("height", "width"), [(61, 61), (61, 91)])
+def test_a_rotation_keeps_the_distance_from_the_centre(height: int, width: int) -> None:
+    images = torch.zeros(100, 1, height, width)
+    cy, cx = height // 2, width // 2
+    images[:, :, cy - 1 : cy + 2, cx + 19 : cx + 22] = 1
+    moved = augment(images, _seed(), degrees=20, shift=0)[:, 0]
+    mass = moved.sum((1, 2))
+    y = (moved.sum(2) @ torch.arange(height).float()) / mass - cy
+    x = (moved.sum(1) @ torch.arange(width).float()) / mass - cx
+    torch.testing.assert_close(torch.hypot(x, y), torch.full((100,), 20.0), atol=0.2, rtol=0)
+    angle = torch.rad2deg(torch.atan2(y, x))
+    assert angle.abs().max() < 20.5
+    assert angle.min() < -17
+    assert angle.max() > 17
+
+
+def test_images_of_one_batch_move_differently_but_their_channels_together() -> None:
+    same = _batch(1)[:, :1].expand(8, 3, -1, -1)
+    images = augment(same, _seed())
+    assert images[:, 0].equal(images[:, 2])
+    assert len({tuple(image.flatten().tolist()) for image in images}) == 8
+
+
+def test_a_uniform_image_stays_uniform() -> None:
+    torch.testing.assert_close(augment(torch.full((4, 3, 24, 24), 0.7), _seed()), torch.full((4, 3, 24, 24), 0.7))
+
+
+def test_standardising_uses_each_channels_mean_and_deviation() -> None:
+    images = torch.rand(2, 3, 4, 4)
+    torch.testing.assert_close(standardise(images), 2 * images - 1)
+    mean, std = [0.1, 0.2, 0.3], [1.0, 2.0, 4.0]
+    for channel in range(3):
+        expected = (images[:, channel] - mean[channel]) / std[channel]
+        torch.testing.assert_close(standardise(images, mean, std)[:, channel], expected)
+
+
+def test_jitter_changes_each_image_by_its_own_line_and_leaves_the_background_alone() -> None:
+    images = standardise(to_float(_batch(64)))
+    images[:, :, :3] = 0
+    changed = jitter(images, _seed(), 0.3)
+    assert (changed[:, :, :3] == 0).all()
+    x, y = images[:, :, 3:].flatten(1), changed[:, :, 3:].flatten(1)
+    slope = ((x - x.mean(1, keepdim=True)) * y).sum(1) / ((x - x.mean(1, keepdim=True)) ** 2).sum(1)
+    offset = y.mean(1) - slope * x.mean(1)
+    torch.testing.assert_close(slope[:, None] * x + offset[:, None], y)
+    for found, centre in ((slope, 1.0), (offset, 0.0)):
+        assert found.min() < centre - 0.2
+        assert found.max() > centre + 0.2
+        assert (found - centre).abs().max() <= 0.3001
+
+
+def test_no_jitter_is_the_identity_and_draws_nothing() -> None:
+    generator = _seed()
+    before = generator.get_state()
+    assert jitter(_batch().float(), generator, 0.0).equal(_batch().float())
+    assert generator.get_state().equal(before)
+
+
+def test_flip_mirrors_about_the_asked_share_of_the_images() -> None:
+    images = _batch(400)
+    for dim in (-1, -2):
+        mirrored = flip(images, _seed(), 0.3, dim=dim)
+        turned = torch.tensor([new.equal(old.flip(dim)) for new, old in zip(mirrored, images, strict=True)])
+        same = torch.tensor([new.equal(old) for new, old in zip(mirrored, images, strict=True)])
+        assert (turned ^ same).all()
+        assert 80 < turned.sum() < 160
+    assert flip(images, _seed(), 1.0).equal(images.flip(-1))
+
+
+def test_no_flip_is_the_identity_and_draws_nothing() -> None:
+    generator = _seed()
+    before = generator.get_state()
+    assert flip(_batch(), generator, 0.0).equal(_batch())
+    assert generator.get_state().equal(before)

@@ -1,0 +1,139 @@
+"""Prediction: the same answers as the evaluation gives, for any subset of the modalities."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drifa import DrifaError
+from drifa.prediction.predict import Case, as_table, cases_from_arguments, cases_from_table, predict
+from drifa.runs.run import Run
+
+
+def case(run: Run, position: int = 0, modalities: tuple[str, ...] = ("photo", "ultrasound")) -> Case:
+    study = run.study()
+    subjects = study.subjects()
+    index = subjects.in_split("test")[position]
+    rows = {name: subjects.image[index, i] for i, name in enumerate(subjects.modalities)}
+    return Case(
+        subjects.ids[index], {name: study.image_path(int(row)) for name, row in rows.items() if row >= 0 and name in modalities}
+    )
+
+
+def test_a_paired_subject_gets_the_answers_of_the_evaluation(paired_run: Run) -> None:
+    one = case(paired_run)
+    answer = predict(paired_run.folder, [one])
+    assert answer["mode"] == "ensemble_mc"
+    table = pd.read_parquet(paired_run.folder / "predictions.parquet")
+    rows = table[(table.subject == one.subject) & (table["mode"] == "ensemble_mc")].set_index("task")
+    for task, found in answer["cases"][0]["tasks"].items():
+        np.testing.assert_allclose(list(found["probabilities"].values()), rows.loc[task, "probabilities"], atol=1e-5)
+        assert found["mutual_information"] == pytest.approx(rows.loc[task, "mutual_information"], abs=1e-5)
+
+
+def test_an_unpaired_image_gets_the_answers_of_the_evaluation(unpaired_run: Run) -> None:
+    one = case(unpaired_run)
+    table = pd.read_parquet(unpaired_run.folder / "predictions.parquet")
+    for partners, condition in ((True, "partners"), (False, "alone")):
+        rows = table[(table.subject == one.subject) & (table["mode"] == "ensemble_mc") & (table.condition == condition)]
+        for task, found in predict(unpaired_run.folder, [one], partners)["cases"][0]["tasks"].items():
+            expected = rows.set_index("task").loc[task, "probabilities"]
+            np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-5)
+
+
+def test_one_modality_is_enough_and_answers_its_own_tasks(paired_run: Run, unpaired_run: Run) -> None:
+    answer = predict(paired_run.folder, [case(paired_run, modalities=("photo",))])["cases"][0]
+    assert set(answer["tasks"]) == {"surface", "spread"}
+    assert answer["condition"] == "partial"
+    found = predict(unpaired_run.folder, [case(unpaired_run)])["cases"][0]
+    assert len(found["tasks"]) == 1
+    assert found["condition"] == "partners"
+
+
+def test_without_partners_or_without_training_images_the_rest_stays_absent(unpaired_run: Run, tmp_path: Path) -> None:
+    one = case(unpaired_run)
+    alone = predict(unpaired_run.folder, [one], partners=False)["cases"][0]
+    assert alone["condition"] == "alone"
+    copy = tmp_path / "run"
+    shutil.copytree(unpaired_run.folder, copy)
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(text.replace(str(unpaired_run.folder.parent / "study"), str(tmp_path / "gone")))
+    elsewhere = predict(copy, [one])
+    assert "cannot be read" in elsewhere["note"]
+    assert elsewhere["cases"][0]["tasks"] == alone["tasks"]
+
+
+def test_several_cases_equal_one_at_a_time(paired_run: Run) -> None:
+    cases = [case(paired_run, 0), case(paired_run, 1, ("ultrasound",)), case(paired_run, 2)]
+    together = predict(paired_run.folder, cases)["cases"]
+    assert together == [predict(paired_run.folder, [one])["cases"][0] for one in cases]
+
+
+def test_a_table_of_images_becomes_a_table_of_answers(paired_run: Run, tmp_path: Path) -> None:
+    one = case(paired_run)
+    rows = [{"subject": "p1", "modality": name, "path": str(path)} for name, path in one.images.items()]
+    pd.DataFrame(rows).to_csv(tmp_path / "cases.csv", index=False)
+    table = as_table(predict(paired_run.folder, cases_from_table(tmp_path / "cases.csv")))
+    assert list(table["subject"]) == ["p1"] * 3
+    assert table.filter(like="p(").sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("images", "word"),
+    [
+        ([], "--image MODALITY=PATH"),
+        (["photo"], "MODALITY=PATH"),
+        (["photo=a.png", "photo=b.png"], "twice"),
+        (["phto=a.png"], "did you mean 'photo'"),
+        (["photo=missing.png"], "missing.png"),
+    ],
+)
+def test_wrong_images_are_refused(paired_run: Run, images: list[str], word: str) -> None:
+    with pytest.raises(DrifaError, match=word):
+        predict(paired_run.folder, cases_from_arguments(images))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("subject,path\na,b\n", "no column 'modality'"),
+        ("subject,modality,path\na,photo,x\na,photo,y\n", "two images"),
+        ("", "is empty"),
+        ("subject;modality;path\na;photo;\n", "row 2 of table .* has no path"),
+        ("subject,modality,path\n,photo,x\n", "row 2 of table .* has no subject"),
+        ("subject,modality,path\na,photo\n", "row 2 of .* has 2 cells"),
+        ("subject,modality,path,age\na,photo,x,4\na,scan,y,5\n", "'4' and '5' in the column 'age' of subject 'a'"),
+    ],
+)
+def test_wrong_tables_are_refused(tmp_path: Path, text: str, word: str) -> None:
+    (tmp_path / "cases.csv").write_text(text)
+    with pytest.raises(DrifaError, match=word):
+        cases_from_table(tmp_path / "cases.csv")
+
+
+def test_a_value_may_stand_on_any_row_of_its_subject(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("subject,modality,path,age\na,photo,x,\na,scan,y,5\nb,photo,z,\n")
+    assert [dict(case.values) for case in cases_from_table(tmp_path / "cases.csv")] == [{"age": "5"}, {"age": ""}]
+
+
+def test_something_that_is_no_image_is_named(paired_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "note.png").write_text("hello")
+    with pytest.raises(DrifaError, match=r"note\.png"):
+        predict(paired_run.folder, cases_from_arguments([f"photo={tmp_path / 'note.png'}"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("flair=cases/P7/flair.nii.gz", "P7"),
+        ("flair=cases/P7_flair.nii.gz", "P7_flair"),
+        ("photo=P7.left.jpg", "P7.left"),
+        ("scan=IM0001", "IM0001"),
+    ],
+)
+def test_a_case_is_named_after_its_file_or_folder(text: str, subject: str) -> None:
+    assert cases_from_arguments([text])[0].subject == subject
