@@ -29,7 +29,7 @@ def test_segmentation_networks_have_their_own_table() -> None:
     result = CliRunner().invoke(app, ["models", "--segmentation", "--size", "64"], env={"COLUMNS": "240"})
     assert result.exit_code == 0, result.output
     rows = {line.split("│")[1].strip(): line for line in result.output.splitlines() if line.startswith("│")}
-    assert set(rows) == {name for name, fusion in FUSIONS.items() if fusion.segments}
+    assert set(rows) == {name for name, fusion in FUSIONS.items() if fusion.serves_decoder}
     with torch.device("meta"):
         count = parameters(create_segmentation_model("drifa", VOLUMES, REGIONS))
     assert f"{count / 1e6:.1f} M" in rows["drifa"]

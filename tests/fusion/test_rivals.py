@@ -14,7 +14,7 @@ from drifa import DrifaError, create_model
 from drifa.fusion import FUSIONS, FusionSpec
 from drifa.fusion.caf import CombinedHead
 from drifa.fusion.gloria import _attend, _info_nce, _scores
-from drifa.fusion.tokens import Positions, attend, mean_present, run_present
+from drifa.fusion.tokens import Positions, attend
 from drifa.networks.complexity import macs, parameters
 from tests.studies import TINY_NET
 
@@ -29,9 +29,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 RIVALS = ["gloria", "mttu_net", "caf", "mtf_ma"]
 
 
-def spec(segmentation: bool, modalities: int = 2, channels: tuple[int, ...] = (4, 6, 8)) -> FusionSpec:
+def spec(for_decoder: bool, modalities: int = 2, channels: tuple[int, ...] = (4, 6, 8)) -> FusionSpec:
     names = ("a", "b", "c")[:modalities]
-    return FusionSpec(names, (channels,) * modalities, (True, True, True), {"t": 3}, {"t": names}, segmentation)
+    return FusionSpec(names, (channels,) * modalities, (True, True, True), {"t": 3}, {"t": names}, for_decoder=for_decoder)
 
 
 def maps(modalities: int, channels: int, size: int) -> list[Tensor | None]:
@@ -50,7 +50,7 @@ def through(fusion: torch.nn.Module) -> list[Tensor | None]:
 
 
 @pytest.mark.parametrize("modalities", [1, 2, 3])
-@pytest.mark.parametrize("name", [name for name, kind in FUSIONS.items() if kind.segments])
+@pytest.mark.parametrize("name", [name for name, kind in FUSIONS.items() if kind.serves_decoder])
 def test_for_segmentation_every_parameter_gets_a_gradient_from_the_maps(name: str, modalities: int) -> None:
     fusion = FUSIONS[name](spec(True, modalities), **OPTIONS.get(name, {})).train()
     decoded = fusion.bottleneck(through(fusion), None)
@@ -87,24 +87,6 @@ def test_attention_over_allowed_keys_equals_attention_over_those_keys_alone() ->
     q, k, v = torch.randn(2, 5, 8), torch.randn(2, 7, 8), torch.randn(2, 7, 8)
     allowed = torch.tensor([[True] * 4 + [False] * 3] * 2)
     torch.testing.assert_close(attend(q, k, v, 2, allowed), attend(q, k[:, :4], v[:, :4], 2))
-
-
-def test_means_and_statistics_are_those_of_the_rows_present() -> None:
-    x, y = torch.randn(4, 2), torch.randn(4, 2)
-    mask = torch.tensor([True, False, False, True])
-    mean = mean_present([x, y], [None, mask])
-    torch.testing.assert_close(mean, torch.where(mask[:, None], (x + y) / 2, x))
-    assert (mean_present([y], [mask])[1:3] == 0).all()
-    norm, other = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
-    torch.testing.assert_close(run_present(norm, x, mask)[mask], other(x[mask]))
-    torch.testing.assert_close(norm.running_mean, other.running_mean)
-
-
-def test_a_single_row_leaves_frozen_parts_frozen() -> None:
-    module = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)).train()
-    module[1].eval()
-    run_present(module, torch.randn(3, 2), torch.tensor([False, True, False]))
-    assert (module.training, module[0].training, module[1].training) == (True, True, False)
 
 
 def test_positions_keep_their_grid_and_fit_any_map() -> None:

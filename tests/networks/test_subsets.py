@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from drifa import create_model, create_segmentation_model
-from drifa.errors import DrifaError
-from drifa.evaluation.subsets import subset_mask, subsets_of
 from drifa.fusion import FUSIONS
+from drifa.present import subset_mask, subsets_of
 from tests.studies import TINY_NET
 
 NAMES = ("a", "b")
@@ -68,8 +67,3 @@ def test_only_fusions_that_say_so_couple_the_branches(fusion):
         net({"a": first, "b": other})
     if not net.fusion.couples:
         assert torch.equal(maps[0], maps[1])
-
-
-def test_too_many_modalities_are_refused():
-    with pytest.raises(DrifaError, match="511 subsets"):
-        subsets_of([f"m{n}" for n in range(9)])

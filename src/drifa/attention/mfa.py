@@ -135,7 +135,7 @@ class MFA(nn.Module):
         """The attention a of eq. 4. ``[B, C, H, W] -> [B, C]``, values in (0, 1)."""
         hierarchical = None if self.hifa is None else self.hifa(x)
         channelwise = None if self.clia is None else self.clia(x)
-        return torch.sigmoid(weighted_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
+        return torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self.attention(x)
@@ -147,7 +147,7 @@ class MFA(nn.Module):
         return f"channels={self.channels}"
 
 
-def weighted_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:
+def gated_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:
     """The sum of ``value * weight`` over the pairs whose value exists; a missing weight counts as 1."""
     values = [value if weight is None else value * weight for value, weight in terms if value is not None]
     return torch.stack(values).sum(0) if len(values) > 1 else values[0]

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drifa.attention.mfa import glorot_init, inner_channels, weighted_sum
+from drifa.attention.mfa import gated_sum, glorot_init, inner_channels
 from drifa.attention.pooling import global_max, global_mean, global_min
 from drifa.errors import DrifaError, suggest
+from drifa.present import sum_present
 
 POOLS = (global_min, global_mean, global_max)
 MLIFA_MODES = ("conv", "pool")
@@ -42,7 +43,7 @@ class MGIFA(nn.Module):
         """``m x [B, C, H, W] -> [B, C]``, values in (0, 3); H and W may differ between modalities."""
         total = []
         for k, pool in enumerate(POOLS):
-            summed = _sum_present([x if x is None else pool(x) for x in xs], masks)
+            summed = sum_present([x if x is None else pool(x) for x in xs], masks)
             total.append(torch.sigmoid(self.f_pool[k % len(self.f_pool)](summed)))
         return torch.stack(total).sum(0)
 
@@ -94,7 +95,7 @@ class MLIFA(nn.Module):
             if self.expand is not None:
                 descriptor = len(POOLS) * torch.sigmoid(self.expand[i](descriptor))
             descriptors.append(descriptor)
-        return _sum_present(descriptors, masks)
+        return sum_present(descriptors, masks)
 
     def _pooled(self, xs: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
         sizes = {tuple(x.shape[2:]) for x in xs if x is not None}
@@ -103,7 +104,7 @@ class MLIFA(nn.Module):
         k = min(self.kernel, *next(iter(sizes)))
         total = []
         for pool in (lambda x: -F.max_pool2d(-x, k), lambda x: F.avg_pool2d(x, k), lambda x: F.max_pool2d(x, k)):
-            summed = _sum_present([x if x is None else pool(x) for x in xs], masks)
+            summed = sum_present([x if x is None else pool(x) for x in xs], masks)
             total.append(torch.sigmoid(self.f_pool(summed.movedim(1, -1))).mean(dim=(1, 2)))
         return torch.stack(total).sum(0)
 
@@ -176,7 +177,7 @@ class MIFA(nn.Module):
             if local is not None and self.mlifa is not None:
                 count = self._count(xs, present, local) if self.mlifa.mode == "conv" else 1
                 local = local / (len(POOLS) * count)
-        return torch.sigmoid(weighted_sum([(g, self.omega_d), (local, self.omega_l)]))
+        return torch.sigmoid(gated_sum([(g, self.omega_d), (local, self.omega_l)]))
 
     def forward(self, xs: Sequence[Tensor | None], present: Tensor | None = None) -> list[Tensor | None]:
         shared = self.attention(xs, present)
@@ -215,16 +216,6 @@ class MIFA(nn.Module):
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, modalities={self.modalities}, normalise={self.normalise}"
-
-
-def _sum_present(values: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
-    """Sums over the modalities present; ``where`` and not a product, so that NaN in an absent slot cannot leak."""
-    kept = [
-        value if mask is None else torch.where(mask.reshape(-1, *[1] * (value.ndim - 1)), value, 0)
-        for value, mask in zip(values, masks, strict=True)
-        if value is not None
-    ]
-    return torch.stack(kept).sum(0) if len(kept) > 1 else kept[0]
 
 
 def _dense(channels: int, reduction: int) -> nn.Module:

@@ -31,7 +31,7 @@ def models(
     table = Table("fusion", "parameters", "MACs", "channels", "segments", "options")
     told, left_out = [], []
     for name, fusion in FUSIONS.items():
-        if segmentation and not fusion.segments:
+        if segmentation and not fusion.serves_decoder:
             left_out.append(f"{name}: it segments from one modality only")
             continue
         try:
@@ -46,7 +46,7 @@ def models(
             f"{parameters / 1e6:.1f} M",
             f"{macs / 1e9:.2f} G",
             "equal" if fusion.needs_equal_channels else "any",
-            "yes" if fusion.segments else "one modality",
+            "yes" if fusion.serves_decoder else "one modality",
             ", ".join(option_names(fusion)),
         )
         told.append(f"{name}: {fusion.title}")

@@ -19,12 +19,12 @@ from drifa.data.reading.slicing import foreground_of
 from drifa.data.reading.volumes import Volume, read_volume, write_mask
 from drifa.data.sampling.slice_batches import SliceSource
 from drifa.errors import DrifaError
-from drifa.evaluation.subsets import subset_mask, subsets_of
 from drifa.files import atomic_path, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
 from drifa.networks.dropout import pass_keys
 from drifa.networks.regions import region_probabilities
 from drifa.networks.segnet import FusionSegNet
+from drifa.present import subset_mask, subsets_of
 from drifa.progress import Progress
 from drifa.runs.run import Run
 from drifa.uncertainty.modes import ALL_MEMBERS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,34 +11,13 @@ import torch
 from drifa.data import Study, Subjects, alone_samples, components
 from drifa.data.sampling.augment import to_input
 from drifa.data.sampling.image_batches import ImageSource, make_batch
-from drifa.errors import DrifaError
 from drifa.metrics.intervals import bootstrap
 from drifa.networks import FusionNet
+from drifa.present import subset_mask, subsets_of
 from drifa.progress import Progress
 from drifa.runs.run import Run
 from drifa.training.job import targets_by_component
 from drifa.uncertainty.summary import summarise
-
-#: 2^m - 1 subsets are judged.
-MOST_MODALITIES = 8
-
-
-def subsets_of(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """All non-empty subsets, the smallest first, each in the order of ``names``.
-
-    Raises:
-        DrifaError: More than eight names.
-    """
-    if len(names) > MOST_MODALITIES:
-        raise DrifaError(
-            f"{len(names)} modalities have {2 ** len(names) - 1} subsets, too many to judge; keep {MOST_MODALITIES} of them"
-        )
-    return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
-
-
-def subset_mask(subsets: Sequence[Sequence[str]], modalities: Sequence[str]) -> torch.Tensor:
-    """Subsets as rows of a mask: bool ``[S, m]``."""
-    return torch.tensor([[name in subset for name in modalities] for subset in subsets])
 
 
 def judge_subsets(

@@ -29,7 +29,7 @@ class FusionSpec:
         ends_level: Per stage, whether a resolution level ends there.
         tasks: Name -> number of classes.
         task_modalities: Name -> the modalities whose subjects carry the task.
-        segmentation: A decoder reads the maps, and no readout is wanted: a fusion then builds nothing that only a readout
+        for_decoder: A decoder reads the maps, and no readout is wanted: a fusion then builds nothing that only a readout
             needs.
     """
 
@@ -38,7 +38,7 @@ class FusionSpec:
     ends_level: tuple[bool, ...]
     tasks: Mapping[str, int]
     task_modalities: Mapping[str, tuple[str, ...]]
-    segmentation: bool = False
+    for_decoder: bool = False
 
     def equal_channels(self, stage: int, fusion: str) -> int:
         """The channels that all modalities share at a stage, or an error that names them."""
@@ -60,7 +60,7 @@ class FusionSpec:
     def token_stage(self) -> int:
         """Where attention over positions reads its tokens: the end of the level before last (64 positions for ResNet18 at
         128 pixels); the last stage for segmentation, whose deepest maps the decoder reads."""
-        return self.level_ends[-1 if self.segmentation else max(-2, -len(self.level_ends))]
+        return self.level_ends[-1 if self.for_decoder else max(-2, -len(self.level_ends))]
 
 
 class Fusion(nn.Module):
@@ -74,7 +74,7 @@ class Fusion(nn.Module):
     title: ClassVar[str] = "concatenation of the pooled last maps (the paper's baseline)"
     uses_mfa: ClassVar[bool] = False
     needs_equal_channels: ClassVar[bool] = False
-    segments: ClassVar[bool] = True
+    serves_decoder: ClassVar[bool] = True
     #: Whether a branch may give maps of one pixel, whatever the size of the others.
     takes_tabular: ClassVar[bool] = True
     #: Whether anything passes between the branches before the readout.
@@ -126,7 +126,7 @@ class Fusion(nn.Module):
 
     def combine(self, losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor | float:
         """The training loss from those of the tasks that have labels in the batch."""
-        return weighted_sum(losses, weights)
+        return weighted_losses(losses, weights)
 
     def pooled(self, features: Sequence[Tensor | None], present: Tensor | None) -> Tensor:
         """Global means of the m maps side by side, zeros where a modality is absent."""
@@ -142,7 +142,7 @@ class Fusion(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor | float:
+def weighted_losses(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor | float:
     r""":math:`\sum_t \omega_t L_t` (eq. 9)."""
     return sum(weights[task] * loss for task, loss in losses.items())
 

@@ -24,7 +24,8 @@ from torch.nn import functional as F
 from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec
-from drifa.fusion.tokens import as_map, attend, column, keep, mean_present, tokens
+from drifa.fusion.tokens import as_map, attend, tokens
+from drifa.present import column, keep, mean_present
 
 POSITIONS, NARROWING = 1024, 8
 

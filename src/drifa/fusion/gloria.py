@@ -24,7 +24,8 @@ from torch.nn import functional as F
 from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec, check_counts
-from drifa.fusion.tokens import as_map, column, keep, mean_present, tokens
+from drifa.fusion.tokens import as_map, tokens
+from drifa.present import column, keep, mean_present
 
 # The temperatures of the original: attention over regions, words into one score, scores into the loss.
 ATTENTION, AGGREGATION, CONTRAST = 4.0, 5.0, 10.0
@@ -55,11 +56,11 @@ class Gloria(Fusion):
         self.local_embed, self.global_embed, self.residual = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         several = len(spec.modalities) > 1
         for name, channels in zip(spec.modalities, spec.channels, strict=True):
-            if not spec.segmentation or several:
+            if not spec.for_decoder or several:
                 self.local_embed[name] = nn.Conv2d(channels[spec.token_stage], dim, 1, bias=False)
-            if not spec.segmentation or (several and beta):
+            if not spec.for_decoder or (several and beta):
                 self.global_embed[name] = nn.Linear(channels[-1], dim)
-            if spec.segmentation and several:
+            if spec.for_decoder and several:
                 self.residual[name] = nn.Conv2d(dim, channels[-1], 1, bias=False)  # no partner, no context: nothing is added
 
     @property
@@ -74,7 +75,7 @@ class Gloria(Fusion):
             None if x is None else keep(self.local_embed[name](x), column(present, i))
             for i, (name, x) in enumerate(zip(self.spec.modalities, own, strict=True))
         ]
-        if not self.spec.segmentation:
+        if not self.spec.for_decoder:
             return [*own, *local]
         alone = own if self.global_embed else []  # the contrast compares what each modality says without the others
         own = list(own)

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from drifa.fusion.base import Fusion, FusionSpec, check_choice, check_counts, check_heads
-from drifa.fusion.tokens import Positions, as_map, attend, column, keep, mean_present, tokens
+from drifa.fusion.tokens import Positions, as_map, attend, tokens
+from drifa.present import column, keep, mean_present
 
 ATTENTION = ("pooled", "tokens")
 Tokens = list[Tensor | None]
@@ -53,14 +54,14 @@ class MtfMa(Fusion):
         self.embed, self.residual = nn.ModuleDict(), nn.ModuleDict()
         several = len(spec.modalities) > 1
         self.layers = nn.ModuleList(_Mutual(spec.modalities, dim, heads, attention) for _ in range(depth if several else 0))
-        if spec.segmentation and not several:
+        if spec.for_decoder and not several:
             return
         self.positions = Positions(dim)
         for name, channels in zip(spec.modalities, spec.channels, strict=True):
             self.embed[name] = nn.Conv2d(channels[-1], dim, 1)
-            if spec.segmentation:
+            if spec.for_decoder:
                 self.residual[name] = nn.Conv2d(dim, channels[-1], 1)
-        if not spec.segmentation:
+        if not spec.for_decoder:
             self.join = nn.Sequential(nn.Linear(dim * len(spec.modalities), self.dim), nn.ReLU())
 
     @property
@@ -69,7 +70,7 @@ class MtfMa(Fusion):
 
     def after_stage(self, stage: int, features: Sequence[Tensor | None], present: Tensor | None) -> list[Tensor | None]:
         own = list(features)
-        if stage + 1 < len(self.spec.ends_level) or not self.spec.segmentation or not self.embed:
+        if stage + 1 < len(self.spec.ends_level) or not self.spec.for_decoder or not self.embed:
             return own
         for i, (name, found) in enumerate(zip(self.spec.modalities, self._exchange(own, present), strict=True)):
             x = own[i]

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from drifa.attention.pooling import global_max, global_mean
 from drifa.fusion.base import Fusion, FusionSpec, check_counts, check_heads
-from drifa.fusion.tokens import Positions, as_map, attend, column, keep, run_present, tokens
+from drifa.fusion.tokens import Positions, as_map, attend, tokens
+from drifa.present import column, keep, run_present
 
 DROPOUT, HEAD_DROPOUT, HEAD_WIDTHS = 0.1, 0.2, (512, 32)
 
@@ -62,7 +63,7 @@ class MttuNet(Fusion):
         for name, channels in zip(spec.modalities, spec.channels, strict=True):
             c = channels[spec.token_stage]
             self.embed[name] = nn.Sequential(nn.BatchNorm2d(c), nn.LeakyReLU(), nn.Conv2d(c, dim, 3, padding=1))
-            if spec.segmentation:
+            if spec.for_decoder:
                 self.project[name] = nn.Conv2d(dim, channels[-1], 1)
         self.positions, self.drop = Positions(dim), nn.Dropout(DROPOUT)
         self.modality = nn.ParameterDict({name: 0.02 * torch.randn(1, dim, 1, 1) for name in spec.modalities})
@@ -86,7 +87,7 @@ class MttuNet(Fusion):
             y = run_present(self.embed[name], x, column(present, i))
             maps.append(self.positions(y) + self.modality[name])
         maps = self._transform(maps, present)
-        if not self.spec.segmentation:
+        if not self.spec.for_decoder:
             return [*own, *maps]
         for i, (name, joined) in enumerate(zip(self.spec.modalities, maps, strict=True)):
             x = own[i]

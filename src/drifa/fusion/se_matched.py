@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec, check_choice, check_counts
-from drifa.fusion.tokens import column, run_present
+from drifa.present import column, run_present
 
 MATCHES = ("parameters", "macs")
 SE_REDUCTION = 16

@@ -18,7 +18,7 @@ class Single(Fusion):
 
     name: ClassVar[str] = "single"
     title: ClassVar[str] = "nothing; each task is read from its own modality"
-    segments: ClassVar[bool] = False
+    serves_decoder: ClassVar[bool] = False
 
     def make_head(self, task: str) -> nn.Module:
         sources = self.spec.task_modalities[task]

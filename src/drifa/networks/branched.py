@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from drifa.backbones import Branch
 from drifa.errors import DrifaError
 from drifa.fusion import Fusion
-from drifa.fusion.tokens import column, run_present
 from drifa.networks.dropout import dropout
 from drifa.networks.inputs import Features, check_inputs
+from drifa.present import column, run_present
 
 
 class BranchedNet(nn.Module):

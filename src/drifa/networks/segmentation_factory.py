@@ -68,7 +68,7 @@ def create_segmentation_model(
     modalities, regions = dict(modalities or {}), dict(regions or {})
     _check(modalities, regions, output, norm)
     fusion_type = fusion_class(fusion)
-    if not fusion_type.segments and len(modalities) > 1:
+    if not fusion_type.serves_decoder and len(modalities) > 1:
         raise DrifaError(
             f"fusion {fusion!r} segments from one modality, not from {', '.join(modalities)}; keep one, or take 'concat'"
         )
@@ -97,7 +97,7 @@ def create_segmentation_model(
         ends_level=tuple(info.ends_level for info in infos),
         tasks=regions,
         task_modalities={task: tuple(modalities) for task in regions},
-        segmentation=True,
+        for_decoder=True,
     )
     options = {"mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else fusion_args
     maps = {task: output_maps(count, output) for task, count in regions.items()}

@@ -12,10 +12,10 @@ from drifa.backbones.precision import full_precision
 from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
-from drifa.fusion.tokens import column, mean_present
 from drifa.networks.branched import BranchedNet
 from drifa.networks.inputs import Features, run_subsets
 from drifa.networks.segnet_decoder import SegNetDecoder
+from drifa.present import column, mean_present
 
 INDICES = ("branch", "mean")
 STRIDE = 2 ** len(LAYOUT)

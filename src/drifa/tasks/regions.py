@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drifa.fusion.base import weighted_sum
+from drifa.fusion.base import weighted_losses
 from drifa.networks.regions import regions_to_classes
 from drifa.training.losses import Combine
 
@@ -54,7 +54,7 @@ def segmentation_loss(
         rows = slice(None) if annotated is None else annotated[:, column]
         if len(truth[rows]):
             parts[task] = torch.stack([_one(value[rows].float(), truth[rows], output) for value in values]).sum()
-    return nothing + (combine or weighted_sum)(parts, weights), parts
+    return nothing + (combine or weighted_losses)(parts, weights), parts
 
 
 def soft_dice_loss(probabilities: Tensor, regions: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drifa.fusion.base import weighted_sum
+from drifa.fusion.base import weighted_losses
 
 NO_LABEL = -1
 Combine = Callable[[Mapping[str, Tensor], Mapping[str, float]], Tensor | float]
@@ -40,7 +40,7 @@ def multitask_loss(
         if bool((truth != NO_LABEL).any()):
             losses = [F.cross_entropy(value.float(), truth, ignore_index=NO_LABEL) for value in values]
             parts[task] = torch.stack(losses).sum()
-    return nothing + (combine or weighted_sum)(parts, weights), parts
+    return nothing + (combine or weighted_losses)(parts, weights), parts
 
 
 def task_weights(tasks: Mapping[str, int], given: Mapping[str, float]) -> dict[str, float]:

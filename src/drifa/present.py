@@ -1,0 +1,87 @@
+"""What it means that a modality is present: rows that have it, sums and means over those that do, subsets.
+
+A mask is a bool ``[B]`` per modality, one column of ``present`` ``[B, m]``; ``None`` stands for every row. What stands in a
+slot that a mask leaves out is never read, not even multiplied by zero: it may be NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+from drifa.errors import DrifaError
+
+#: 2^m - 1 subsets are judged.
+MOST_MODALITIES = 8
+
+
+def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Runs a module on the rows that a mask names, so that statistics over the batch are those of real images.
+
+    Args:
+        module: Maps ``[B, ...]`` to a tensor with as many rows.
+        x: ``[B, ...]``.
+        mask: bool ``[B]`` with at least one True, or ``None`` = every row.
+
+    Returns:
+        The output, zeros in the other rows.
+    """
+    if mask is None or bool(mask.all()):
+        return module(x)
+    rows = mask.nonzero().squeeze(1)
+    if module.training and len(rows) == 1:
+        # BatchNorm has nothing to learn from one row, and fails on it at 1x1 maps: use its running statistics.
+        learning = [part for part in module.modules() if part.training]  # a part that was frozen stays so
+        y = module.eval()(x[rows])
+        for part in learning:
+            part.training = True
+    else:
+        y = module(x[rows])
+    return y.new_zeros(x.shape[0], *y.shape[1:]).index_copy(0, rows, y)
+
+
+def column(present: Tensor | None, i: int) -> Tensor | None:
+    """The rows that have modality i."""
+    return None if present is None else present[:, i]
+
+
+def keep(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Zeros in the rows that a mask leaves out; ``where`` and not a product, so that NaN in an absent slot cannot leak."""
+    return x if mask is None else torch.where(mask.view(-1, *[1] * (x.ndim - 1)), x, 0)
+
+
+def sum_present(values: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
+    """Per row the sum over those values whose mask has it. Values ``[B, ...]`` or ``None``, at least one given."""
+    kept = [keep(value, mask) for value, mask in zip(values, masks, strict=True) if value is not None]
+    return torch.stack(kept).sum(0) if len(kept) > 1 else kept[0]
+
+
+def mean_present(values: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+    """Per row the mean over those values whose mask has it; zeros where none has. Values ``[B, ...]``, at least one."""
+    if all(mask is None for mask in masks):
+        return torch.stack(list(values)).mean(0)
+    total = torch.stack([keep(value, mask) for value, mask in zip(values, masks, strict=True)]).sum(0)
+    ones = torch.ones(total.shape[0], dtype=torch.bool, device=total.device)
+    count = torch.stack([ones if mask is None else mask for mask in masks]).sum(0).clamp_min(1)
+    return total / count.to(total.dtype).view(-1, *[1] * (total.ndim - 1))
+
+
+def subsets_of(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """All non-empty subsets, the smallest first, each in the order of ``names``.
+
+    Raises:
+        DrifaError: More than eight names.
+    """
+    if len(names) > MOST_MODALITIES:
+        raise DrifaError(
+            f"{len(names)} modalities have {2 ** len(names) - 1} subsets, too many to judge; keep {MOST_MODALITIES} of them"
+        )
+    return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
+
+
+def subset_mask(subsets: Sequence[Sequence[str]], modalities: Sequence[str]) -> Tensor:
+    """Subsets as rows of a mask: bool ``[S, m]``."""
+    return torch.tensor([[name in subset for name in modalities] for subset in subsets])
