@@ -15,6 +15,7 @@ from drifa.fusion import FUSIONS, FusionSpec
 from drifa.fusion.caf import CombinedHead
 from drifa.fusion.gloria import _attend, _info_nce, _scores
 from drifa.fusion.tokens import Positions, attend
+from drifa.links import LINKS
 from drifa.networks.complexity import macs, parameters
 from tests.studies import TINY_NET
 
@@ -170,7 +171,7 @@ def test_a_head_of_mttu_net_whose_units_are_all_off_still_learns() -> None:
 
 
 def test_the_combined_prediction_is_the_mean_of_the_answers_that_are_there() -> None:
-    head = CombinedHead(4, 2, [0, 1], 3)
+    head = CombinedHead(4, 2, [0, 1], 3, LINKS["softmax"])
     vector = torch.randn(5, 14)
     vector[:, 12:] = torch.tensor([[1.0, 1.0], [1, 0], [0, 1], [1, 1], [0, 0]])
     hyper, branches, _ = head.parts(vector)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError, suggest
+from drifa.links import DEFAULT_LINK, LINKS, Link
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class FusionSpec:
         modalities: Names, in the order of the columns of ``present``.
         channels: Per modality, the output channels of every stage.
         ends_level: Per stage, whether a resolution level ends there.
-        tasks: Name -> number of classes.
+        tasks: Name -> number of outputs of its head.
         task_modalities: Name -> the modalities whose subjects carry the task.
         for_decoder: A decoder reads the maps, and no readout is wanted: a fusion then builds nothing that only a readout
             needs.
+        links: Name -> what the outputs of a task mean, a key of :data:`drifa.links.LINKS`; softmax for a task left out.
     """
 
     modalities: tuple[str, ...]
@@ -39,6 +41,11 @@ class FusionSpec:
     tasks: Mapping[str, int]
     task_modalities: Mapping[str, tuple[str, ...]]
     for_decoder: bool = False
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def link(self, task: str) -> Link:
+        """What the outputs of a task mean."""
+        return LINKS[self.links.get(task, DEFAULT_LINK)]
 
     def equal_channels(self, stage: int, fusion: str) -> int:
         """The channels that all modalities share at a stage, or an error that names them."""
@@ -113,11 +120,11 @@ class Fusion(nn.Module):
         return list(features[: len(self.spec.modalities)])
 
     def make_head(self, task: str) -> nn.Module:
-        """The head of a task: ``[B, D] -> [B, classes]``."""
+        """The head of a task: ``[B, D] -> [B, k]``, its outputs in the sense of ``spec.link(task)``."""
         return nn.Linear(self.dim, self.spec.tasks[task])
 
     def supervised(self, head: nn.Module, readout: Tensor) -> list[Tensor]:
-        """Everything that the loss of a task is taken on in training: its logits; several under deep supervision."""
+        """Everything that the loss of a task is taken on in training: its outputs; several under deep supervision."""
         return [head(readout)]
 
     def auxiliary_loss(self, features: Sequence[Tensor | None], present: Tensor | None) -> dict[str, Tensor]:

@@ -8,8 +8,9 @@ level of its abstract is our reading of CAFNet. Reconfigured:
   softmax over those present;
 * attention runs on at most 1,024 positions: larger maps are pooled for it, and its result is interpolated back;
 * the hyper-branch carries all tasks, a branch those that its own modality can answer;
-* the prediction is the plain mean of the softmaxes of the hyper-branch and of the task's own branches that are present, and the
-  deep supervision has weight 1; for segmentation the decoder reads each branch's maps plus those of the hyper-branch.
+* the prediction is the plain mean of the answers (softmaxes, values) of the hyper-branch and of the task's own branches that
+  are present, and the deep supervision has weight 1; for segmentation the decoder reads each branch's maps plus those of the
+  hyper-branch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec
 from drifa.fusion.tokens import as_map, attend, tokens
+from drifa.links import Link
 from drifa.present import column, keep, mean_present
 
 POSITIONS, NARROWING = 1024, 8
@@ -109,7 +111,7 @@ class Caf(Fusion):
 
     def make_head(self, task: str) -> nn.Module:
         sources = [self.spec.modalities.index(name) for name in self.spec.task_modalities[task]]
-        return CombinedHead(self._hyper_width, len(self.spec.modalities), sources, self.spec.tasks[task])
+        return CombinedHead(self._hyper_width, len(self.spec.modalities), sources, self.spec.tasks[task], self.spec.link(task))
 
     def supervised(self, head: nn.Module, readout: Tensor) -> list[Tensor]:
         assert isinstance(head, CombinedHead)
@@ -157,23 +159,24 @@ class CoAttention(nn.Module):
 
 
 class CombinedHead(nn.Module):
-    """One linear layer per source; the logits are the logarithm of the mean of their softmaxes.
+    """One linear layer per source; the outputs are those whose answer is the mean of the sources' answers.
 
     Args:
         width: Length of one vector of the readout (hyper-branch, then the branches).
         modalities: m, the number of branches.
         sources: The branches that can answer the task.
-        classes: Of the task.
+        outputs: Of the task.
+        link: What the outputs mean.
     """
 
-    def __init__(self, width: int, modalities: int, sources: Sequence[int], classes: int) -> None:
+    def __init__(self, width: int, modalities: int, sources: Sequence[int], outputs: int, link: Link) -> None:
         super().__init__()
-        self.width, self.modalities, self.sources = width, modalities, list(sources)
-        self.hyper = nn.Linear(width, classes)
-        self.branches = nn.ModuleList(nn.Linear(width, classes) for _ in sources)
+        self.width, self.modalities, self.sources, self.link = width, modalities, list(sources), link
+        self.hyper = nn.Linear(width, outputs)
+        self.branches = nn.ModuleList(nn.Linear(width, outputs) for _ in sources)
 
     def parts(self, x: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Logits of the hyper-branch, logits of each source, and where each source is there (bool ``[B]``)."""
+        """Outputs of the hyper-branch, outputs of each source, and where each source is there (bool ``[B]``)."""
         vectors = x[:, : -self.modalities].unflatten(1, (1 + self.modalities, self.width))
         there = x[:, -self.modalities :] > 0.5
         branches = [layer(vectors[:, 1 + i]) for layer, i in zip(self.branches, self.sources, strict=True)]
@@ -181,10 +184,7 @@ class CombinedHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hyper, branches, there = self.parts(x)
-        answers = torch.stack([logits.log_softmax(dim=1) for logits in (hyper, *branches)])
-        counted = torch.stack([torch.ones_like(there[0]), *there])
-        total = answers.masked_fill(~counted[:, :, None], float("-inf")).logsumexp(dim=0)
-        return total - counted.sum(dim=0).to(total.dtype).log()[:, None]
+        return self.link.pool([hyper, *branches], [None, *there])
 
 
 class _HyperBlock(nn.Module):

@@ -10,7 +10,8 @@ Reconfigured, in our reading:
   used; for segmentation tokens come from the last maps and are added to them through a pointwise convolution;
 * absent tokens are masked out of the attention;
 * the task head has a LeakyReLU between its layers; ``linear_head=True`` leaves them out, as in the original;
-* tasks are weighted by learned uncertainty as in the original, in place of the fixed weights of eq. 9.
+* tasks are weighted by learned uncertainty as in the original, in place of the fixed weights of eq. 9; a task that learns its
+  own noise (the link ``gaussian``) keeps its fixed weight.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class MttuNet(Fusion):
         self.modality = nn.ParameterDict({name: 0.02 * torch.randn(1, dim, 1, 1) for name in spec.modalities})
         self.layers = nn.ModuleList(_Layer(dim, heads, mlp) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-        self.log_variance = nn.ParameterDict({task: torch.zeros(()) for task in spec.tasks})
+        # The loss of a task that learns its noise may be negative; a weight learned for it would grow without end.
+        weighed = [task for task in spec.tasks if not spec.link(task).learns_noise]
+        self.log_variance = nn.ParameterDict({task: torch.zeros(()) for task in weighed})
 
     @property
     def dim(self) -> int:
@@ -119,8 +122,16 @@ class MttuNet(Fusion):
         return nn.Sequential(*layers, nn.Linear(width, self.spec.tasks[task]))
 
     def combine(self, losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor | float:
-        r"""Learned uncertainty, :math:`\sum_t \frac12 e^{-s_t} L_t + s_t`; fixed weights count in the validation loss alone."""
-        terms = [0.5 * torch.exp(-self.log_variance[task]) * loss + self.log_variance[task] for task, loss in losses.items()]
+        r"""Learned uncertainty, :math:`\sum_t \frac12 e^{-s_t} L_t + s_t`.
+
+        Fixed weights count for tasks that learn their own noise, and in the validation loss.
+        """
+        terms = [
+            0.5 * torch.exp(-self.log_variance[task]) * loss + self.log_variance[task]
+            if task in self.log_variance
+            else weights[task] * loss
+            for task, loss in losses.items()
+        ]
         return sum(terms)
 
     def _transform(self, maps: Sequence[Tensor | None], present: Tensor | None) -> list[Tensor | None]:

@@ -35,10 +35,10 @@ class Single(Fusion):
 class SliceHead(nn.Module):
     """A linear head that reads ``width`` numbers of the readout from ``start`` on."""
 
-    def __init__(self, start: int, width: int, classes: int) -> None:
+    def __init__(self, start: int, width: int, outputs: int) -> None:
         super().__init__()
         self.start, self.width = start, width
-        self.linear = nn.Linear(width, classes)
+        self.linear = nn.Linear(width, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x[:, self.start : self.start + self.width])

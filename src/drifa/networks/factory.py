@@ -14,6 +14,7 @@ from drifa.backbones.tabular import TabularBranch
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion, FusionSpec, check_options, fusion_class
 from drifa.fusion.drifa import mifa_stages
+from drifa.links import DEFAULT_LINK, LINKS
 from drifa.names import check_name
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.matching import settled
@@ -39,6 +40,7 @@ def create_model(
     own_stem: bool = False,
     tabular: Sequence[str] = (),
     task_modalities: Mapping[str, Sequence[str]] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> FusionNet:
     """Builds a multimodal network; the defaults are the paper's DRIFA-Net on ResNet18.
 
@@ -48,7 +50,7 @@ def create_model(
         fusion: ``"drifa"``, a control (``"concat"``, ``"single"``, ``"se_matched"``) or a rival (``"gloria"``,
             ``"mttu_net"``, ``"caf"``, ``"mtf_ma"``); see :data:`drifa.fusion.FUSIONS`.
         modalities: Name -> image channels.
-        tasks: Name -> number of classes.
+        tasks: Name -> number of outputs: of a task of classes, how many it has.
         fusion_args: Options of a fusion other than DRIFA, whose options are the arguments that follow.
         mfa_at: Where MFA stands in a branch: ``"conv"``, ``"block"`` or ``"stage"``. ``fusion="drifa"`` only.
         mifa_at: Where MIFA stands: ``"block"``, ``"stage"``, or a list of stages by name or number.
@@ -66,6 +68,8 @@ def create_model(
         tabular: The modalities that are vectors of features ``[B, F, 1, 1]`` and no images; ``modalities`` says F.
         task_modalities: Task -> the modalities that can answer it; all by default. In unpaired studies a task belongs
             to the modality whose subjects carry its labels.
+        links: Task -> what its outputs mean, a key of :data:`drifa.links.LINKS`: ``"softmax"`` (classes, the default),
+            ``"identity"`` (one value) or ``"gaussian"`` (the mean and log-variance of a value).
 
     Returns:
         The network, randomly initialised unless ``pretrained``. ``net.config`` holds these arguments as plain data and
@@ -75,27 +79,33 @@ def create_model(
         DrifaError: For anything unknown or that does not fit together.
     """
     modalities, tasks = dict(modalities or {}), dict(tasks or {})
-    _check_names(modalities, tasks)
+    links = _links(tasks, links)
+    _check_names(modalities, tasks, links)
     answered_by = _task_modalities(modalities, tasks, task_modalities)
     fusion_type = fusion_class(fusion)
     check_options(fusion_type, fusion_args or {})
-    twin = partial(
-        create_model,
-        backbone,
-        modalities=modalities,
-        tasks=tasks,
-        mfa_at=mfa_at,
-        mifa_at=mifa_at,
-        mfa=mfa,
-        mifa=mifa,
-        reduction=reduction,
-        conv_bias=conv_bias,
-        backbone_args=backbone_args,
-        own_stem=own_stem,
-        tabular=tabular,
-        task_modalities=task_modalities,
-    )
-    fusion_args = settled(fusion, dict(fusion_args or {}), twin)
+    config: dict[str, Any] = {
+        "backbone": backbone if isinstance(backbone, str) else dict(backbone),
+        "fusion": fusion,
+        "modalities": modalities,
+        "tasks": tasks,
+        "fusion_args": dict(fusion_args or {}),
+        "mfa_at": mfa_at,
+        "mifa_at": mifa_at if isinstance(mifa_at, str) else list(mifa_at),
+        "mfa": mfa,
+        "mifa": mifa,
+        "reduction": reduction,
+        "dropout": dropout,
+        "dropout_at": dropout_at,
+        "conv_bias": conv_bias,
+        "backbone_args": dict(backbone_args or {}),
+        "own_stem": own_stem,
+        "tabular": list(tabular),
+        "task_modalities": {task: list(names) for task, names in answered_by.items()},
+    }
+    if set(links.values()) != {DEFAULT_LINK}:  # the folders of networks of classes alone stay what they were
+        config["links"] = links
+    fusion_args = config["fusion_args"] = settled(fusion, config["fusion_args"], partial(create_model, **config))
     make_mfa = None
     if fusion_type.uses_mfa and mfa is not False:
         make_mfa = partial(make_mfa_with, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
@@ -120,6 +130,7 @@ def create_model(
         ends_level=tuple(info.ends_level for info in infos[0]),
         tasks=tasks,
         task_modalities=answered_by,
+        links=links,
     )
     coupled = _coupled(mifa_at, [[info.name for info in stages] for stages in infos], spec.ends_level)
     options = {"mifa_at": coupled, "mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else fusion_args
@@ -130,25 +141,7 @@ def create_model(
         raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
     if dropout_at == "mifa":
         net.drop_stages = coupled[:-1]
-    net.config = {
-        "backbone": backbone if isinstance(backbone, str) else dict(backbone),
-        "fusion": fusion,
-        "modalities": modalities,
-        "tasks": tasks,
-        "fusion_args": fusion_args,
-        "mfa_at": mfa_at,
-        "mifa_at": mifa_at if isinstance(mifa_at, str) else list(mifa_at),
-        "mfa": mfa,
-        "mifa": mifa,
-        "reduction": reduction,
-        "dropout": dropout,
-        "dropout_at": dropout_at,
-        "conv_bias": conv_bias,
-        "backbone_args": dict(backbone_args or {}),
-        "own_stem": own_stem,
-        "tabular": list(tabular),
-        "task_modalities": {task: list(names) for task, names in answered_by.items()},
-    }
+    net.config = config
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
     return net
 
@@ -206,15 +199,26 @@ def make_mfa_with(options: dict[str, Any], channels: int) -> nn.Module:
         raise DrifaError(f"mfa={options!r} holds an unknown option: {error}") from error
 
 
-def _check_names(modalities: dict[str, int], tasks: dict[str, int]) -> None:
+def _check_names(modalities: dict[str, int], tasks: dict[str, int], links: Mapping[str, str]) -> None:
     if not modalities or not tasks:
-        raise DrifaError('create_model needs modalities={"name": channels, …} and tasks={"name": classes, …}')
-    for kind, names in (("modality", modalities), ("task", tasks)):
-        for name, number in names.items():
-            check_name(kind, name)
-            least = 1 if kind == "modality" else 2
-            if not isinstance(number, int) or number < least:
-                raise DrifaError(f"{kind} {name!r} has {number!r} {'channels' if least == 1 else 'classes'}; at least {least}")
+        raise DrifaError('create_model needs modalities={"name": channels, …} and tasks={"name": outputs, …}')
+    for name, channels in modalities.items():
+        check_name("modality", name)
+        if not isinstance(channels, int) or channels < 1:
+            raise DrifaError(f"modality {name!r} has {channels!r} channels; at least 1")
+    for name, outputs in tasks.items():
+        check_name("task", name)
+        LINKS[links[name]].check(name, outputs)
+
+
+def _links(tasks: Mapping[str, int], given: Mapping[str, str] | None) -> dict[str, str]:
+    """The link of every task."""
+    for task, link in (given or {}).items():
+        if task not in tasks:
+            raise DrifaError(f"links names the task {task!r}, which is not in tasks{suggest(task, tasks)}")
+        if link not in LINKS:
+            raise DrifaError(f"links[{task!r}]={link!r} is not known{suggest(link, LINKS)}")
+    return {task: (given or {}).get(task, DEFAULT_LINK) for task in tasks}
 
 
 def _task_modalities(
