@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import InterpolationMode, v2
 
 from drifa.data import ImageCache, Study, make_phantom, prepare
-from drifa.data.sampling.augment import augment, standardise
+from drifa.data.sampling.augment import augment
+from drifa.networks.inputs import standardise, to_float
 
 SIZE, BATCH = 128, 32
 
@@ -85,7 +86,8 @@ def from_cache(cache: ImageCache, modality: str, rows: np.ndarray, count: int) -
     generator = torch.Generator().manual_seed(0)
     order = np.random.default_rng().permutation(rows)[:count]
     for start in range(0, count, BATCH):
-        yield standardise(augment(cache.read(modality, order[start : start + BATCH]), generator, degrees=20, shift=5))
+        images = to_float(cache.read(modality, order[start : start + BATCH]))
+        yield standardise(augment(images, generator, degrees=20, shift=5))
 
 
 def from_files(folder: Path, count: int, workers: int) -> Iterable[torch.Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from drifa.networks.dropout import dropout, keyed_mask, pass_keys
+from drifa.networks.dropout import dropout, keyed_mask, pass_keys, row_seeds
 
 
 def test_the_mask_of_a_row_does_not_depend_on_its_batch() -> None:
@@ -41,3 +41,14 @@ def test_without_keys_it_is_ordinary_dropout() -> None:
     assert torch.equal(dropout(x, 0.5, False, None, 0), x)
     assert (dropout(x, 0.5, True, None, 0) == 0).any()
     assert torch.equal(dropout(x, 0.0, True, torch.arange(4), 0), x)
+
+
+def test_the_seed_of_a_name_is_the_one_that_every_evaluation_has_used() -> None:
+    """SEED/NAME, hashed; the numbers come from the functions for subjects, for slices and for new cases, which agree."""
+    expected = torch.tensor([4234302689, 3034377269, 2151492841])
+    found = row_seeds(["s1", "s2", "Zürich/7"], 7)
+    assert found.dtype == torch.int64
+    assert torch.equal(found, expected)
+    assert torch.equal(row_seeds(["Zürich/7"], 7), expected[2:])
+    assert not torch.equal(row_seeds(["s1"], 8), expected[:1])
+    assert row_seeds([], 7).shape == (0,)

@@ -192,8 +192,8 @@ def test_attention_couples_the_modalities(indices: str) -> None:
     def change(fusion: str) -> Tensor:
         net, x = narrow(fusion=fusion, indices=indices), images(1)
         with torch.no_grad():
-            first = net._body(0, *net._enter(x, None)[:2])
-            second = net._body(0, *net._enter({**x, "t1": x["t1"] + 1}, None)[:2])
+            first = net._begin(x, None).features
+            second = net._begin({**x, "t1": x["t1"] + 1}, None).features
             return (net._tail(0, first, None, None)[0] - net._tail(0, second, None, None)[0]).abs().max()
 
     assert change("concat") == 0

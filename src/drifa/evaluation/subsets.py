@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from drifa.data import Study, Subjects, alone_samples, components
-from drifa.data.sampling.augment import to_input
 from drifa.data.sampling.image_batches import ImageSource, make_batch
 from drifa.metrics.intervals import bootstrap
 from drifa.networks import FusionNet
+from drifa.networks.inputs import to_input
 from drifa.present import subset_mask, subsets_of
 from drifa.progress import Progress
 from drifa.runs.run import Run

@@ -1,13 +1,17 @@
-"""What all networks of branches share: checked inputs, stages that run on the rows they belong to, dropout, the fusion."""
+"""What all networks of branches share: checked inputs, stages that run on the rows they belong to, dropout, the fusion, and
+every way of asking: once, under many dropout draws, over subsets of the modalities, in training.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from drifa.backbones import Branch
+from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError
 from drifa.fusion import Fusion
 from drifa.networks.dropout import dropout
@@ -15,8 +19,26 @@ from drifa.networks.inputs import Features, check_inputs
 from drifa.present import column, run_present
 
 
+class Begun(NamedTuple):
+    """A pass that stands behind the body of a stage; what follows may be run from here many times.
+
+    Attributes:
+        stage: Its number.
+        features: Per modality ``[B, C, H, W]`` or ``None``; further maps of the fusion behind them.
+        present: bool ``[B, m]`` or ``None``.
+        size: Height and width of the answers that are maps.
+    """
+
+    stage: int
+    features: Features
+    present: Tensor | None
+    size: tuple[int, int] = (0, 0)
+
+
 class BranchedNet(nn.Module):
     """One branch per modality and a fusion between them.
+
+    A kind of network gives ``heads`` and two hooks: :meth:`_begin` and :meth:`_finish`.
 
     Args:
         branches: Modality name -> branch (``stages``, ``refine``, ``infos``, ``in_channels``); all with as many stages.
@@ -24,6 +46,8 @@ class BranchedNet(nn.Module):
         dropout_rate: p of every dropout.
         drop_stages: The stages that end with a dropout.
     """
+
+    heads: nn.ModuleDict
 
     def __init__(
         self, branches: Mapping[str, nn.Module], fusion: Fusion, dropout_rate: float, drop_stages: Sequence[int]
@@ -44,6 +68,105 @@ class BranchedNet(nn.Module):
     def modalities(self) -> tuple[str, ...]:
         """Names, in the order of the columns of ``present``."""
         return self.fusion.spec.modalities
+
+    def forward(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None = None, dropout_keys: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Outputs of every task.
+
+        Args:
+            inputs: Modality name -> images ``[B, C, H, W]``.
+            present: bool ``[B, m]`` or ``None``.
+            dropout_keys: int64 ``[B]``; with keys dropout is on, also in evaluation mode, and the masks of each row depend on
+                its key alone.
+
+        Raises:
+            DrifaError: For an unknown modality, images that do not fit, or a row without any modality.
+        """
+        return self._answers(self._begin(inputs, present), dropout_keys)
+
+    def sample(self, inputs: Mapping[str, Tensor], present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
+        """Outputs under several dropout draws; what comes before the first dropout is computed once.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+            dropout_keys: int64 ``[T, B]``, one row of keys per draw.
+
+        Returns:
+            Task name -> ``[T, B, …]``.
+        """
+        begun = self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
+        draws = [self._answers(begun, keys) for keys in dropout_keys]
+        return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
+
+    def over_subsets(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None, subsets: Tensor
+    ) -> list[dict[str, Tensor] | None]:
+        """Outputs for each subset of the modalities; what comes before the first coupling is computed once.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+            subsets: bool ``[S, m]``.
+
+        Returns:
+            Per subset, task name -> ``[B, …]``, NaN for a row that has nothing of the subset; ``None`` if no row has.
+        """
+        begun = self._begin(inputs, present, far=not self.fusion.couples)
+
+        def answers(features: Features, here: Tensor | None) -> dict[str, Tensor]:
+            return self._answers(begun._replace(features=features, present=here), None)
+
+        return run_subsets(begun.features, begun.present, subsets, answers)
+
+    def training_logits(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None = None
+    ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
+        """What the loss is made of in training.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+
+        Returns:
+            Task name -> everything that the loss of the task is taken on (one tensor of outputs; more under deep
+            supervision), and the fusion's own loss terms, name -> scalar.
+        """
+        begun = self._begin(inputs, present)
+        outputs, last = self._finish(begun, None, supervised=True)
+        with full_precision(next(iter(outputs.values()))[0]):
+            return outputs, self.fusion.auxiliary_loss(self._whole(last), begun.present)
+
+    def _begin(self, inputs: Mapping[str, Tensor], present: Tensor | None, far: bool = False) -> Begun:
+        """Hook: checks the inputs and runs the body of the first stage.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+            far: Nothing that tells the passes apart happens before the last stage's body: a network that can run on to
+                there does, which saves the passes most of their work.
+        """
+        raise NotImplementedError
+
+    def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+        """Hook: everything behind what has begun.
+
+        Returns:
+            Task name -> its outputs, as a list of one; with ``supervised`` all that its loss is taken on. And the last maps.
+        """
+        raise NotImplementedError
+
+    def _answers(self, begun: Begun, keys: Tensor | None) -> dict[str, Tensor]:
+        return {task: values[0] for task, values in self._finish(begun, keys)[0].items()}
+
+    @property
+    def _head_dtype(self) -> torch.dtype:
+        return next(self.heads.parameters()).dtype
+
+    def _whole(self, features: Features) -> Features:
+        """In the precision of the heads, which stay in 32 bit: a half-precision softmax loses small classes."""
+        return [None if x is None else x.to(self._head_dtype) for x in features]
 
     def _branches(self) -> list[Any]:
         return list(self.branches.values())
@@ -76,3 +199,38 @@ class BranchedNet(nn.Module):
             if x is not None and isinstance(branch, Branch):
                 branch.check_size(x.shape[2], x.shape[3], name)
         return features, present
+
+
+def run_subsets(
+    features: Features,
+    present: Tensor | None,
+    subsets: Tensor,
+    run: Callable[[Features, Tensor | None], dict[str, Tensor]],
+) -> list[dict[str, Tensor] | None]:
+    """Runs the rest of a network once for each subset of the modalities, on the rows that have something of it.
+
+    Args:
+        features: What does not depend on the subset: per modality ``[B, …]`` or ``None``.
+        present: bool ``[B, m]`` or ``None``.
+        subsets: bool ``[S, m]``.
+        run: Features and mask of some rows -> task -> answers.
+
+    Returns:
+        Per subset, task -> answers of all B rows, NaN for a row that has none of its modalities; ``None`` if no row has.
+    """
+    like = next(x for x in features if x is not None)
+    everything = like.new_ones(like.shape[0], subsets.shape[1], dtype=torch.bool) if present is None else present
+    found: list[dict[str, Tensor] | None] = []
+    for subset in subsets.to(like.device):
+        here = everything & subset
+        rows = here.any(dim=1).nonzero().squeeze(1)
+        if not len(rows):
+            found.append(None)
+            continue
+        mask = here[rows]
+        chosen = [None if x is None or not bool(mask[:, i].any()) else x[rows] for i, x in enumerate(features)]
+        answers = run(chosen, None if bool(mask.all()) else mask)
+        found.append(
+            {task: y.new_full((like.shape[0], *y.shape[1:]), torch.nan).index_copy(0, rows, y) for task, y in answers.items()}
+        )
+    return found

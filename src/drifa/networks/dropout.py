@@ -6,6 +6,9 @@ changes. Here the mask of a row is a pure function of the row's key: a stateless
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -42,6 +45,17 @@ def keyed_mask(keys: Tensor, site: int, size: int, p: float) -> Tensor:
 def pass_keys(row_seeds: Tensor, draw: int) -> Tensor:
     """Keys of one Monte-Carlo pass. int64 ``[B] -> [B]``; ``draw`` numbers the pass."""
     return _mix((row_seeds.to(torch.int64) + draw * 0x85EBCA77) & _MASK32)
+
+
+def row_seeds(names: Sequence[str], seed: int) -> Tensor:
+    """A seed for each row: int64 ``[N]``, the same for a name wherever and whenever it is asked for.
+
+    Args:
+        names: What tells the rows apart, such as the subjects.
+        seed: Of the evaluation; another one gives other masks.
+    """
+    digests = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in names]
+    return torch.tensor([int.from_bytes(digest[:4], "little") for digest in digests], dtype=torch.int64)
 
 
 def _mix(x: Tensor) -> Tensor:

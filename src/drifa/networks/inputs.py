@@ -1,8 +1,8 @@
-"""What a network may be given: inputs by name, and which rows have which modality."""
+"""What a network may be given: images as standardised floats, inputs by name, and which rows have which modality."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -62,36 +62,28 @@ def check_inputs(
     return features, None if bool(present.all()) else present
 
 
-def run_subsets(
-    features: Features,
-    present: Tensor | None,
-    subsets: Tensor,
-    run: Callable[[Features, Tensor | None], dict[str, Tensor]],
-) -> list[dict[str, Tensor] | None]:
-    """Runs the rest of a network once for each subset of the modalities, on the rows that have something of it.
+def to_float(images: Tensor) -> Tensor:
+    """Bytes to float32 in [0, 1]; a floating-point tensor passes unchanged."""
+    return images if images.is_floating_point() else images.to(torch.float32) / 255
+
+
+def standardise(images: Tensor, mean: float | Sequence[float] = 0.5, std: float | Sequence[float] = 0.5) -> Tensor:
+    """Subtracts a mean and divides by a standard deviation, per channel.
 
     Args:
-        features: What does not depend on the subset: per modality ``[B, …]`` or ``None``.
-        present: bool ``[B, m]`` or ``None``.
-        subsets: bool ``[S, m]``.
-        run: Features and mask of some rows -> task -> answers.
+        images: Floats in [0, 1].
+        mean: One number, or one per channel.
+        std: One number, or one per channel.
 
-    Returns:
-        Per subset, task -> answers of all B rows, NaN for a row that has none of its modalities; ``None`` if no row has.
+    Shape:
+        [B, C, H, W] -> the same.
     """
-    like = next(x for x in features if x is not None)
-    everything = like.new_ones(like.shape[0], subsets.shape[1], dtype=torch.bool) if present is None else present
-    found: list[dict[str, Tensor] | None] = []
-    for subset in subsets.to(like.device):
-        here = everything & subset
-        rows = here.any(dim=1).nonzero().squeeze(1)
-        if not len(rows):
-            found.append(None)
-            continue
-        mask = here[rows]
-        chosen = [None if x is None or not bool(mask[:, i].any()) else x[rows] for i, x in enumerate(features)]
-        answers = run(chosen, None if bool(mask.all()) else mask)
-        found.append(
-            {task: y.new_full((like.shape[0], *y.shape[1:]), torch.nan).index_copy(0, rows, y) for task, y in answers.items()}
-        )
-    return found
+    centre, scale = (
+        torch.as_tensor(value, dtype=images.dtype, device=images.device).reshape(-1, 1, 1) for value in (mean, std)
+    )
+    return (images - centre) / scale
+
+
+def to_input(values: Tensor) -> Tensor:
+    """What a network reads: bytes are images and are standardised, floats are features and pass unchanged."""
+    return values if values.is_floating_point() else standardise(to_float(values))

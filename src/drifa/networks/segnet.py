@@ -12,8 +12,8 @@ from drifa.backbones.precision import full_precision
 from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
-from drifa.networks.branched import BranchedNet
-from drifa.networks.inputs import Features, run_subsets
+from drifa.networks.branched import Begun, BranchedNet
+from drifa.networks.inputs import Features
 from drifa.networks.segnet_decoder import SegNetDecoder
 from drifa.present import column, mean_present
 
@@ -64,63 +64,8 @@ class FusionSegNet(BranchedNet):
         self.decoder = SegNetDecoder([count for count, _ in LAYOUT], channels)
         self.heads = nn.ModuleDict({task: nn.Conv2d(channels[0], count, 1) for task, count in maps.items()})
 
-    def forward(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None = None, dropout_keys: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Logits of every task.
-
-        Args:
-            inputs: Modality name -> images ``[B, C, H, W]``.
-            present: bool ``[B, m]`` or ``None``.
-            dropout_keys: int64 ``[B]``; with keys dropout is on, also in evaluation mode, and the masks of each row depend on
-                its key alone.
-
-        Raises:
-            DrifaError: For an unknown modality, images that do not fit, or a row without any modality.
-        """
-        features, present, size = self._enter(inputs, present)
-        return self._from_first(self._body(0, features, present), present, dropout_keys, size)[0]
-
-    def sample(self, inputs: Mapping[str, Tensor], present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
-        """Logits under several dropout draws; what comes before the first dropout is computed once.
-
-        Args:
-            inputs: As in :meth:`forward`.
-            present: As in :meth:`forward`.
-            dropout_keys: int64 ``[T, B]``, one row of keys per draw.
-
-        Returns:
-            Task name -> ``[T, B, maps, H, W]``.
-        """
-        features, present, size = self._enter(inputs, present)
-        first = self._body(0, features, present)
-        draws = [self._from_first(first, present, keys, size)[0] for keys in dropout_keys]
-        return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
-
-    def over_subsets(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None, subsets: Tensor
-    ) -> list[dict[str, Tensor] | None]:
-        """Logits for each subset of the modalities, in the form of :meth:`drifa.FusionNet.over_subsets`."""
-        features, present, size = self._enter(inputs, present)
-        first = self._body(0, features, present)
-        return run_subsets(first, present, subsets, lambda some, here: self._from_first(some, here, None, size)[0])
-
-    def training_logits(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None = None
-    ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
-        """What the loss is made of in training, in the form of :meth:`drifa.FusionNet.training_logits`."""
-        features, present, size = self._enter(inputs, present)
-        logits, last = self._from_first(self._body(0, features, present), present, None, size)
-        whole = [None if x is None else x.to(self._head_dtype) for x in last]
-        with full_precision(next(iter(logits.values()))):
-            return {task: [value] for task, value in logits.items()}, self.fusion.auxiliary_loss(whole, present)
-
-    @property
-    def _head_dtype(self) -> torch.dtype:
-        return next(self.heads.parameters()).dtype
-
-    def _enter(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> tuple[Features, Tensor | None, tuple[int, int]]:
-        """Checked and padded inputs, and the height and width that the logits are cropped to."""
+    def _begin(self, inputs: Mapping[str, Tensor], present: Tensor | None, far: bool = False) -> Begun:
+        # The decoder needs the places of every stage's maxima, so a pass that begins further on would lack some.
         features, present = self._check(inputs, present)
         sizes = {name: (x.shape[2], x.shape[3]) for name, x in inputs.items()}
         height, width = next(iter(sizes.values()))
@@ -130,24 +75,24 @@ class FusionSegNet(BranchedNet):
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
         if any(padding):
             features = [None if x is None else F.pad(x, padding) for x in features]
-        return features, present, (height, width)
+        return Begun(0, self._body(0, features, present), present, (height, width))
 
-    def _from_first(
-        self, features: Features, present: Tensor | None, keys: Tensor | None, size: tuple[int, int]
-    ) -> tuple[dict[str, Tensor], Features]:
-        """Everything behind the body of the first stage: logits, and the last maps before their pooling."""
+    def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+        features, present = begun.features, begun.present
         places: list[list[Tensor | None]] = []
         for k in range(self.stage_count):
             features = self._tail(k, features if k == 0 else self._body(k, features, present), present, keys)
-            last = features
+            last = features  # as they are before their pooling
             if k + 1 == self.stage_count:
                 features = self.fusion.bottleneck(features, present)
             features, where = self._pool(features, present)
             places.append(where)
         if self.indices == "mean":
             maps = self.decoder(self._mean(features, present), [where[0] for where in places])
-            return self._logits(maps, size), last
-        return self._decode(features, places, present, size), last
+            logits = self._logits(maps, begun.size)
+        else:
+            logits = self._decode(features, places, present, begun.size)
+        return {task: [value] for task, value in logits.items()}, last
 
     def _logits(self, maps: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         with full_precision(maps):  # as in FusionNet, the heads stay in 32 bit

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from drifa.config import Config
-from drifa.data.sampling.augment import augment, flip, jitter, standardise, to_input
+from drifa.data.sampling.augment import augment, flip, jitter
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.inputs import standardise, to_float, to_input
 from drifa.training.losses import NO_LABEL, multitask_loss, task_weights
 from drifa.training.recipe import Recipe
 
@@ -36,7 +37,7 @@ class FusionModule(Recipe):
             name: image
             if image.is_floating_point()  # features of a tabular modality
             else jitter(
-                standardise(augment(flip(image, generator, data.flip), generator, data.degrees, data.shift)),
+                standardise(augment(to_float(flip(image, generator, data.flip)), generator, data.degrees, data.shift)),
                 generator,
                 data.intensity,
             )

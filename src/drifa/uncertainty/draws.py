@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.sampling.augment import to_input
 from drifa.data.study.subjects import Subjects
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.inputs import to_input
 
 # samples [B, components] -> batch with `images` and `present`
 Fetch = Callable[[np.ndarray], dict]

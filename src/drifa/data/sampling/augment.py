@@ -8,47 +8,19 @@ nothing is stored, and borders are reflected.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
 
-def to_float(images: torch.Tensor) -> torch.Tensor:
-    """Bytes to float32 in [0, 1]; a floating-point tensor passes unchanged."""
-    return images if images.is_floating_point() else images.to(torch.float32) / 255
-
-
-def standardise(images: torch.Tensor, mean: float | Sequence[float] = 0.5, std: float | Sequence[float] = 0.5) -> torch.Tensor:
-    """Subtracts a mean and divides by a standard deviation, per channel.
-
-    Args:
-        images: Floats in [0, 1].
-        mean: One number, or one per channel.
-        std: One number, or one per channel.
-
-    Shape:
-        [B, C, H, W] -> the same.
-    """
-    centre, scale = (
-        torch.as_tensor(value, dtype=images.dtype, device=images.device).reshape(-1, 1, 1) for value in (mean, std)
-    )
-    return (images - centre) / scale
-
-
-def to_input(values: torch.Tensor) -> torch.Tensor:
-    """What a network reads: bytes are images and are standardised, floats are features and pass unchanged."""
-    return values if values.is_floating_point() else standardise(to_float(values))
-
-
-def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20.0, shift: float = 5.0) -> torch.Tensor:
+def augment(images: torch.Tensor, generator: torch.Generator, degrees: float = 20.0, shift: float = 5.0) -> torch.Tensor:
     """Rotates each image about its centre, then shifts it; bilinear, borders reflected.
 
     Reflection keeps skin and stain where rotation uncovers corners: black corners would tell the network that an image was
     augmented, repeated edge pixels would draw streaks.
 
     Args:
-        batch: uint8, or floats in [0, 1].
+        images: Floats in [0, 1]; :func:`drifa.networks.inputs.to_float` makes them of bytes.
         generator: Source of randomness. Numbers are drawn on its own device, so a CPU generator gives the same augmentation on
             every device.
         degrees: Angles are uniform in [-degrees, degrees].
@@ -56,12 +28,11 @@ def augment(batch: torch.Tensor, generator: torch.Generator, degrees: float = 20
             paper's 5 pixels belong to images of 128 pixels.
 
     Shape:
-        [B, C, H, W] -> float [B, C, H, W].
+        [B, C, H, W] -> the same.
 
     Returns:
-        The transformed images; with ``degrees=0, shift=0`` exactly the given ones, as floats.
+        The transformed images; with ``degrees=0, shift=0`` exactly the given ones.
     """
-    images = to_float(batch)
     if degrees == 0 and shift == 0:
         return images
     count, _, height, width = images.shape
