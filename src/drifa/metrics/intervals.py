@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from drifa.errors import suggest
-from drifa.metrics.classification import METRICS, Floats, Judged, mean_defined
+from drifa.metrics.classification import METRICS, Judged
+from drifa.metrics.weighted import Floats, mean_defined
 
 Interval = dict[str, float | None]
 
