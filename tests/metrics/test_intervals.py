@@ -7,8 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from drifa.metrics.classification import METRICS, classification_metrics
-from drifa.metrics.intervals import bootstrap, mean_interval, paired_difference, seed_interval
+from drifa.metrics.classification import METRICS, Judged, classification_metrics
+from drifa.metrics.intervals import (
+    bootstrap,
+    bootstrap_measured,
+    mean_interval,
+    paired_difference,
+    paired_difference_measured,
+    seed_interval,
+)
+from drifa.metrics.regression import NUMBER_METRICS, SPREAD_METRICS, JudgedNumbers, regression_metrics
 
 
 def answers(random: np.random.Generator, count: int, networks: int = 1, skill: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -116,6 +124,66 @@ def test_paired_difference_is_antisymmetric_and_narrower() -> None:
     assert paired_difference(labels, a, a, groups, resamples=50) == {"value": 0, "low": 0, "high": 0}
 
 
+def numbers(seed: int, networks: int = 2, noise: float = 4.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ages of 60 subjects, and each network's predictions with their standard deviations."""
+    random = np.random.default_rng(seed)
+    truth = random.uniform(20, 90, 60)
+    return truth, truth + noise * random.normal(size=(networks, 60)), random.uniform(1, 6, (networks, 60))
+
+
+def test_classes_are_one_kind_of_what_can_be_measured() -> None:
+    labels, p = answers(np.random.default_rng(8), 50, networks=2)
+    groups = np.arange(50) // 2
+    networks = [Judged(labels, one) for one in p]
+    assert bootstrap_measured(networks, groups, resamples=60, seed=2) == bootstrap(labels, p, groups, resamples=60, seed=2)
+    assert paired_difference_measured(networks[:1], networks, groups, "auc", resamples=60) == paired_difference(
+        labels, p[:1], p, groups, "auc", resamples=60
+    )
+
+
+def test_numbers_have_intervals_by_the_plain_group_bootstrap() -> None:
+    truth, predicted, std = numbers(0)
+    groups = np.random.default_rng(0).integers(0, 20, 60)
+    networks = [JudgedNumbers(truth, one, its_std) for one, its_std in zip(predicted, std, strict=True)]
+    fast = bootstrap_measured(networks, groups, resamples=40, seed=7)
+    assert tuple(fast) == NUMBER_METRICS + SPREAD_METRICS
+    _, index = np.unique(groups.astype(str), return_inverse=True)
+    counts = np.random.default_rng(7).multinomial(index.max() + 1, np.full(index.max() + 1, 1 / (index.max() + 1)), size=40)
+
+    def plain(rows: np.ndarray) -> dict[str, float]:
+        each = [regression_metrics(truth[rows], m[rows], s[rows]) for m, s in zip(predicted, std, strict=True)]
+        return {name: float(np.mean([one[name] for one in each])) for name in fast}
+
+    full, slow = plain(np.arange(60)), [plain(np.repeat(np.arange(60), count[index])) for count in counts]
+    for name, found in fast.items():
+        low, high = np.quantile([one[name] for one in slow], [0.025, 0.975])
+        assert list(found.values()) == pytest.approx([full[name], low, high]), name
+    json.dumps(fast, allow_nan=False)
+
+
+def test_the_better_predictor_of_a_number_is_told_apart() -> None:
+    (truth, good, _), (_, poor, _) = numbers(1, networks=3), numbers(1, networks=2, noise=12.0)
+    a, b = ([JudgedNumbers(truth, one) for one in method] for method in (good, poor))
+    found = paired_difference_measured(a, b, np.arange(60), "mae", resamples=200)
+    assert found["low"] < found["value"] < found["high"] < 0
+    assert found["value"] == pytest.approx(np.abs(good - truth).mean(axis=1).mean() - np.abs(poor - truth).mean(axis=1).mean())
+
+
+def test_networks_that_cannot_be_compared_are_refused() -> None:
+    truth, predicted, std = numbers(2)
+    one, shorter = JudgedNumbers(truth, predicted[0]), JudgedNumbers(truth[1:], predicted[0, 1:])
+    with pytest.raises(ValueError, match="no network to judge"):
+        bootstrap_measured([], np.arange(60))
+    with pytest.raises(ValueError, match=r"answer for \[60, 59\] rows"):
+        bootstrap_measured([one, shorter], np.arange(60))
+    with pytest.raises(ValueError, match="by the same metrics"):
+        bootstrap_measured([one, JudgedNumbers(truth, predicted[1], std[1])], np.arange(60))
+    with pytest.raises(ValueError, match="do not fit 59 rows"):
+        paired_difference_measured([one], [shorter], np.arange(60), "mae")
+    with pytest.raises(ValueError, match="'nll' is unknown"):
+        paired_difference_measured([JudgedNumbers(truth, predicted[1], std[1])], [one], np.arange(60), "nll")
+
+
 def test_seed_interval_is_student_t() -> None:
     found = seed_interval([0.80, 0.82, 0.84])
     assert found["mean"] == pytest.approx(0.82)
@@ -133,7 +201,7 @@ def test_wrong_input_is_named() -> None:
     labels, p = answers(np.random.default_rng(7), 6)
     with pytest.raises(ValueError, match=r"give p\[None\]"):
         bootstrap(labels, p[0], np.arange(6))
-    with pytest.raises(ValueError, match="one group per image"):
+    with pytest.raises(ValueError, match="one group per row"):
         bootstrap(labels, p, np.arange(5))
     with pytest.raises(ValueError, match=r"must be \[networks, images\] = \(1, 6\)"):
         bootstrap(labels, p, np.arange(6), np.zeros(6))

@@ -12,7 +12,7 @@ def test_every_metric_has_words_of_its_own() -> None:
     assert {name for group in names.GROUPS.values() for name in group} == set(METRICS)
     assert set(names.HEADLINE) <= set(METRICS)
     assert len({names.metric_words(name).label for name in METRICS}) == len(METRICS)
-    assert names.metric_words("hd95_mm") == names.Words("Hd95 mm", "", "number")
+    assert names.metric_words("hd95_mm") == names.Metric("Hd95 mm", "", "number", "", (None, None))
 
 
 def test_shares_are_percentages_and_other_numbers_are_not() -> None:
@@ -24,6 +24,23 @@ def test_shares_are_percentages_and_other_numbers_are_not() -> None:
     assert words.written("auc", None) == {"text": "–", "range": ""}
     assert words.share(float("nan")) == words.number("x") == words.whole(None) == "–"
     assert words.whole(12_345) == "12\u2009345"
+
+
+def test_a_number_is_written_in_the_unit_of_its_task() -> None:
+    assert words.written("mae", {"value": 4.23, "low": 3.871, "high": 4.5}, "number", "years") == {
+        "text": "4.2\u00a0years",
+        "range": "3.9\u2009–\u20094.5",
+    }
+    # The decimals follow the value, and its limits follow it.
+    assert words.written_as("unit", {"value": 0.0123, "low": 0.004, "high": 1.0}, "mg") == {
+        "text": "0.012\u00a0mg",
+        "range": "0.004\u2009–\u20091.000",
+    }
+    assert words.written_as("unit", {"value": 812.34}) == {"text": "812.3", "range": ""}
+    assert words.written_as("unit", {"value": 0, "low": 0, "high": 0}, "mg")["text"] == "0.0\u00a0mg"
+    assert words.written_as("unit", None, "years") == {"text": "–", "range": ""}
+    assert words.written("r2", {"value": -0.25}, "number", "years")["text"] == "-0.250"
+    assert words.written("dice", {"value": 0.8}, "regions", "years")["text"] == "80.0\u00a0%"
 
 
 def test_durations_have_two_units() -> None:

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from drifa.metrics.weighted import Floats, Ranking, mean_defined, ratio, row_weights
+
 Integers = NDArray[np.int64]
 
 COVERAGES = (100, 90, 80, 50)
@@ -61,12 +62,7 @@ def classification_metrics(
         Geifman and El-Yaniv, Selective classification for deep neural networks, NeurIPS 2017 (``accuracy_at_*``).
     """
     judged = Judged(labels, probabilities, uncertainty)
-    counts = np.ones(len(judged.labels)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if counts.shape != judged.labels.shape or (counts < 0).any() or (counts % 1 != 0).any() or counts.sum() == 0:
-        raise ValueError(
-            f"weights of shape {counts.shape} do not fit {len(judged.labels)} images: give one whole number, 0 or more, "
-            "per image, not all of them 0"
-        )
+    counts = row_weights(weights, len(judged))
     return {name: float(values[0]) for name, values in judged.measure(counts[None]).items()}
 
 
@@ -161,6 +157,9 @@ class Judged:
         self._by_score = [Ranking(p[:, index]) for index in range(self.n_classes)]
         self._by_doubt = Ranking(doubt)
 
+    def __len__(self) -> int:
+        return len(self.labels)
+
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """Every metric under each of R weightings.
 
@@ -200,10 +199,10 @@ class Judged:
         hits = weights @ (self._truth * self._answer)
         occurs = support + called > 0
         return {
-            "precision": np.where(occurs & (called == 0), 0.0, _ratio(hits, called)),
-            "recall": _ratio(hits, support),
-            "specificity": _ratio(total - support - called + hits, total - support),
-            "f1": _ratio(2 * hits, support + called),
+            "precision": np.where(occurs & (called == 0), 0.0, ratio(hits, called)),
+            "recall": ratio(hits, support),
+            "specificity": ratio(total - support - called + hits, total - support),
+            "f1": ratio(2 * hits, support + called),
             "auc": np.stack([rank.auc(weights, self.labels == index) for index, rank in enumerate(self._by_score)], axis=1),
         }
 
@@ -213,59 +212,13 @@ class Judged:
         Shape:
             weights [R, N], shares [S] -> [R, S].
         """
-        kept, right = self._by_doubt.cumulative(weights), self._by_doubt.cumulative(weights * self.correct)
-        rows, columns = np.arange(len(weights)), []
-        for share in shares:
-            # The small number keeps 0.9 * 10 = 9.000000000000002 from being rounded up to ten images.
-            target = np.maximum(np.ceil(share * kept[:, -1] - 1e-9), 1.0)
-            last = (kept < target[:, None]).sum(axis=1)
-            before = np.where(last > 0, kept[rows, last - 1], 0.0)
-            right_before = np.where(last > 0, right[rows, last - 1], 0.0)
-            part = (target - before) / (kept[rows, last] - before)
-            columns.append((right_before + part * (right[rows, last] - right_before)) / target)
-        return np.stack(columns, axis=1)
-
-
-class Ranking:
-    """Images in ascending order of a score, with the runs of equal scores found once."""
-
-    def __init__(self, score: Floats) -> None:
-        self._order = np.argsort(score, kind="stable")
-        ordered = score[self._order]
-        self._last_of_run = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-
-    def cumulative(self, weights: Floats) -> Floats:
-        """Sum of the weights up to and including each run of equal scores, [R, N] -> [R, runs]."""
-        return np.cumsum(weights[:, self._order], axis=1)[:, self._last_of_run]
-
-    def auc(self, weights: Floats, positive: NDArray[np.bool_]) -> Floats:
-        """Chance that a positive image scores above a negative one, ties counting one half, [R, N] -> [R]; NaN if undefined."""
-        if not positive.any() or positive.all():
-            return np.full(len(weights), np.nan)
-        ordered = weights[:, self._order]
-        above = np.cumsum(ordered * positive[self._order], axis=1)[:, self._last_of_run]
-        below = np.cumsum(ordered, axis=1)[:, self._last_of_run] - above
-        in_run = np.diff(above, axis=1, prepend=0.0)
-        # Negatives below a run, plus half of those inside it.
-        beaten = below - np.diff(below, axis=1, prepend=0.0) / 2
-        return _ratio((in_run * beaten).sum(axis=1), above[:, -1] * below[:, -1])
+        return self._by_doubt.mean_of_lowest(weights, self.correct, shares)
 
 
 def confidence_bin(confidence: Floats, bins: int) -> Integers:
     """Index of the equal-width bin of [0, 1] that a confidence falls into; the upper edge belongs to the bin."""
     inner_edges = np.linspace(0, 1, bins + 1)[1:-1]
     return np.searchsorted(inner_edges, confidence, side="left").astype(np.int64)
-
-
-def mean_defined(values: Floats, axis: int) -> Floats:
-    """Mean of the entries that are not NaN; NaN where there is none."""
-    defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(axis=axis), defined.sum(axis=axis))
-
-
-def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=np.asarray(denominator) > 0)
 
 
 def _class_indices(values: NDArray[Any], n_classes: int, noun: str) -> Integers:

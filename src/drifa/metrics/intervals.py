@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from drifa.errors import suggest
-from drifa.metrics.classification import METRICS, Floats, Judged, mean_defined
-
-Interval = dict[str, float | None]
+from drifa.metrics.classification import Judged
+from drifa.metrics.weighted import Floats, mean_defined
 
 # Weightings are judged a block at a time: a block of 2^18 numbers (2 MiB) stays in the processor's cache.
 BLOCK = 2**18
+
+
+class Interval(TypedDict):
+    """A number with its limits, None where undefined; a plain dict, so that it can be written as JSON."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class SeedInterval(TypedDict):
+    """A mean over training seeds with its limits, the standard deviation of the seeds and their number."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    sd: float | None
+    n: int
+
+
+class Measured(Protocol):
+    """One network's answers on N rows, ready to be judged under any number of weightings.
+
+    :class:`drifa.metrics.classification.Judged` and :class:`drifa.metrics.regression.JudgedNumbers` are two.
+    """
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Every metric under each of R weightings, [R, N] -> each [R]; NaN where undefined."""
 
 
 def bootstrap(
@@ -55,13 +86,41 @@ def bootstrap(
     References:
         Efron and Tibshirani, An introduction to the bootstrap, 1993, chapters 8 (clustered data) and 13 (percentiles).
     """
-    networks = _networks(labels, probabilities, uncertainty)
+    return bootstrap_measured(_networks(labels, probabilities, uncertainty), groups, resamples, level, seed)
+
+
+def bootstrap_measured(
+    networks: Sequence[Measured],
+    groups: Sequence[object] | ArrayLike,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Every metric that the networks report, with its percentile interval; :func:`bootstrap` for any kind of answer.
+
+    Args:
+        networks: The answers of each network, all on the same rows.
+        groups: Group of each row; any values that have a text form.
+        resamples: Number of times that the groups are drawn anew.
+        level: Share of the resamples between ``low`` and ``high``.
+        seed: The same seed and groups give the same resamples, whatever the order of the rows.
+
+    Shape:
+        groups [N].
+
+    Returns:
+        ``{metric: {"value", "low", "high"}}`` in the order of the first network; None where undefined, as in
+        :func:`bootstrap`.
+
+    Raises:
+        ValueError: There is no network, they differ in their rows or metrics, or the groups do not fit.
+    """
     names = _group_index(groups, networks)
     value = _measure(networks, np.ones((1, len(names))))
     draws = [_measure(networks, weights) for weights in _weightings(names, resamples, seed)]
     return {
-        metric: _interval(value[metric][0], np.concatenate([draw[metric] for draw in draws]), names, level)
-        for metric in METRICS
+        metric: _interval(alone[0], np.concatenate([draw[metric] for draw in draws]), names, level)
+        for metric, alone in value.items()
     }
 
 
@@ -99,19 +158,55 @@ def paired_difference(
     Raises:
         ValueError: The metric is unknown, or a shape or a value is not as described above.
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} is unknown{suggest(metric, METRICS)}")
     a, b = _networks(labels, probabilities_a, None), _networks(labels, probabilities_b, None)
+    return paired_difference_measured(a, b, groups, metric, resamples, level, seed)
+
+
+def paired_difference_measured(
+    a: Sequence[Measured],
+    b: Sequence[Measured],
+    groups: Sequence[object] | ArrayLike,
+    metric: str,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """One metric of method a minus that of method b; :func:`paired_difference` for any kind of answer.
+
+    Args:
+        a: The answers of the networks of method a.
+        b: Those of method b, on the same rows; the number of networks may differ.
+        groups: Group of each row.
+        metric: A metric that all of them report.
+        resamples: Number of times that the groups are drawn anew.
+        level: Share of the resamples between ``low`` and ``high``.
+        seed: As in ``bootstrap``: the same resamples for the same seed and groups.
+
+    Shape:
+        groups [N].
+
+    Returns:
+        ``{"value", "low", "high"}``; None where undefined, as in ``bootstrap``.
+
+    Raises:
+        ValueError: The metric is unknown, a method has no network, they differ in their rows or metrics, or the groups do
+            not fit.
+    """
     names = _group_index(groups, a)
+    _group_index(groups, b)
 
     def difference(weights: Floats) -> Floats:
-        return _measure(a, weights)[metric] - _measure(b, weights)[metric]
+        of_a, of_b = _measure(a, weights), _measure(b, weights)
+        for known in (of_a, of_b):
+            if metric not in known:
+                raise ValueError(f"metric {metric!r} is unknown{suggest(metric, known)}")
+        return of_a[metric] - of_b[metric]
 
     value = difference(np.ones((1, len(names))))[0]
     return _interval(value, np.concatenate([difference(w) for w in _weightings(names, resamples, seed)]), names, level)
 
 
-def seed_interval(values: Sequence[float], level: float = 0.95) -> dict[str, float | int | None]:
+def seed_interval(values: Sequence[float], level: float = 0.95) -> SeedInterval:
     """Mean of one number over training seeds, with the Student-t interval of that mean.
 
     Args:
@@ -175,15 +270,20 @@ def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLik
     return [Judged(labels, one, its_doubt) for one, its_doubt in zip(p, doubt, strict=True)]
 
 
-def _group_index(groups: Sequence[object] | ArrayLike, networks: list[Judged]) -> np.ndarray:
+def _group_index(groups: Sequence[object] | ArrayLike, networks: Sequence[Measured]) -> np.ndarray:
+    if not len(networks):
+        raise ValueError("there is no network to judge: give the answers of one or more")
+    rows = [len(network) for network in networks]
+    if len(set(rows)) > 1:
+        raise ValueError(f"the networks answer for {rows} rows: judge all of them on the same rows")
     names = np.asarray(groups).astype(str)
-    if names.shape != networks[0].labels.shape:
-        raise ValueError(f"groups of shape {names.shape} do not fit {len(networks[0].labels)} images: give one group per image")
+    if names.shape != (rows[0],):
+        raise ValueError(f"groups of shape {names.shape} do not fit {rows[0]} rows: give one group per row")
     return np.unique(names, return_inverse=True)[1]
 
 
 def _weightings(group_index: np.ndarray, resamples: int, seed: int) -> Iterator[Floats]:
-    """Blocks of weightings [r, N], r summing to ``resamples``: how often each image's group was drawn."""
+    """Blocks of weightings [r, N], r summing to ``resamples``: how often each row's group was drawn."""
     if resamples < 1:
         raise ValueError(f"{resamples} resamples make no interval: ask for at least one, better 1000")
     random, n_groups = np.random.default_rng(seed), int(group_index.max()) + 1
@@ -193,9 +293,12 @@ def _weightings(group_index: np.ndarray, resamples: int, seed: int) -> Iterator[
         yield drawn[:, group_index].astype(np.float64)
 
 
-def _measure(networks: list[Judged], weights: Floats) -> dict[str, Floats]:
+def _measure(networks: Sequence[Measured], weights: Floats) -> dict[str, Floats]:
     each = [network.measure(weights) for network in networks]
-    return {metric: mean_defined(np.stack([one[metric] for one in each]), axis=0) for metric in METRICS}
+    for one in each[1:]:
+        if one.keys() != each[0].keys():
+            raise ValueError(f"the networks report {list(each[0])} and {list(one)}: judge all of them by the same metrics")
+    return {metric: mean_defined(np.stack([one[metric] for one in each]), axis=0) for metric in each[0]}
 
 
 def _interval(value: float, draws: Floats, group_index: np.ndarray, level: float) -> Interval:

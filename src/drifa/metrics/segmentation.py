@@ -12,19 +12,26 @@ What a metric does where it is undefined is fixed here, once:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drifa.metrics.intervals import mean_interval
+from drifa.metrics.intervals import Interval, mean_interval
 
 Bools = NDArray[np.bool_]
 
 VOLUME_METRICS = ("dice", "dice_present", "sensitivity", "specificity", "hd95", "missed", "accuracy")
 PERCENTILE = 95
+
+
+class VolumeMean(Interval):
+    """A mean over subjects with its interval, their standard deviation and the number of them that define it."""
+
+    sd: float | None
+    n: int
 
 
 def judge_volume(
@@ -107,7 +114,7 @@ def hausdorff95(truth: Bools, predicted: Bools, spacing: Sequence[float]) -> flo
 
 def summarise_volumes(
     table: pd.DataFrame, resamples: int = 1000, level: float = 0.95, seed: int = 0
-) -> dict[str, dict[str, dict[str, float | int | None]]]:
+) -> dict[str, dict[str, VolumeMean]]:
     """Means over subjects, with percentile intervals over subjects (or whole groups of them) drawn with replacement.
 
     Args:
@@ -131,8 +138,8 @@ def summarise_volumes(
     }
 
 
-def _mean(values: np.ndarray, groups: pd.Series, resamples: int, level: float, seed: int) -> dict[str, float | int | None]:
-    found: Mapping[str, float | None] = mean_interval(values, groups.to_numpy(), resamples, level, seed)
+def _mean(values: np.ndarray, groups: pd.Series, resamples: int, level: float, seed: int) -> VolumeMean:
+    found = mean_interval(values, groups.to_numpy(), resamples, level, seed)
     defined = values[~np.isnan(values)]
     return {**found, "sd": float(defined.std(ddof=1)) if len(defined) > 1 else None, "n": len(defined)}
 

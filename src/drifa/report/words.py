@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from drifa.metrics.names import metric_words
+from drifa.metrics.names import Kind, metric_words
 
 MISSING = "–"
 
@@ -43,26 +45,36 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def written(metric: str, interval: dict[str, Any] | None) -> dict[str, str]:
+def written(metric: str, interval: dict[str, Any] | None, kind: Kind = "classes", unit: str = "") -> dict[str, str]:
     """A metric as the report prints it; see :func:`written_as`."""
-    return written_as(metric_words(metric).style, interval)
+    return written_as(metric_words(metric, kind).style, interval, unit)
 
 
-def written_as(style: str, interval: dict[str, Any] | None) -> dict[str, str]:
+def written_as(style: str, interval: dict[str, Any] | None, unit: str = "") -> dict[str, str]:
     """A value and its interval.
 
     Args:
-        style: ``share`` (printed in %), ``mm`` or ``number``.
+        style: ``share`` (printed in %), ``mm``, ``number``, or ``unit`` for the task's own.
         interval: ``{"value", "low", "high"}``, each a number or None.
+        unit: The task's own unit, such as ``years``; empty where it has none.
 
     Returns:
         ``text`` ("84.2 %") and ``range`` ("81.5 – 86.8", empty if there is none).
     """
     interval = interval or {}
-    write = {"share": share, "mm": millimetres}.get(style, number)
+    in_unit = partial(number, digits=_digits(interval.get("value")))
+    ways: dict[str, Callable[[Any], str]] = {"share": share, "mm": millimetres, "unit": in_unit}
+    write = ways.get(style, number)
     text = write(interval.get("value"))
     low, high = write(interval.get("low")), write(interval.get("high"))
-    unit = {"share": "%", "mm": "mm"}.get(style)
-    if unit and text != MISSING:
-        text += f"\u00a0{unit}"
+    sign = {"share": "%", "mm": "mm", "unit": unit}.get(style)
+    if sign and text != MISSING:
+        text += f"\u00a0{sign}"
     return {"text": text, "range": "" if MISSING in (low, high) else f"{low}\u2009–\u2009{high}"}
+
+
+def _digits(value: Any) -> int:
+    """Decimals that show two figures of a number, at least one: a unit of the task's own may be large or small."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or value == 0:
+        return 1
+    return max(1, 1 - math.floor(math.log10(abs(value))))
