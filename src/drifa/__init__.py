@@ -23,9 +23,12 @@ if TYPE_CHECKING:
         load_model,
         save_model,
     )
+    from drifa.prediction.predictor import Predictor, load
 
 _WHERE = {
     "DrifaError": "errors",
+    "Predictor": "prediction.predictor",
+    "load": "prediction.predictor",
     **dict.fromkeys(("CLIA", "HIFA", "MFA", "MGIFA", "MIFA", "MLIFA"), "attention"),
     **dict.fromkeys(
         (
@@ -47,10 +50,12 @@ __all__ = [
     "DrifaError",
     "FusionNet",
     "FusionSegNet",
+    "Predictor",
     "__version__",
     "create_model",
     "create_preset",
     "create_segmentation_model",
+    "load",
     "load_model",
     "save_model",
 ]

@@ -18,10 +18,10 @@ from drifa.config import make_config
 from drifa.data import Study, prepare
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
-from drifa.evaluation.judge_volumes import label_maps
 from drifa.metrics.names import VOLUME_METRICS
-from drifa.prediction.predict import Case
-from drifa.prediction.predict_volumes import predict_volumes
+from drifa.prediction.cases import Case
+from drifa.prediction.masks import label_maps
+from drifa.prediction.predict import predict_volumes
 from drifa.report.words import written_as
 from drifa.runs.run import Run
 from drifa.training.train import resume, train
@@ -103,7 +103,7 @@ def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
     number = int(own.subjects().in_split("test")[0])
     subject = str(own.subjects().ids[number])
     images = {name: own.image_path(int(row)) for name, row in zip(own.modalities, own.subjects().image[number], strict=True)}
-    result = predict_volumes(run.folder, [Case(subject, images)], tmp_path)
+    result = predict_volumes(run.folder, [Case(subject, images)], tmp_path).to_json()
     written = nibabel.load(tmp_path / f"{subject}_tumour.nii.gz")
     expected = nibabel.load(run.folder / "predictions" / f"{subject}_tumour.nii.gz")
     assert np.mean(np.asarray(written.dataobj) != np.asarray(expected.dataobj)) < 0.001
@@ -114,7 +114,7 @@ def test_a_new_case_is_segmented_as_the_evaluation_does(run, tmp_path):
     assert (tmp_path / f"{subject}_tumour.nii.gz").read_bytes() == before
     with pytest.raises(DrifaError, match=r"'a b' and 'a/b' would both be written to .*a_b_tumour"):
         predict_volumes(run.folder, [Case("a b", images), Case("a/b", images)], tmp_path)
-    one = predict_volumes(run.folder, [Case(subject, {"t1": images["t1"]})], tmp_path / "one")
+    one = predict_volumes(run.folder, [Case(subject, {"t1": images["t1"]})], tmp_path / "one").to_json()
     assert Path(one["cases"][0]["tasks"]["tumour"]["files"][0]).is_file()
 
 

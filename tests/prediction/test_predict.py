@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from drifa import DrifaError
-from drifa.prediction.predict import Case, as_table, cases_from_arguments, cases_from_table, predict
+from drifa.prediction.answers import as_table
+from drifa.prediction.cases import Case, cases_from_arguments, cases_from_table
+from drifa.prediction.predict import predict
 from drifa.runs.run import Run
 
 
@@ -26,7 +28,7 @@ def case(run: Run, position: int = 0, modalities: tuple[str, ...] = ("photo", "u
 
 def test_a_paired_subject_gets_the_answers_of_the_evaluation(paired_run: Run) -> None:
     one = case(paired_run)
-    answer = predict(paired_run.folder, [one])
+    answer = predict(paired_run.folder, [one]).to_json()
     assert answer["mode"] == "ensemble_mc"
     table = pd.read_parquet(paired_run.folder / "predictions.parquet")
     rows = table[(table.subject == one.subject) & (table["mode"] == "ensemble_mc")].set_index("task")
@@ -40,37 +42,37 @@ def test_an_unpaired_image_gets_the_answers_of_the_evaluation(unpaired_run: Run)
     table = pd.read_parquet(unpaired_run.folder / "predictions.parquet")
     for partners, condition in ((True, "partners"), (False, "alone")):
         rows = table[(table.subject == one.subject) & (table["mode"] == "ensemble_mc") & (table.condition == condition)]
-        for task, found in predict(unpaired_run.folder, [one], partners)["cases"][0]["tasks"].items():
+        for task, found in predict(unpaired_run.folder, [one], partners).to_json()["cases"][0]["tasks"].items():
             expected = rows.set_index("task").loc[task, "probabilities"]
             np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-5)
 
 
 def test_one_modality_is_enough_and_answers_its_own_tasks(paired_run: Run, unpaired_run: Run) -> None:
-    answer = predict(paired_run.folder, [case(paired_run, modalities=("photo",))])["cases"][0]
+    answer = predict(paired_run.folder, [case(paired_run, modalities=("photo",))]).to_json()["cases"][0]
     assert set(answer["tasks"]) == {"surface", "spread"}
     assert answer["condition"] == "partial"
-    found = predict(unpaired_run.folder, [case(unpaired_run)])["cases"][0]
+    found = predict(unpaired_run.folder, [case(unpaired_run)]).to_json()["cases"][0]
     assert len(found["tasks"]) == 1
     assert found["condition"] == "partners"
 
 
 def test_without_partners_or_without_training_images_the_rest_stays_absent(unpaired_run: Run, tmp_path: Path) -> None:
     one = case(unpaired_run)
-    alone = predict(unpaired_run.folder, [one], partners=False)["cases"][0]
+    alone = predict(unpaired_run.folder, [one], partners=False).to_json()["cases"][0]
     assert alone["condition"] == "alone"
     copy = tmp_path / "run"
     shutil.copytree(unpaired_run.folder, copy)
     text = (copy / "config.yaml").read_text()
     (copy / "config.yaml").write_text(text.replace(str(unpaired_run.folder.parent / "study"), str(tmp_path / "gone")))
-    elsewhere = predict(copy, [one])
+    elsewhere = predict(copy, [one]).to_json()
     assert "cannot be read" in elsewhere["note"]
     assert elsewhere["cases"][0]["tasks"] == alone["tasks"]
 
 
 def test_several_cases_equal_one_at_a_time(paired_run: Run) -> None:
     cases = [case(paired_run, 0), case(paired_run, 1, ("ultrasound",)), case(paired_run, 2)]
-    together = predict(paired_run.folder, cases)["cases"]
-    assert together == [predict(paired_run.folder, [one])["cases"][0] for one in cases]
+    together = predict(paired_run.folder, cases).to_json()["cases"]
+    assert together == [predict(paired_run.folder, [one]).to_json()["cases"][0] for one in cases]
 
 
 def test_a_table_of_images_becomes_a_table_of_answers(paired_run: Run, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from drifa.data.study.merge import merge_studies
 from drifa.data.tabular import add_tabular, fit_encoders
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
-from drifa.prediction.predict import Case, cases_from_arguments, predict
+from drifa.prediction.cases import Case, cases_from_arguments
+from drifa.prediction.predict import predict
 from drifa.runs.run import Run
 from drifa.training.train import train
 from tests.studies import TINY_NET, tiny_config
@@ -94,16 +95,19 @@ def test_every_subset_is_judged(run):
 
 def test_a_prediction_takes_values_and_any_subset(run):
     image = run.study().image_path(0)
-    both = predict(run.folder, [Case("a", {"dermoscopy": image}, {"age": "50", "sex": "male"})])
-    other = predict(run.folder, [Case("a", {"dermoscopy": image}, {"age": "90", "sex": "male"})])
-    alone = predict(run.folder, cases_from_arguments([], ["age=50"]))
+    both = predict(run.folder, [Case("a", {"dermoscopy": image}, {"age": "50", "sex": "male"})]).to_json()
+    other = predict(run.folder, [Case("a", {"dermoscopy": image}, {"age": "90", "sex": "male"})]).to_json()
+    alone = predict(run.folder, cases_from_arguments([], ["age=50"])).to_json()
     answers = [result["cases"][0]["tasks"]["skin_lesion"]["probabilities"] for result in (both, other, alone)]
     assert answers[0] != answers[1]
     assert all(sum(answer.values()) == pytest.approx(1) for answer in answers)
 
 
 def test_a_category_never_seen_in_training_is_told(run):
-    told = [predict(run.folder, cases_from_arguments([], ["age=50", f"sex={value}"]))["note"] for value in ("male", "", "Male")]
+    told = [
+        predict(run.folder, cases_from_arguments([], ["age=50", f"sex={value}"])).to_json()["note"]
+        for value in ("male", "", "Male")
+    ]
     assert told[:2] == ["", ""]
     assert "sex='Male' of subject 'case' was never seen in training" in told[2]
     assert "did you mean 'male'" in told[2]

@@ -134,7 +134,8 @@ def predict(
 ) -> None:
     """Predictions with uncertainty for new images; one modality alone is enough."""
     from drifa.files import atomic_path, write_json
-    from drifa.prediction.predict import as_table, cases_from_arguments, cases_from_table
+    from drifa.prediction.answers import as_table
+    from drifa.prediction.cases import cases_from_arguments, cases_from_table
     from drifa.prediction.predict import predict as predict_cases
 
     if image and table:
@@ -150,7 +151,7 @@ def predict(
     result = predict_cases(run, cases, partners)
     answers = as_table(result)
     if json_file is not None:
-        write_json(json_file, result)
+        write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")
     if csv_file is not None:
         with atomic_path(csv_file) as temporary:
@@ -161,24 +162,24 @@ def predict(
     for row in answers.to_dict("records") if len(answers) <= 20 else []:
         typer.echo(
             f"{row['subject']}  {row['task']}: {row['predicted']}  confidence {row['confidence']:.3f}  "
-            f"entropy {row['predictive_entropy']:.3f} nats  ({row['condition']}, {result['mode']})"
+            f"entropy {row['predictive_entropy']:.3f} nats  ({row['condition']}, {result.mode})"
         )
-    if result["note"]:
-        typer.echo(f"note: {result['note']}")
+    if result.note:
+        typer.echo(f"note: {result.note}")
 
 
 def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None) -> None:
     from drifa.files import write_json
-    from drifa.prediction.predict_volumes import predict_volumes
+    from drifa.prediction.predict import predict_volumes
 
     result = predict_volumes(run, cases, out)
     if json_file is not None:
-        write_json(json_file, result)
+        write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")
-    for case in result["cases"]:
-        for task, answer in case["tasks"].items():
-            sizes = ", ".join(f"{name} {figures['volume_ml']:.1f} ml" for name, figures in answer["regions"].items())
-            typer.echo(f"{case['subject']}  {task}: {sizes}  ({result['mode']})  wrote {', '.join(answer['files'])}")
+    for case in result.cases:
+        for task, answer in case.tasks.items():
+            sizes = ", ".join(f"{name} {region.volume_ml:.1f} ml" for name, region in answer.regions.items())
+            typer.echo(f"{case.subject}  {task}: {sizes}  ({result.mode})  wrote {', '.join(answer.files)}")
 
 
 @app.command()

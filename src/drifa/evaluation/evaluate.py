@@ -8,24 +8,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from drifa.data import Study, Subjects, alone_samples, components, evaluation_samples
 from drifa.data.sampling.image_batches import ImageSource, make_batch
-from drifa.data.sampling.pairing import task_components
+from drifa.data.sampling.pairing import targets_by_component, task_components
 from drifa.data.study.checks import UNUSED
 from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects
 from drifa.evaluation.judge import Target, details, metrics, predictions
+from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
 from drifa.files import atomic_path, write_json
-from drifa.networks import FusionNet
+from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.run import Run, with_tabular
-from drifa.training.job import targets_by_component
-from drifa.uncertainty.draws import Draws, draw, row_seeds
+from drifa.uncertainty.draws import Draws
 
-FORMAT = 1
 SPLITS = ("test", "val", "train", "all")
 
 
@@ -62,19 +60,28 @@ def evaluate(
         raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
     other = with_tabular(Study.load(study), run.config) if study is not None else None
     where = Path(out) if out is not None else _where(run, other, split)
+    if other is not None:
+        other.check_files()
     if run.segments:
         from drifa.evaluation.judge_volumes import evaluate_volumes
 
         return where, evaluate_volumes(run, where, other, split, subsets, progress)
-    nets = run.networks()
+    predictor = Predictor(run)
     own = run.study()
     subjects, source, targets = _targets(run, own, other, split, progress)
-    judged = _judge(run, subjects, source, targets, nets, own, progress)
-    if subsets:
-        judged["details"]["subsets"] = judge_subsets(run, own, subjects, source, targets, nets, progress)
+    judged = _judge(predictor, subjects, source, targets, own, progress)
+    evaluation = Evaluation.of(
+        run.config.evaluate,
+        split=split,
+        study=(other or own).name,
+        subjects=len(targets),
+        members=len(predictor.nets),
+        partners=run.config.evaluate.partners if len(components(subjects)) > 1 else 0,
+        tasks=judged["tasks"],
+        subsets=judge_subsets(predictor, own, subjects, source, targets, progress) if subsets else {},
+    )
     write_json(where / "metrics.json", judged["metrics"])
-    head = {"drifa_evaluation": FORMAT, "split": split, "study": (other or own).name, "subjects": len(targets)}
-    write_json(where / "evaluation.json", {**head, **judged["details"]})
+    write_json(where / "evaluation.json", evaluation.to_json())
     with atomic_path(where / "predictions.parquet") as temporary:
         judged["predictions"].to_parquet(temporary, index=False)
     return where, judged["metrics"]
@@ -96,7 +103,6 @@ def _targets(
         if not len(targets):
             raise DrifaError(f"the {split} split of {own.name!r} is empty")
         return subjects, run.cache(own, progress), targets
-    other.check_files()
     subjects, source = external_subjects(run, own, other, progress)
     first = len(own.subjects().ids)
     targets = np.arange(first, len(subjects.ids))
@@ -108,15 +114,14 @@ def _targets(
 
 
 def _judge(
-    run: Run,
+    predictor: Predictor,
     subjects: Subjects,
     source: ImageSource,
     targets: np.ndarray,
-    nets: list[FusionNet],
     own: Study,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    settings = run.config.evaluate
+    settings = predictor.run.config.evaluate
     owners = np.array(task_components(subjects))
     pool = subjects.in_split("train") if len(components(subjects)) > 1 else np.empty(0, dtype=np.int64)
     pool = pool[pool < len(own.subjects().ids)]
@@ -125,7 +130,7 @@ def _judge(
         tasks = [task for task, owner in zip(subjects.tasks, owners, strict=True) if owner == number]
         if not tasks:
             continue
-        conditions = _conditions(run, subjects, source, chosen, number, pool, nets, progress)
+        conditions = _conditions(predictor, subjects, source, chosen, number, pool, progress)
         main_name = next(iter(conditions))
         for task in tasks:
             column = subjects.tasks.index(task)
@@ -141,6 +146,7 @@ def _judge(
             main = by_condition[main_name]
             found["metrics"][task] = metrics(target, main, by_condition.get("alone"), settings.resamples, settings.seed)
             found["tasks"][task] = {
+                "kind": "classes",
                 "classes": list(classes),
                 "count": int(known.sum()),
                 "groups": len(np.unique(target.group[known])),
@@ -149,40 +155,27 @@ def _judge(
             }
     if not found["metrics"]:
         raise DrifaError("no image of that split has a label of a task of this run, so there is nothing to judge")
-    return {
-        "metrics": found["metrics"],
-        "details": {
-            "passes": settings.passes,
-            "partners": settings.partners if len(components(subjects)) > 1 else 0,
-            "resamples": settings.resamples,
-            "seed": settings.seed,
-            "members": len(nets),
-            "tasks": found["tasks"],
-        },
-        "predictions": pd.concat(found["predictions"], ignore_index=True),
-    }
+    found["predictions"] = pd.concat(found["predictions"], ignore_index=True)
+    return found
 
 
 def _conditions(
-    run: Run,
+    predictor: Predictor,
     subjects: Subjects,
     source: ImageSource,
     chosen: np.ndarray,
     number: int,
     pool: np.ndarray,
-    nets: list[FusionNet],
     progress: Progress | None,
 ) -> dict[str, list[dict[str, Draws]]]:
     """Condition -> member -> task -> draws; the condition of the headline numbers comes first."""
-    settings = run.config.evaluate
+    settings = predictor.run.config.evaluate
     samples = evaluation_samples(subjects, chosen, number, settings.partners, pool, settings.seed)
     conditions = {"paired": samples}
     if len(components(subjects)) > 1:
         conditions = {"partners": samples, "alone": alone_samples(subjects, chosen, number)}
-    seeds = row_seeds(subjects, chosen, settings.seed)
     fetch = partial(make_batch, source, subjects)
-    device = torch.device("cuda" if torch.cuda.is_available() and run.config.train.accelerator != "cpu" else "cpu")
-    total, done = len(conditions) * len(nets) * len(chosen), 0
+    total, done = len(conditions) * len(predictor.nets) * len(chosen), 0
 
     def advance(count: int) -> None:
         nonlocal done
@@ -190,7 +183,4 @@ def _conditions(
         if progress:
             progress(done, total, "predicting " + "+".join(subjects.modalities[i] for i in components(subjects)[number]))
 
-    found: dict[str, list[dict[str, Draws]]] = {}
-    for name, rows in conditions.items():
-        found[name] = [draw(net.to(device), fetch, rows, seeds, settings.passes, settings.batch_size, advance) for net in nets]
-    return found
+    return {name: predictor.draw(fetch, rows, subjects.ids[chosen], advance) for name, rows in conditions.items()}

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from drifa.data import Study, Subjects
 from drifa.data.sampling.image_batches import ImageSource
 from drifa.errors import DrifaError, suggest
+from drifa.prediction.sources import TwoSources
 from drifa.progress import Progress
 from drifa.runs.run import Run
-
-
-class TwoSources:
-    """Rows below ``boundary`` come from the first source, the others from the second."""
-
-    def __init__(self, first: ImageSource, second: ImageSource, boundary: int, second_modalities: set[str]) -> None:
-        self.first, self.second, self.boundary, self.second_modalities = first, second, boundary, second_modalities
-
-    def read(self, modality: str, rows: np.ndarray) -> Tensor:
-        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
-        images = self.first.read(modality, np.where(rows < self.boundary, rows, -1))
-        beyond = rows >= self.boundary
-        if beyond.any() and modality in self.second_modalities:
-            images[torch.from_numpy(beyond)] = self.second.read(modality, rows[beyond] - self.boundary)
-        return images
 
 
 def external_subjects(run: Run, own: Study, other: Study, progress: Progress | None = None) -> tuple[Subjects, ImageSource]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +13,23 @@ import torch
 from drifa.data import Study
 from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.reading.slicing import foreground_of
-from drifa.data.reading.volumes import Volume, read_volume, write_mask
+from drifa.data.reading.volumes import Volume, read_volume
 from drifa.data.sampling.slice_batches import SliceSource
+from drifa.data.study.checks import UNUSED
 from drifa.errors import DrifaError
+from drifa.evaluation.record import Evaluation
 from drifa.files import atomic_path, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
-from drifa.networks.dropout import pass_keys
-from drifa.networks.regions import region_probabilities
-from drifa.networks.segnet import FusionSegNet
-from drifa.present import subset_mask, subsets_of
+from drifa.prediction.masks import write_predictions
+from drifa.prediction.predictor import Predictor, SliceAnswers
+from drifa.present import subsets_of
 from drifa.progress import Progress
 from drifa.runs.run import Run
 from drifa.uncertainty.modes import ALL_MEMBERS
 
-FORMAT = 1
 TABLE = "volumes.csv"
 #: Mode -> member (or -1 for all) -> region probabilities of all slices of a subject ``[n, R, s, s]``.
 Answers = dict[str, dict[int, np.ndarray]]
-#: What it was -> task -> probabilities.
-SliceAnswers = dict[str, dict[str, np.ndarray]]
 
 
 def evaluate_volumes(
@@ -57,15 +52,17 @@ def evaluate_volumes(
     Raises:
         DrifaError: The study does not fit the run, or no subject of the split has a mask.
     """
-    nets = run.networks()
     study = _matched(run, other) if other is not None else run.study()
     cache = run.cache(study, progress)
     subjects = study.subjects()
-    chosen = [n for n in range(len(subjects)) if split == "all" or subjects.split[n] == split]
+    # As for classes: of its own study a run never judges what was set aside; of another, all is asked for.
+    wanted = (subjects.split != UNUSED) | (other is not None) if split == "all" else subjects.split == split
+    chosen = np.flatnonzero(wanted)
     names = subsets_of(list(run.info["modalities"])) if subsets else []
-    judge = _Judge(run, study, cache, nets)
+    predictor = Predictor(run)
+    judge = _Judge(predictor, study, cache)
     rows: list[dict[str, Any]] = []
-    for done, subject in enumerate(chosen, start=1):
+    for done, subject in enumerate(chosen.tolist(), start=1):
         rows += judge.subject(subject, names, where)
         if progress:
             progress(done, len(chosen), "segmenting volumes")
@@ -76,71 +73,23 @@ def evaluate_volumes(
         table.to_csv(temporary, index=False)
     metrics = _by("mode", table[table["subset"] == ""], run)
     write_json(where / "metrics.json", metrics)
-    details = {
-        "drifa_evaluation": FORMAT,
-        "kind": "segmentation",
-        "split": split,
-        "study": study.name,
-        "subjects": int(table["subject"].nunique()),
-        "passes": run.config.evaluate.passes,
-        "members": len(nets),
-        "subsets": _by("subset", table[table["subset"] != ""], run),
-    }
-    write_json(where / "evaluation.json", details)
+    evaluation = Evaluation.of(
+        run.config.evaluate,
+        split=split,
+        study=study.name,
+        subjects=int(table["subject"].nunique()),
+        members=len(predictor.nets),
+        tasks={str(task): _about(run, study, str(task), rows) for task, rows in table.groupby("task", sort=False)},
+        subsets=_by("subset", table[table["subset"] != ""], run),
+    )
+    write_json(where / "evaluation.json", evaluation.to_json())
     return metrics
 
 
-def slice_seeds(names: Sequence[str]) -> torch.Tensor:
-    """A seed of the dropout masks per slice, from its name: int64 ``[n]``."""
-    return torch.tensor([int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") for name in names])
-
-
-@torch.inference_mode()
-def answer_slices(
-    net: FusionSegNet,
-    images: Mapping[str, torch.Tensor],
-    present: torch.Tensor,
-    seeds: torch.Tensor,
-    passes: int,
-    subsets: Sequence[Sequence[str]] = (),
-) -> SliceAnswers:
-    """Region probabilities of some slices.
-
-    Args:
-        net: In evaluation mode.
-        images: Modality -> float ``[n, 1, s, s]``.
-        present: bool ``[n, m]``.
-        seeds: int64 ``[n]`` from :func:`slice_seeds`.
-        passes: Monte-Carlo dropout passes.
-        subsets: Of the modalities.
-
-    Returns:
-        ``fixed`` (dropout off), ``drawn`` (the mean of the passes; empty without any) and ``subsets`` (one per subset that any
-        slice has something of): task -> ``[n, R, s, s]``, ``subsets`` with one more axis in front.
-    """
-    device, output = next(net.parameters()).device, net.config["output"]
-    images = {name: image.to(device) for name, image in images.items()}
-    present, seeds = present.to(device), seeds.to(device)
-    fixed = {task: region_probabilities(logits, output) for task, logits in net(images, present).items()}
-    sums = {task: torch.zeros_like(values) for task, values in fixed.items()}
-    for turn in range(passes):
-        for task, logits in net.sample(images, present, pass_keys(seeds, turn)[None]).items():
-            sums[task] += region_probabilities(logits[0], output)
-    each = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
-    found: SliceAnswers = {"fixed": {}, "drawn": {}, "subsets": {}}
-    for task, values in fixed.items():
-        found["fixed"][task] = values.cpu().numpy()
-        found["drawn"][task] = (sums[task] / max(passes, 1)).cpu().numpy()[: None if passes else 0]
-        given = [region_probabilities(one[task], output).cpu().numpy() for one in each if one is not None]
-        found["subsets"][task] = np.stack(given) if given else np.empty((0, *values.shape), dtype=np.float32)
-    return found
-
-
 class _Judge:
-    def __init__(self, run: Run, study: Study, cache: VolumeCache, nets: Sequence[FusionSegNet]) -> None:
-        self.run, self.study, self.cache, self.nets = run, study, cache, nets
+    def __init__(self, predictor: Predictor, study: Study, cache: VolumeCache) -> None:
+        self.predictor, self.run, self.study, self.cache = predictor, predictor.run, study, cache
         self.source, self.subjects = SliceSource(study, cache), study.subjects()
-        self.device = torch.device("cuda" if torch.cuda.is_available() and run.config.train.accelerator != "cpu" else "cpu")
 
     def subject(self, subject: int, subsets: Sequence[Sequence[str]], where: Path) -> list[dict[str, Any]]:
         """Rows of the table for one subject; writes its predicted masks."""
@@ -198,10 +147,9 @@ class _Judge:
         fixed: dict[str, list[np.ndarray]] = {task: [] for task in self.run.info["regions"]}
         drawn: dict[str, list[np.ndarray]] = {task: [] for task in fixed}
         partial: dict[str, list[np.ndarray]] = {task: [] for task in fixed}
-        for net in self.nets:
-            net.eval().to(self.device)
+        for member in range(len(self.predictor.nets)):
             starts = range(0, len(rows), settings.batch_size)
-            parts = [self._run(net, rows[start : start + settings.batch_size], asked) for start in starts]
+            parts = [self._run(member, rows[start : start + settings.batch_size], asked) for start in starts]
             for task in fixed:
                 for target, key in ((fixed, "fixed"), (drawn, "drawn"), (partial, "subsets")):
                     target[task].append(np.concatenate([part[key][task] for part in parts], axis=-4))
@@ -210,7 +158,7 @@ class _Judge:
             modes: Answers = {"deterministic": dict(enumerate(fixed[task]))}
             if settings.passes:
                 modes["mc"] = dict(enumerate(drawn[task]))
-            if len(self.nets) > 1:
+            if len(self.predictor.nets) > 1:
                 modes["ensemble"] = {ALL_MEMBERS: np.mean(fixed[task], axis=0)}
                 if settings.passes:
                     modes["ensemble_mc"] = {ALL_MEMBERS: np.mean(drawn[task], axis=0)}
@@ -219,62 +167,25 @@ class _Judge:
         means = {task: dict(zip(names, np.mean(values, axis=0), strict=True)) for task, values in partial.items()}
         return answers, means
 
-    def _run(self, net: FusionSegNet, rows: np.ndarray, subsets: Sequence[Sequence[str]]) -> SliceAnswers:
+    def _run(self, member: int, rows: np.ndarray, subsets: Sequence[Sequence[str]]) -> SliceAnswers:
         batch = self.source.batch(rows)
         columns = {name: i for i, name in enumerate(self.source.modalities)}
         none = torch.zeros(len(rows), dtype=torch.bool)
-        present = torch.stack(
-            [batch["present"][:, columns[name]] if name in columns else none for name in net.modalities], dim=1
-        )
-        return answer_slices(net, batch["images"], present, self._seeds(rows), self.run.config.evaluate.passes, subsets)
-
-    def _seeds(self, rows: np.ndarray) -> torch.Tensor:
-        index, seed = self.cache.index, self.run.config.evaluate.seed
-        return slice_seeds([f"{seed}/{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows])
+        known = self.predictor.nets[member].modalities
+        present = torch.stack([batch["present"][:, columns[name]] if name in columns else none for name in known], dim=1)
+        index = self.cache.index
+        names = [f"{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows]
+        return self.predictor.slices(member, batch["images"], present, names, subsets)
 
 
-def write_predictions(
-    folder: Path, subject: str, task: str, regions: Mapping[str, Sequence[int]], predicted: np.ndarray, volume: Volume
-) -> list[Path]:
-    """Writes predicted regions (bool ``[X, Y, Z, R]``) as SUBJECT_TASK.nii.gz on a volume's grid; see :func:`label_maps`."""
-    masks = label_maps(predicted, regions)
-    return [write_mask(path, masks[suffix], volume) for suffix, path in mask_files(folder, subject, task, masks).items()]
-
-
-def mask_files(folder: Path, subject: str, task: str, suffixes: Iterable[str]) -> dict[str, Path]:
-    """Where :func:`write_predictions` writes the masks of a subject, by file name suffix."""
-    name = re.sub(r"[^\w.-]+", "_", f"{subject}_{task}")
-    return {suffix: folder / f"{name}{suffix}.nii.gz" for suffix in suffixes}
-
-
-def mask_suffixes(regions: Mapping[str, Sequence[int]]) -> list[str]:
-    """The keys of :func:`label_maps`: one empty text where the regions are nested, else one for each."""
-    values = [set(group) for group in regions.values()]
-    nested = all(inner < outer for outer, inner in itertools.pairwise(values))
-    return [""] if nested else [f"_{name}" for name in regions]
-
-
-def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
-    """Predicted regions as mask values.
-
-    A voxel takes the least value that its innermost region has and the regions inside that one have not. Where regions are not
-    nested from the first to the last, a mask has no such value: each region is then a mask of its own.
-
-    Args:
-        predicted: bool ``[X, Y, Z, R]``.
-        regions: Name -> mask values, in the order of R.
-
-    Returns:
-        File name suffix -> uint8 ``[X, Y, Z]``.
-    """
-    values = [set(group) for group in regions.values()]
-    if mask_suffixes(regions) != [""]:
-        return {f"_{name}": predicted[..., k].astype(np.uint8) for k, name in enumerate(regions)}
-    mask = np.zeros(predicted.shape[:3], dtype=np.uint8)
-    for k, group in enumerate(values):
-        inside = set().union(*values[k + 1 :])
-        mask[predicted[..., k]] = min(group - inside)
-    return {"": mask}
+def _about(run: Run, study: Study, task: str, rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "kind": "regions",
+        "regions": list(run.info["regions"][task]),
+        "count": int(rows["subject"].nunique()),
+        "groups": int(rows["group"].nunique()),
+        "modalities": list(study.modalities),
+    }
 
 
 def _matched(run: Run, other: Study) -> Study:

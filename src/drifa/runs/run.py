@@ -15,8 +15,8 @@ import torch
 
 from drifa.config import Config, dump_config, load_config
 from drifa.data import ImageCache, Study, apply_split
-from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.data.cache.volume_cache import VolumeCache
+from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
 from drifa.networks import load_model
@@ -148,6 +148,14 @@ def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:
     write_json(folder / "environment.json", environment())
     write_json(folder / "model.json", {"drifa_run": RUN_FORMAT, **info})
     return Run.open(folder)
+
+
+def choose_device(config: Config) -> torch.device:
+    """Where a run's networks answer: the GPU where there is one, unless the run says ``train.accelerator=cpu``."""
+    accelerator = config.train.accelerator
+    if accelerator == "mps" and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cuda" if torch.cuda.is_available() and accelerator != "cpu" else "cpu")
 
 
 def use_threads(config: Config) -> None:

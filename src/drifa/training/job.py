@@ -13,7 +13,7 @@ from drifa.config import Config, ModelConfig
 from drifa.data import EpochPairing, Study, Subjects
 from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.sampling.image_batches import ImageSource, TargetBatches, TrainBatches, answerable
-from drifa.data.sampling.pairing import components, evaluation_samples, task_components
+from drifa.data.sampling.pairing import evaluation_samples, targets_by_component, task_components
 from drifa.data.sampling.slice_batches import SliceSource, SplitSlices, TrainSlices
 from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
@@ -124,16 +124,6 @@ def _image_loaders(
         samples = evaluation_samples(subjects, targets, number, 1, subjects.in_split("train"), seed=config.evaluate.seed)
         parts.append((samples[rank::world, 0], owners == number))
     return training, TargetBatches(source, subjects, parts, config.train.batch_size)
-
-
-def targets_by_component(subjects: Subjects, chosen: np.ndarray) -> dict[int, np.ndarray]:
-    """Component number -> the chosen subjects that belong to it; empty components are left out."""
-    found = {}
-    for number, columns in enumerate(components(subjects)):
-        targets = chosen[(subjects.image[chosen][:, list(columns)] >= 0).any(axis=1)]
-        if len(targets):
-            found[number] = targets
-    return found
 
 
 def check_training_split(study: Study) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from drifa.config import Config
-from drifa.data.sampling.augment import augment, flip, jitter
+from drifa.data.sampling.augment import augment_together, jitter
 from drifa.networks.regions import region_probabilities
 from drifa.networks.segnet import FusionSegNet
 from drifa.tasks.regions import segmentation_loss
@@ -49,6 +49,8 @@ class SegmentationModule(Recipe):
         loss, parts = segmentation_loss(logits, regions, self.weights, batch["annotated"], output, self.net.fusion.combine)
         loss = loss + sum(auxiliary.values())
         self.log("loss", loss.detach(), prog_bar=True)
+        for name, part in {**parts, **auxiliary}.items():
+            self.log(f"loss/{name}", part.detach(), prog_bar=True)
         self.train_sums.add({task: values[0].detach() for task, values in logits.items()}, regions, parts, batch, output)
         return loss
 
@@ -70,33 +72,6 @@ class SegmentationModule(Recipe):
             row |= {f"{name}_loss/{task}": loss for task, loss in losses.items()}
             row |= {f"{name}_dice/{region}": value for region, value in dice.items()}
         return row
-
-
-def augment_together(
-    images: Mapping[str, Tensor],
-    regions: Mapping[str, Tensor],
-    generator: torch.Generator,
-    degrees: float,
-    shift: float,
-    mirrored: float = 0.0,
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """One mirroring, rotation and shift per row, the same for its images and its regions, which share a grid.
-
-    Args:
-        images: float ``[B, C, s, s]`` each, the patient's left-right axis third.
-        regions: bool ``[B, R, s, s]`` each.
-        generator: Source of randomness.
-        degrees: As in :func:`drifa.data.sampling.augment.augment`.
-        shift: Likewise.
-        mirrored: Probability of swapping the patient's left and right.
-    """
-    if degrees == 0 and shift == 0 and mirrored == 0:
-        return dict(images), dict(regions)
-    parts = [*images.values(), *(region.float() for region in regions.values())]
-    both = flip(torch.cat(parts, dim=1), generator, mirrored, dim=-2)
-    moved = augment(both, generator, degrees, shift).split([part.shape[1] for part in parts], dim=1)
-    masks = [part >= 0.5 for part in moved[len(images) :]]
-    return dict(zip(images, moved, strict=False)), dict(zip(regions, masks, strict=True))
 
 
 class _Sums:
@@ -130,14 +105,14 @@ class _Sums:
         self.losses = torch.stack(rows) if self.losses is None else self.losses + torch.stack(rows)
 
     def means(self, trainer: L.Trainer) -> tuple[dict[str, float], dict[str, float]]:
-        """Task -> mean loss, and region -> Dice, over all processes."""
+        """Task -> mean loss, and TASK/REGION -> Dice, over all processes."""
         losses, dice = {}, {}
         for (task, names), row in zip(self.regions.items(), self._summed(trainer, self.losses).tolist(), strict=True):
             if row[1]:
                 losses[task] = row[0] / row[1]
             both, total = self._summed(trainer, self.voxels[task]).tolist()
             for name, overlap, size in zip(names, both, total, strict=True):
-                dice[name] = 2 * overlap / size if size else 1.0
+                dice[f"{task}/{name}"] = 2 * overlap / size if size else 1.0
         return losses, dice
 
     def _summed(self, trainer: L.Trainer, values: Tensor | None) -> Tensor:

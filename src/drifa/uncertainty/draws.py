@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.study.subjects import Subjects
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.inputs import to_input
@@ -50,7 +48,7 @@ def draw(
         net: In any mode; it is put into evaluation mode (BatchNorm uses its running statistics).
         fetch: Reads a batch.
         samples: K samples per target. ``[N, K, components]``
-        row_seeds: int64 ``[N]``, see :func:`row_seeds`.
+        row_seeds: int64 ``[N]``, see :func:`drifa.networks.dropout.row_seeds`.
         passes: T, Monte-Carlo passes; 0 = deterministic only.
         batch_size: Targets per forward pass.
         progress: Called with the number of targets finished.
@@ -86,9 +84,3 @@ def draw(
             if progress:
                 progress(len(chosen))
     return {task: Draws(np.concatenate(fixed, axis=1), np.concatenate(mc, axis=1)) for task, (fixed, mc) in found.items()}
-
-
-def row_seeds(subjects: Subjects, targets: np.ndarray, seed: int) -> Tensor:
-    """int64 ``[N]``: a seed per target, from its id and the evaluation seed."""
-    digests = [hashlib.sha256(f"{seed}/{subjects.ids[target]}".encode()).digest() for target in targets]
-    return torch.tensor([int.from_bytes(digest[:4], "little") for digest in digests], dtype=torch.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drifa.training.segmentation import augment_together
+from drifa.data.sampling.augment import augment_together
 
 
 def _batch(count: int = 32) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

@@ -8,6 +8,7 @@ nothing is stored, and borders are reflected.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch.nn import functional
@@ -83,3 +84,30 @@ def jitter(images: torch.Tensor, generator: torch.Generator, amount: float) -> t
         return images
     draw = amount * (2 * torch.rand(2, len(images), 1, 1, 1, generator=generator, device=generator.device) - 1).to(images)
     return images * (1 + draw[0]) + draw[1] * (images != 0).any(dim=1, keepdim=True)
+
+
+def augment_together(
+    images: Mapping[str, torch.Tensor],
+    regions: Mapping[str, torch.Tensor],
+    generator: torch.Generator,
+    degrees: float,
+    shift: float,
+    mirrored: float = 0.0,
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """One mirroring, rotation and shift per row, the same for its images and its regions, which share a grid.
+
+    Args:
+        images: float ``[B, C, s, s]`` each, the patient's left-right axis third.
+        regions: bool ``[B, R, s, s]`` each.
+        generator: Source of randomness.
+        degrees: As in :func:`augment`.
+        shift: Likewise.
+        mirrored: Probability of swapping the patient's left and right.
+    """
+    if degrees == 0 and shift == 0 and mirrored == 0:
+        return dict(images), dict(regions)
+    parts = [*images.values(), *(region.float() for region in regions.values())]
+    both = flip(torch.cat(parts, dim=1), generator, mirrored, dim=-2)
+    moved = augment(both, generator, degrees, shift).split([part.shape[1] for part in parts], dim=1)
+    masks = [part >= 0.5 for part in moved[len(images) :]]
+    return dict(zip(images, moved, strict=False)), dict(zip(regions, masks, strict=True))

@@ -209,3 +209,13 @@ def _of_component(subjects: Subjects, targets: np.ndarray, component: int, parts
             f"{len(wrong)} targets, such as {str(subjects.ids[wrong[0]])!r}, have no image of {names}; pass only those"
         )
     return targets
+
+
+def targets_by_component(subjects: Subjects, chosen: np.ndarray) -> dict[int, np.ndarray]:
+    """Component number -> the chosen subjects that belong to it; empty components are left out."""
+    found = {}
+    for number, columns in enumerate(components(subjects)):
+        targets = chosen[(subjects.image[chosen][:, list(columns)] >= 0).any(axis=1)]
+        if len(targets):
+            found[number] = targets
+    return found

@@ -1,0 +1,86 @@
+"""What an evaluation says of itself: the content of `evaluation.json`, the same for every kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from drifa.config import EvaluateConfig
+from drifa.errors import DrifaError
+
+FORMAT = 2
+#: Format 1 had no kind of a task, and told less of segmentation; all that it says still holds.
+READABLE = (1, 2)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a run was judged, and the details behind its metrics.
+
+    Attributes:
+        split: ``test``, ``val``, ``train`` or ``all``.
+        study: Name of the study.
+        subjects: How many were judged.
+        members: Number of networks.
+        passes: Monte-Carlo dropout passes.
+        partners: Training partners per image; 0 where there were none to draw.
+        resamples: Of the bootstrap.
+        seed: Of partners, dropout masks and bootstrap.
+        tasks: Task -> ``kind``, ``count``, ``groups``, ``modalities``, and what its kind adds (tables, curves).
+        subsets: Task -> subset of the modalities -> metrics; empty where nobody asked.
+    """
+
+    split: str
+    study: str
+    subjects: int
+    members: int
+    passes: int
+    partners: int
+    resamples: int
+    seed: int
+    tasks: Mapping[str, Any]
+    subsets: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        settings: EvaluateConfig,
+        *,
+        split: str,
+        study: str,
+        subjects: int,
+        members: int,
+        tasks: Mapping[str, Any],
+        subsets: Mapping[str, Any],
+        partners: int = 0,
+    ) -> Self:
+        """One that was made under the settings of a run."""
+        return cls(
+            split, study, subjects, members, settings.passes, partners, settings.resamples, settings.seed, tasks, subsets
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the format number comes first."""
+        return {"drifa_evaluation": FORMAT, **vars(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], place: str = "evaluation.json") -> Self:
+        """Reads what :meth:`to_json` gave; what format 1 did not say is 0 or empty.
+
+        Raises:
+            DrifaError: Another format wrote it.
+        """
+        if value.get("drifa_evaluation") not in READABLE:
+            raise DrifaError(
+                f"{place} has evaluation format {value.get('drifa_evaluation')!r}; this drifa reads up to {FORMAT}: "
+                f"run `drifa evaluate RUN` again"
+            )
+        numbers = {key: value.get(key, 0) for key in ("subjects", "members", "passes", "partners", "resamples", "seed")}
+        return cls(
+            split=value["split"],
+            study=value["study"],
+            tasks=value.get("tasks", {}),
+            subsets=value.get("subsets", {}),
+            **numbers,
+        )

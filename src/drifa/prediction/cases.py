@@ -1,0 +1,146 @@
+"""What is asked: one subject per case, from a table or from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from drifa.data.tabular import TabularEncoder
+from drifa.errors import DrifaError, suggest
+from drifa.text_tables import read_table
+
+
+@dataclass(frozen=True)
+class Case:
+    """One subject to predict: modality -> image file, and column -> value for the tabular modalities."""
+
+    subject: str
+    images: Mapping[str, Path]
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_cases(cases: Sequence[Case], modalities: Mapping[str, int], encoders: Mapping[str, TabularEncoder]) -> None:
+    """Refuses what no network of a run can be asked.
+
+    Args:
+        cases: What is asked.
+        modalities: Those of the run, name -> channels.
+        encoders: Of its tabular modalities.
+
+    Raises:
+        DrifaError: There is no case, a modality or a column is unknown, or a case has nothing at all.
+    """
+    if not cases:
+        raise DrifaError("no image to predict; give --image MODALITY=PATH or --table FILE")
+    for case in cases:
+        for name in case.images:
+            if name not in modalities:
+                raise DrifaError(
+                    f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, modalities)}"
+                )
+    check_values(cases, encoders)
+    for case in cases:
+        if not given(case, encoders):
+            raise DrifaError(f"subject {case.subject!r} has neither an image nor a value; give --image or --value")
+
+
+def check_values(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> None:
+    """Refuses values of columns that no tabular modality has."""
+    columns = {column.name for encoder in encoders.values() for column in encoder.columns}
+    for case in cases:
+        for name in case.values:
+            if name not in columns:
+                known = suggest(name, columns) if columns else " (it has no tabular modality)"
+                raise DrifaError(f"column {name!r} of subject {case.subject!r} is not one of this run{known}")
+
+
+def unseen(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> str:
+    """Says which values count as missing because training had none like them."""
+    columns = [column for encoder in encoders.values() for column in encoder.columns]
+    found = [
+        f"{column.name}={value!r} of subject {case.subject!r} was never seen in training and counts as missing"
+        f"{suggest(value, column.categories)}"
+        for case in cases
+        for column in columns
+        if column.unseen(value := case.values.get(column.name, ""))
+    ]
+    return (found[0] + (f" [{len(found) - 1} more such values]" if len(found) > 1 else "")) if found else ""
+
+
+def given(case: Case, encoders: Mapping[str, TabularEncoder]) -> set[str]:
+    """The modalities of which a case has something."""
+    told = {name for name, encoder in encoders.items() if any(case.values.get(column.name, "") for column in encoder.columns)}
+    return {*case.images, *told}
+
+
+def cases_from_table(path: str | Path) -> list[Case]:
+    """Cases from a CSV with the columns subject, modality, path (relative paths count from the table's folder).
+
+    Further columns are values for the tabular modalities; one of a subject's rows is enough, and its rows must agree.
+    """
+    path = Path(path)
+    table = read_table(path)
+    for column in ("subject", "modality", "path"):
+        if column not in table:
+            raise DrifaError(f"table {path} has no column {column!r}{suggest(column, table)}; it needs subject, modality, path")
+        empty = table.index[table[column] == ""]
+        if len(empty):
+            raise DrifaError(f"row {empty[0]} of table {path} has no {column}; fill it, or remove the row")
+    twice = table.duplicated(["subject", "modality"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise DrifaError(
+            f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r} (row {row.name}); "
+            f"keep one, or give the other a subject of its own"
+        )
+    extra = [name for name in table.columns if name not in ("subject", "modality", "path")]  # for the tabular modalities
+    return [
+        Case(
+            str(subject),
+            {row["modality"]: path.parent / row["path"] for row in rows.to_dict("records")},
+            {name: _told(path, str(subject), rows[name]) for name in extra},
+        )
+        for subject, rows in table.groupby("subject", sort=False)
+    ]
+
+
+def _told(path: Path, subject: str, values: pd.Series) -> str:
+    """What the rows of a subject say in a column, where some may be empty."""
+    told = [value for value in dict.fromkeys(values) if value != ""]
+    if len(told) > 1:
+        raise DrifaError(
+            f"table {path} has {told[0]!r} and {told[1]!r} in the column {values.name!r} of subject {subject!r}; keep one"
+        )
+    return told[0] if told else ""
+
+
+def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> list[Case]:
+    """One case from ``MODALITY=PATH`` and ``COLUMN=VALUE`` texts."""
+    found: dict[str, Path] = {}
+    told: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise DrifaError(f"--value {text!r} must look like COLUMN=VALUE, for example age=45")
+        if name in told:
+            raise DrifaError(f"--value names column {name!r} twice; give --table for several subjects")
+        told[name] = value
+    for text in images:
+        name, equals, path = text.partition("=")
+        if not equals or not name or not path:
+            raise DrifaError(f"--image {text!r} must look like MODALITY=PATH, for example dermoscopy=photo.jpg")
+        if name in found:
+            raise DrifaError(f"--image names modality {name!r} twice; give --table for several subjects")
+        found[name] = Path(path)
+    subject = _subject(*next(iter(found.items()))) if found else "case"
+    return [Case(subject, found, told)] if found or told else []
+
+
+def _subject(modality: str, path: Path) -> str:
+    """A file's name without its ending, or, where that is the modality's name, its folder's."""
+    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    folder = path.absolute().parent.name
+    return folder if stem.lower() == modality.lower() and folder else stem

@@ -1,0 +1,56 @@
+"""Predicted regions as mask files."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from drifa.data.reading.volumes import Volume, write_mask
+
+
+def write_predictions(
+    folder: Path, subject: str, task: str, regions: Mapping[str, Sequence[int]], predicted: np.ndarray, volume: Volume
+) -> list[Path]:
+    """Writes predicted regions (bool ``[X, Y, Z, R]``) as SUBJECT_TASK.nii.gz on a volume's grid; see :func:`label_maps`."""
+    masks = label_maps(predicted, regions)
+    return [write_mask(path, masks[suffix], volume) for suffix, path in mask_files(folder, subject, task, masks).items()]
+
+
+def mask_files(folder: Path, subject: str, task: str, suffixes: Iterable[str]) -> dict[str, Path]:
+    """Where :func:`write_predictions` writes the masks of a subject, by file name suffix."""
+    name = re.sub(r"[^\w.-]+", "_", f"{subject}_{task}")
+    return {suffix: folder / f"{name}{suffix}.nii.gz" for suffix in suffixes}
+
+
+def mask_suffixes(regions: Mapping[str, Sequence[int]]) -> list[str]:
+    """The keys of :func:`label_maps`: one empty text where the regions are nested, else one for each."""
+    values = [set(group) for group in regions.values()]
+    nested = all(inner < outer for outer, inner in itertools.pairwise(values))
+    return [""] if nested else [f"_{name}" for name in regions]
+
+
+def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
+    """Predicted regions as mask values.
+
+    A voxel takes the least value that its innermost region has and the regions inside that one have not. Where regions are not
+    nested from the first to the last, a mask has no such value: each region is then a mask of its own.
+
+    Args:
+        predicted: bool ``[X, Y, Z, R]``.
+        regions: Name -> mask values, in the order of R.
+
+    Returns:
+        File name suffix -> uint8 ``[X, Y, Z]``.
+    """
+    values = [set(group) for group in regions.values()]
+    if mask_suffixes(regions) != [""]:
+        return {f"_{name}": predicted[..., k].astype(np.uint8) for k, name in enumerate(regions)}
+    mask = np.zeros(predicted.shape[:3], dtype=np.uint8)
+    for k, group in enumerate(values):
+        inside = set().union(*values[k + 1 :])
+        mask[predicted[..., k]] = min(group - inside)
+    return {"": mask}

@@ -1,0 +1,242 @@
+"""One loaded run: every answer comes from here, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drifa.data.reading.slicing import centre, prepare_volumes
+from drifa.data.reading.volumes import Volume, read_volume
+from drifa.errors import DrifaError
+from drifa.networks.dropout import pass_keys, row_seeds
+from drifa.networks.inputs import to_input
+from drifa.networks.regions import region_probabilities
+from drifa.prediction.answers import Answer, ClassAnswer, Prediction
+from drifa.prediction.cases import Case, check_cases, given, unseen
+from drifa.prediction.sources import FileImages, fill_absent, partner_pool, with_values
+from drifa.present import subset_mask
+from drifa.runs.run import Run, choose_device
+from drifa.uncertainty.draws import Draws, Fetch, draw
+from drifa.uncertainty.modes import flip_rates, modes
+
+#: What it was -> task -> region probabilities.
+SliceAnswers = dict[str, dict[str, np.ndarray]]
+
+
+class Predictor:
+    """A run with its networks in memory, on a device, in evaluation mode. Open one with :func:`drifa.load`.
+
+    Args:
+        run: The run.
+        device: Where the networks run; None for the GPU where there is one, unless the run says ``train.accelerator=cpu``.
+
+    Attributes:
+        run: The run.
+        device: Where the networks are.
+        nets: The trained members.
+        encoders: How the tabular modalities are encoded.
+
+    Example:
+        >>> import drifa
+        >>> predictor = drifa.load("runs/demo")  # doctest: +SKIP
+        >>> answer = predictor.predict_one({"photo": "photo.png"})  # doctest: +SKIP
+        >>> answer.tasks["surface"].probabilities  # doctest: +SKIP
+
+    Raises:
+        DrifaError: The run has no completely trained member.
+    """
+
+    def __init__(self, run: Run, device: str | torch.device | None = None) -> None:
+        self.run = run
+        self.device = torch.device(device) if device is not None else choose_device(run.config)
+        self.nets: list[Any] = [net.to(self.device) for net in run.networks()]
+        self.encoders = run.encoders
+
+    @classmethod
+    def open(cls, folder: str | Path, device: str | torch.device | None = None) -> Predictor:
+        """Loads a run folder; see the class."""
+        return cls(Run.open(folder), device)
+
+    def draw(
+        self, fetch: Fetch, samples: np.ndarray, names: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> list[dict[str, Draws]]:
+        """Member -> task -> draws of some subjects, see :func:`drifa.uncertainty.draws.draw`.
+
+        Args:
+            fetch: Reads a batch.
+            samples: K samples per subject. ``[N, K, components]``
+            names: The subjects' ids, which decide their dropout masks.
+            progress: Called with the number of subjects finished.
+        """
+        settings = self.run.config.evaluate
+        seeds = row_seeds(names, settings.seed)
+        return [draw(net, fetch, samples, seeds, settings.passes, settings.batch_size, progress) for net in self.nets]
+
+    @torch.inference_mode()
+    def over_subsets(
+        self, images: Mapping[str, Tensor], present: Tensor, subsets: Tensor
+    ) -> list[list[dict[str, Tensor] | None]]:
+        """Member -> subset -> task -> logits, dropout off; see :meth:`drifa.FusionNet.over_subsets`."""
+        on_device = {name: to_input(image.to(self.device)) for name, image in images.items()}
+        return [net.over_subsets(on_device, present.to(self.device), subsets) for net in self.nets]
+
+    @torch.inference_mode()
+    def slices(
+        self,
+        member: int,
+        images: Mapping[str, Tensor],
+        present: Tensor,
+        names: Sequence[str],
+        subsets: Sequence[Sequence[str]] = (),
+    ) -> SliceAnswers:
+        """Region probabilities of some slices by one member.
+
+        Args:
+            member: Number of the network.
+            images: Modality -> float ``[n, 1, s, s]``.
+            present: bool ``[n, m]``.
+            names: One per slice, ``SUBJECT/PLANE``; they decide the dropout masks.
+            subsets: Of the modalities.
+
+        Returns:
+            ``fixed`` (dropout off), ``drawn`` (the mean of the passes; empty without any) and ``subsets`` (one per subset that
+            any slice has something of): task -> ``[n, R, s, s]``, ``subsets`` with one more axis in front.
+        """
+        settings, net = self.run.config.evaluate, self.nets[member]
+        output = net.config["output"]
+        images = {name: image.to(self.device) for name, image in images.items()}
+        present, seeds = present.to(self.device), row_seeds(names, settings.seed).to(self.device)
+        fixed = {task: region_probabilities(logits, output) for task, logits in net(images, present).items()}
+        sums = {task: torch.zeros_like(values) for task, values in fixed.items()}
+        for turn in range(settings.passes):
+            for task, logits in net.sample(images, present, pass_keys(seeds, turn)[None]).items():
+                sums[task] += region_probabilities(logits[0], output)
+        each = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
+        found: SliceAnswers = {"fixed": {}, "drawn": {}, "subsets": {}}
+        for task, values in fixed.items():
+            found["fixed"][task] = values.cpu().numpy()
+            found["drawn"][task] = (sums[task] / max(settings.passes, 1)).cpu().numpy()[: None if settings.passes else 0]
+            partial = [region_probabilities(one[task], output).cpu().numpy() for one in each if one is not None]
+            found["subsets"][task] = np.stack(partial) if partial else np.empty((0, *values.shape), dtype=np.float32)
+        return found
+
+    def predict(self, cases: Sequence[Case], partners: bool = True) -> Prediction:
+        """Answers every task that the images of a case can answer.
+
+        Args:
+            cases: What to predict; see :class:`~drifa.prediction.cases.Case`.
+            partners: In a run trained on unpaired modalities, fill the absent ones with K training images and average, as in
+                the headline numbers of the evaluation; without the training images, or with False, they stay absent.
+
+        Raises:
+            DrifaError: There is no case, an image cannot be read, a modality is unknown, or the run segments volumes.
+        """
+        run = self.run
+        channels = run.info["modalities"]
+        if run.segments:
+            raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
+        check_cases(cases, channels, self.encoders)
+        files: Any = FileImages(cases, channels, run.info["image_size"])
+        if self.encoders:
+            files = with_values(files, cases, self.encoders)
+        has = [given(case, self.encoders) for case in cases]
+        images = np.array([[row if name in own else -1 for name in channels] for row, own in enumerate(has)])
+        pool, source, note = partner_pool(run, files) if partners and run.info["components"] > 1 else (None, files, "")
+        offset = 0 if pool is None else len(pool[1].table)
+        answers, mode = [], ""
+        for case, own, rows in zip(cases, has, images, strict=True):
+            filled, condition = fill_absent(np.where(rows >= 0, rows + offset, -1), case, run, pool)
+
+            def fetch(chosen: np.ndarray) -> dict[str, Any]:
+                batch = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
+                return {"images": batch, "present": torch.from_numpy(chosen >= 0)}
+
+            members = self.draw(fetch, filled[None], [case.subject])
+            tasks = {}
+            for task, classes in run.info["tasks"].items():
+                if own & set(run.info["task_modalities"][task]):
+                    mode, tasks[task] = _class_answer([member[task] for member in members], classes)
+            used = {name: str(path) for name, path in case.images.items()}
+            answers.append(Answer(case.subject, used, condition, tasks))
+        note = "; ".join(text for text in (note, unseen(cases, self.encoders)) if text)
+        return Prediction(str(run.folder), mode, note, tuple(answers))
+
+    def predict_one(
+        self, images: Mapping[str, str | Path], values: Mapping[str, str] | None = None, subject: str = "case"
+    ) -> Answer:
+        """The answers for one subject.
+
+        Args:
+            images: Modality -> file.
+            values: Column -> value of the tabular modalities.
+            subject: Its name, which decides its dropout masks and partners.
+        """
+        case = Case(subject, {name: Path(path) for name, path in images.items()}, values or {})
+        return self.predict([case]).cases[0]
+
+    def segment(self, case: Case) -> tuple[Volume, dict[str, np.ndarray]]:
+        """Region probabilities of one case on the grid of its own volumes, averaged over members and passes.
+
+        Args:
+            case: Its volumes share a grid; it may lack modalities.
+
+        Returns:
+            One of its volumes, and task -> float32 ``[X, Y, Z, R]``.
+        """
+        run, settings = self.run, self.run.config.evaluate
+        known = run.info["modalities"]
+        volumes = {name: read_volume(path) for name, path in case.images.items()}
+        prepared = prepare_volumes(volumes, run.info["image_size"])
+        count, *sides = prepared.geometry.slices
+        images = {
+            name: centre(torch.from_numpy(planes).half().float()[:, None], max(sides))
+            for name, planes in prepared.images.items()
+        }
+        present = torch.tensor([[name in images for name in known]]).expand(count, -1)
+        first = prepared.geometry.start[2]
+        names = [f"{case.subject}/{first + z}" for z in range(count)]
+        sums: dict[str, np.ndarray] = {}
+        for member in range(len(self.nets)):
+            for start in range(0, count, settings.batch_size):
+                rows = slice(start, start + settings.batch_size)
+                some = {name: image[rows] for name, image in images.items()}
+                found = self.slices(member, some, present[rows], names[rows])
+                for task, values in found["drawn" if settings.passes else "fixed"].items():
+                    total = sums.setdefault(task, np.zeros((count, *values.shape[1:]), dtype=np.float32))
+                    total[rows] += values / len(self.nets)
+        return next(iter(volumes.values())), {task: prepared.geometry.restore(values) for task, values in sums.items()}
+
+
+def load(folder: str | Path, device: str | torch.device | None = None) -> Predictor:
+    """Opens a run for prediction: its networks are loaded once and answer any number of cases.
+
+    Args:
+        folder: A run folder, as `drifa train` writes it.
+        device: Where the networks run, such as ``"cpu"``; None for the GPU where there is one.
+
+    Raises:
+        DrifaError: ``folder`` is no run, or has no completely trained member.
+    """
+    return Predictor.open(folder, device)
+
+
+def _class_answer(draws: Sequence[Draws], classes: Sequence[str]) -> tuple[str, ClassAnswer]:
+    """The most thorough mode, and what it answers for a single subject."""
+    mode, summaries = list(modes(draws).items())[-1]
+    summary = next(iter(summaries.values()))
+    flips = list(flip_rates(draws).values())
+    probabilities = summary.probabilities[0]
+    return mode, ClassAnswer(
+        predicted=classes[int(summary.predicted[0])],
+        confidence=float(probabilities.max()),
+        probabilities={name: float(p) for name, p in zip(classes, probabilities, strict=True)},
+        predictive_entropy=float(summary.predictive_entropy[0]),
+        mutual_information=None if summary.mutual_information is None else float(summary.mutual_information[0]),
+        std=None if summary.std is None else float(summary.std[0]),
+        flip_rate=float(np.mean([rate[0] for rate in flips[-1].values()])) if flips else None,
+    )

@@ -1,0 +1,94 @@
+"""Where the images of a prediction come from: files, values, and training images that stand in for absent modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from drifa.data import Subjects, components, read_image, resize
+from drifa.data.sampling.image_batches import ImageSource
+from drifa.data.sampling.pairing import draw_partners, subject_components
+from drifa.data.tabular import TabularEncoder, WithColumns
+from drifa.errors import DrifaError
+from drifa.prediction.cases import Case
+from drifa.runs.run import Run
+
+
+class FileImages:
+    """Images of the cases, read once; row numbers count cases."""
+
+    def __init__(self, cases: Sequence[Case], channels: Mapping[str, int], size: int) -> None:
+        self.pixels = {
+            (name, row): torch.from_numpy(resize(read_image(path, channels[name]), size).copy()).permute(2, 0, 1)
+            for row, case in enumerate(cases)
+            for name, path in case.images.items()
+        }
+        self.channels, self.size = channels, size
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
+        blank = torch.zeros(self.channels[modality], self.size, self.size, dtype=torch.uint8)
+        return torch.stack([self.pixels.get((modality, int(row)), blank) for row in rows])
+
+
+class TwoSources:
+    """Rows below ``boundary`` come from the first source, the others from the second."""
+
+    def __init__(self, first: ImageSource, second: ImageSource, boundary: int, second_modalities: set[str]) -> None:
+        self.first, self.second, self.boundary, self.second_modalities = first, second, boundary, second_modalities
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
+        images = self.first.read(modality, np.where(rows < self.boundary, rows, -1))
+        beyond = rows >= self.boundary
+        if beyond.any() and modality in self.second_modalities:
+            images[torch.from_numpy(beyond)] = self.second.read(modality, rows[beyond] - self.boundary)
+        return images
+
+
+def with_values(files: FileImages, cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> WithColumns:
+    """The images of the cases and, in the same rows, their encoded values."""
+    columns = [column.name for encoder in encoders.values() for column in encoder.columns]
+    table = pd.DataFrame([{name: case.values.get(name, "") for name in columns} for case in cases])
+    each = {name: WithColumns(files, table.assign(modality=name), {name: encoder}) for name, encoder in encoders.items()}
+    first = next(iter(each.values()))
+    first.rows = {name: source.rows[name] for name, source in each.items()}
+    first.codes = {name: source.codes[name] for name, source in each.items()}
+    return first
+
+
+def partner_pool(run: Run, files: Any) -> tuple[tuple[Subjects, Any] | None, Any, str]:
+    """The training subjects that can stand in for absent modalities, or the reason why there are none."""
+    try:
+        study = run.study()
+        source = TwoSources(run.cache(study), files, len(study.table), set(run.info["modalities"]))
+        return (study.subjects(), study), source, ""
+    except DrifaError as error:
+        return None, files, f"absent modalities stay absent, as the training images cannot be read ({error})"
+
+
+def fill_absent(images: np.ndarray, case: Case, run: Run, pool: tuple[Subjects, Any] | None) -> tuple[np.ndarray, str]:
+    """K image rows for one case ``[K, m]`` and the condition: ``paired``, ``partial``, ``partners`` or ``alone``."""
+    if run.info["components"] == 1:
+        return images[None], "paired" if (images >= 0).all() else "partial"
+    if pool is None:
+        return images[None], "paired" if (images >= 0).all() else "alone"
+    subjects = pool[0]
+    missing = [part for part in components(subjects) if (images[list(part)] < 0).all()]
+    if not missing:
+        return images[None], "paired"
+    train = subjects.in_split("train")
+    parts = components(subjects)
+    owners = subject_components(subjects, parts)[train]
+    pools = {number: train[owners == number] for number, part in enumerate(parts) if part in missing}
+    settings = run.config.evaluate
+    rows = np.repeat(images[None], settings.partners, axis=0)
+    for number, chosen in draw_partners(case.subject, pools, settings.partners, settings.seed).items():
+        columns = list(parts[number])
+        rows[:, columns] = subjects.image[chosen][:, columns]
+    return rows, "partners"
