@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -106,9 +106,7 @@ def create_model(
     if set(links.values()) != {DEFAULT_LINK}:  # the folders of networks of classes alone stay what they were
         config["links"] = links
     fusion_args = config["fusion_args"] = settled(fusion, config["fusion_args"], partial(create_model, **config))
-    make_mfa = None
-    if fusion_type.uses_mfa and mfa is not False:
-        make_mfa = partial(make_mfa_with, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+    make_mfa = mfa_maker(fusion_type, mfa, reduction)
     pictures = _pictures(modalities, tabular, fusion_type)
     names = _each(backbone, pictures, "backbone")
     sources = _each(pretrained, pictures, "pretrained", False)
@@ -133,12 +131,8 @@ def create_model(
         links=links,
     )
     coupled = _coupled(mifa_at, [[info.name for info in stages] for stages in infos], spec.ends_level)
-    options = {"mifa_at": coupled, "mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else fusion_args
-    try:
-        net = FusionNet(branches, fusion_type(spec, **options), dropout, "head" if dropout_at == "mifa" else dropout_at)
-    except TypeError as error:
-        place = f"mifa={mifa!r}" if fusion_type.uses_mfa else f"fusion_args={fusion_args!r}"
-        raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
+    between = make_fusion(fusion_type, spec, fusion_args, mifa_at=coupled, mifa=mifa, reduction=reduction)
+    net = FusionNet(branches, between, dropout, "head" if dropout_at == "mifa" else dropout_at)
     if dropout_at == "mifa":
         net.drop_stages = coupled[:-1]
     net.config = config
@@ -191,8 +185,30 @@ def _coupled(mifa_at: str | Sequence[str | int], names: Sequence[Sequence[str]],
     return sorted(found)
 
 
-def make_mfa_with(options: dict[str, Any], channels: int) -> nn.Module:
-    """MFA for a number of channels; an option that it does not have is a DrifaError."""
+def make_fusion(kind: type[Fusion], spec: FusionSpec, fusion_args: Mapping[str, Any], **of_drifa: Any) -> Fusion:
+    """The fusion between the branches; an option that does not fit is a DrifaError.
+
+    Args:
+        kind: Its class.
+        spec: What it is built for.
+        fusion_args: Options of a fusion other than DRIFA.
+        of_drifa: Options of DRIFA, which are arguments of the factories themselves.
+    """
+    try:
+        return kind(spec, **(of_drifa if kind.uses_mfa else fusion_args))
+    except TypeError as error:
+        place = f"mifa={of_drifa['mifa']!r}" if kind.uses_mfa else f"fusion_args={dict(fusion_args)!r}"
+        raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
+
+
+def mfa_maker(fusion: type[Fusion], mfa: bool | dict[str, Any], reduction: int) -> Callable[[int], nn.Module] | None:
+    """What makes an MFA for a number of channels; ``None`` if there is to be none."""
+    if not fusion.uses_mfa or mfa is False:
+        return None
+    return partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+
+
+def _make_mfa(options: dict[str, Any], channels: int) -> nn.Module:
     try:
         return MFA(channels, **options)
     except TypeError as error:

@@ -10,7 +10,7 @@ from drifa.backbones.segnet_encoder import SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import FusionSpec, check_options, fusion_class
 from drifa.names import check_name
-from drifa.networks.factory import make_mfa_with
+from drifa.networks.factory import make_fusion, mfa_maker
 from drifa.networks.matching import settled
 from drifa.networks.norm import NORMS, to_group_norm
 from drifa.networks.regions import OUTPUTS, output_maps
@@ -86,9 +86,7 @@ def create_segmentation_model(
         "norm": norm,
     }
     fusion_args = settled(fusion, dict(fusion_args or {}), partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
-    make_mfa = None
-    if fusion_type.uses_mfa and mfa is not False:
-        make_mfa = partial(make_mfa_with, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
+    make_mfa = mfa_maker(fusion_type, mfa, reduction)
     branches = {name: SegNetEncoder(channels, make_mfa, mfa_at, width, pretrained) for name, channels in modalities.items()}
     infos = next(iter(branches.values())).infos
     spec = FusionSpec(
@@ -99,13 +97,9 @@ def create_segmentation_model(
         task_modalities={task: tuple(modalities) for task in regions},
         for_decoder=True,
     )
-    options = {"mifa": mifa, "reduction": reduction} if fusion_type.uses_mfa else fusion_args
+    between = make_fusion(fusion_type, spec, fusion_args, mifa=mifa, reduction=reduction)
     maps = {task: output_maps(count, output) for task, count in regions.items()}
-    try:
-        net = FusionSegNet(branches, fusion_type(spec, **options), maps, dropout, indices)
-    except TypeError as error:
-        place = f"mifa={mifa!r}" if fusion_type.uses_mfa else f"fusion_args={fusion_args!r}"
-        raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
+    net = FusionSegNet(branches, between, maps, dropout, indices)
     if norm == "group":
         to_group_norm(net)
     net.config = {"kind": SEGMENTATION, "fusion": fusion, "fusion_args": fusion_args, **shared, "dropout": dropout}
