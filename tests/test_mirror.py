@@ -1,0 +1,122 @@
+"""Tests stand where the code stands: ``src/drifa/x/y.py`` has ``tests/x/test_y.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Files that need no test file of their own, with the reason.
+EXCEPTIONS: dict[str, str] = {
+    "names.py": "names, tables and YAML are read together in tests/test_text_files.py",
+    "progress.py": "a type alone",
+    "text_tables.py": "see names.py",
+    "version.py": "a constant alone",
+    "yaml_text.py": "see names.py",
+}
+
+#: Files that have no test file yet; many are tested from elsewhere. Remove a line with the test that ends it.
+PENDING: set[str] = {
+    "attention/pooling.py",
+    "backbones/align.py",
+    "backbones/chains.py",
+    "backbones/cut.py",
+    "backbones/layouts.py",
+    "backbones/precision.py",
+    "backbones/segnet_encoder.py",
+    "backbones/sizes.py",
+    "backbones/tabular.py",
+    "backbones/weights.py",
+    "cli/screen.py",
+    "data/adapters/base.py",
+    "data/adapters/brats_names.py",
+    "data/adapters/folders.py",
+    "data/adapters/ham10000.py",
+    "data/adapters/iqothnccd.py",
+    "data/adapters/mapping.py",
+    "data/adapters/nickparvar.py",
+    "data/adapters/phantom_images.py",
+    "data/adapters/sipakmed.py",
+    "data/adapters/table.py",
+    "data/audit/alignment.py",
+    "data/audit/findings.py",
+    "data/audit/fix.py",
+    "data/audit/masks.py",
+    "data/audit/outliers.py",
+    "data/audit/pairs.py",
+    "data/audit/reading.py",
+    "data/audit/shortcuts.py",
+    "data/audit/statistics.py",
+    "data/cache/shards.py",
+    "data/reading/files.py",
+    "data/reading/raster.py",
+    "data/reading/slicing.py",
+    "data/reading/volumes.py",
+    "data/sampling/slice_batches.py",
+    "data/splits/protocols.py",
+    "data/splits/receipts.py",
+    "data/splits/stratify.py",
+    "data/study/checks.py",
+    "data/study/schema.py",
+    "data/study/subjects.py",
+    "demo.py",
+    "errors.py",
+    "evaluation/external.py",
+    "evaluation/judge.py",
+    "evaluation/subsets.py",
+    "files.py",
+    "fusion/base.py",
+    "fusion/caf.py",
+    "fusion/drifa.py",
+    "fusion/gloria.py",
+    "fusion/mtf_ma.py",
+    "fusion/mttu_net.py",
+    "fusion/projection.py",
+    "fusion/se_matched.py",
+    "fusion/single.py",
+    "fusion/tokens.py",
+    "networks/branched.py",
+    "networks/complexity.py",
+    "networks/factory.py",
+    "networks/folder.py",
+    "networks/inputs.py",
+    "networks/matching.py",
+    "networks/norm.py",
+    "networks/regions.py",
+    "networks/segmentation_factory.py",
+    "networks/segnet_decoder.py",
+    "prediction/predict_volumes.py",
+    "report/audit.py",
+    "report/cases.py",
+    "report/results.py",
+    "report/setting.py",
+    "report/svg.py",
+    "report/volumes.py",
+    "runs/files.py",
+    "runs/run.py",
+    "training/job.py",
+    "training/module.py",
+    "training/recipe.py",
+    "training/segmentation.py",
+    "uncertainty/draws.py",
+    "uncertainty/modes.py",
+}
+
+
+def without_test() -> set[str]:
+    """Files of the package whose test file does not exist; an ``__init__.py`` only hands out names."""
+    package, tests = ROOT / "src" / "drifa", ROOT / "tests"
+    places = (path.relative_to(package) for path in package.rglob("*.py") if path.name != "__init__.py")
+    return {place.as_posix() for place in places if not (tests / place.parent / f"test_{place.name}").is_file()}
+
+
+def test_every_file_has_its_test_file() -> None:
+    new = sorted(without_test() - PENDING - EXCEPTIONS.keys())
+    assert not new, f"write tests/x/test_y.py for {', '.join(new)}"
+
+
+def test_the_lists_hold_only_what_is_still_missing() -> None:
+    gone = sorted((PENDING | EXCEPTIONS.keys()) - without_test())
+    assert not gone, f"these have a test file now, or are no longer there: remove them from the lists: {', '.join(gone)}"
+    assert not PENDING & EXCEPTIONS.keys()
+    assert all(EXCEPTIONS.values())
