@@ -47,13 +47,7 @@ NEIGHBOURS: dict[tuple[str, str], str] = {}
 
 #: Imports that break the rules today: (importing module, imported module) -> what will end it. Remove a line with its import.
 PENDING: dict[tuple[str, str], str] = {
-    ("drifa.evaluation.evaluate", "drifa.training.job"): "a Predictor finds the device and gathers what is judged",
-    ("drifa.evaluation.subsets", "drifa.training.job"): "the same",
-    ("drifa.prediction.predict", "drifa.evaluation.external"): "a Predictor answers for images from outside",
-    ("drifa.prediction.predict_volumes", "drifa.evaluation.judge_volumes"): "a Predictor answers for whole volumes",
     ("drifa.tasks.regions", "drifa.training.losses"): "the loss of one task moves to its kind",
-    ("drifa.uncertainty.draws", "drifa.data.sampling.augment"): "networks prepare their own inputs",
-    ("drifa.uncertainty.draws", "drifa.data.study.subjects"): "draws are given arrays, not subjects",
 }
 
 #: Where the kind of a task may be asked: the kinds themselves, the targets, and the study's format.
@@ -62,18 +56,15 @@ KINDS_ARE_ASKED_IN = ("tasks/", "data/targets/", "data/study/")
 #: Where it is asked today beside those: (file, what is asked). Remove a line with its question.
 PENDING_KINDS: set[tuple[str, str]] = {
     ("cli/data.py", '"segmentation"'),
-    ("cli/models.py", ".segments"),
     ("data/adapters/table.py", '"segmentation"'),
     ("data/audit/masks.py", '"segmentation"'),
     ("data/audit/reading.py", '"segmentation"'),
     ("data/cache/volume_cache.py", '"segmentation"'),
     ("data/splits/receipts.py", '"segmentation"'),
     ("evaluation/evaluate.py", ".segments"),
-    ("evaluation/judge_volumes.py", '"segmentation"'),
     ("networks/segmentation_factory.py", '"segmentation"'),
-    ("networks/segmentation_factory.py", ".segments"),
     ("prediction/predict.py", ".segments"),
-    ("prediction/predict_volumes.py", ".segments"),
+    ("prediction/predictor.py", ".segments"),
     ("report/write.py", ".segments"),
     ("runs/files.py", '"segmentation"'),
     ("runs/run.py", '"segmentation"'),

@@ -211,7 +211,7 @@ def test_the_report_tells_every_metric_subject_and_subset(run):
         assert page.has("subsets", subset)
     dots = [attributes for tag, attributes in page.tags if tag == "circle" and attributes["class"] == "dot s0"]
     assert len(dots) >= len(best)
-    assert page.has("training", "Validation Dice, %: WT")
+    assert page.has("training", "Validation Dice, %: tumour/WT")
     assert page.has("data", "fold 0 of 4")
 
 
