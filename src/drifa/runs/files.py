@@ -53,7 +53,10 @@ class RunFiles:
     @property
     def segments(self) -> bool:
         """Whether the run segments volumes."""
-        return bool((self.model or {}).get("regions")) or (self.evaluation or {}).get("kind") == "segmentation"
+        evaluation = self.evaluation or {}
+        judged = any(task.get("kind") == "regions" for task in evaluation.get("tasks", {}).values())
+        # Evaluations of format 1 had one kind for all of their tasks.
+        return bool((self.model or {}).get("regions")) or judged or evaluation.get("kind") == "segmentation"
 
 
 def read_run(folder: str | Path) -> RunFiles:
