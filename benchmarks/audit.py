@@ -24,6 +24,7 @@ from drifa.data.audit.examine import examine
 from drifa.data.audit.pairs import study_pairs
 from drifa.data.audit.reading import read_study
 from drifa.data.study.schema import Modality, Task
+from drifa.data.targets import ClassTarget
 
 
 def main() -> None:
@@ -79,7 +80,9 @@ def synthetic(folder: Path, count: int) -> Study:
     names = [str(number) for number in range(count)]
     table = pd.DataFrame({"subject": names, "modality": "photo", "path": [f"{name}.jpg" for name in names], "copy_of": origin})
     table = table.assign(group=names, split="", kind=["ab"[number % 2] for number in range(count)])
-    return Study("synthetic", folder, table, {"photo": Modality("photo")}, {"kind": Task("kind", ("a", "b"), ("photo",))})
+    return Study(
+        "synthetic", folder, table, {"photo": Modality("photo")}, {"kind": Task("kind", ClassTarget(("a", "b")), ("photo",))}
+    )
 
 
 if __name__ == "__main__":

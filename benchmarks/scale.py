@@ -20,6 +20,7 @@ import pandas as pd
 from drifa.data import Study, split
 from drifa.data.sampling.pairing import EpochPairing
 from drifa.data.study.schema import Modality, Task
+from drifa.data.targets import ClassTarget
 
 CLASSES = tuple(f"class{number}" for number in range(7))
 
@@ -61,7 +62,7 @@ def write(folder: Path, rows: int, csv: bool) -> None:
             "diagnosis": np.array(CLASSES)[random.integers(0, len(CLASSES), rows)],
         }
     )
-    task = Task("diagnosis", CLASSES, ("photo",))
+    task = Task("diagnosis", ClassTarget(CLASSES), ("photo",))
     if not csv:
         table.to_parquet(folder / "study.parquet", index=False)
     Study("million", folder, table, {"photo": Modality("photo")}, {"diagnosis": task}).save(folder)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from drifa.config import Config, make_config
+from drifa.data.study.subjects import Subjects
 
 TINY_NET = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
 
@@ -20,3 +23,8 @@ def tiny_config(*studies: Path, **train: Any) -> Config:
             "evaluate": {"passes": 3, "partners": 2, "resamples": 30},
         }
     )
+
+
+def class_indices(subjects: Subjects) -> np.ndarray:
+    """Class index of every subject and task, -1 where it is not known: int64 ``[S, t]``."""
+    return np.where(subjects.known, np.stack([subjects.targets[task] for task in subjects.tasks], axis=1), -1)

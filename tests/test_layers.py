@@ -46,31 +46,16 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 NEIGHBOURS: dict[tuple[str, str], str] = {}
 
 #: Imports that break the rules today: (importing module, imported module) -> what will end it. Remove a line with its import.
-PENDING: dict[tuple[str, str], str] = {
-    ("drifa.tasks.regions", "drifa.training.losses"): "the loss of one task moves to its kind",
-}
+PENDING: dict[tuple[str, str], str] = {}
 
 #: Where the kind of a task may be asked: the kinds themselves, the targets, and the study's format.
 KINDS_ARE_ASKED_IN = ("tasks/", "data/targets/", "data/study/")
 
 #: Where it is asked today beside those: (file, what is asked). Remove a line with its question.
 PENDING_KINDS: set[tuple[str, str]] = {
-    ("cli/data.py", '"segmentation"'),
-    ("data/adapters/table.py", '"segmentation"'),
-    ("data/audit/masks.py", '"segmentation"'),
-    ("data/audit/reading.py", '"segmentation"'),
-    ("data/cache/volume_cache.py", '"segmentation"'),
-    ("data/splits/receipts.py", '"segmentation"'),
-    ("evaluation/evaluate.py", ".segments"),
     ("networks/segmentation_factory.py", '"segmentation"'),
-    ("prediction/predict.py", ".segments"),
-    ("prediction/predictor.py", ".segments"),
     ("report/write.py", ".segments"),
     ("runs/files.py", '"segmentation"'),
-    ("runs/run.py", '"segmentation"'),
-    ("runs/run.py", "is_segmentation"),
-    ("training/job.py", "is_segmentation"),
-    ("training/train.py", "is_segmentation"),
 }
 
 When = Literal["load", "call", "types"]

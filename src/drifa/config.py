@@ -133,6 +133,7 @@ class TrainConfig(Section):
         modality_dropout: Probability that a modality is hidden from a training sample (one always stays).
         members: Networks of the ensemble, each with its own seed.
         seed: Seed of the first member; member n uses ``seed + n``.
+        number_loss: Of tasks of the kind number: ``gaussian_nll`` (the network states how far off it may be) or ``mse``.
         precision: ``auto`` = bf16 mixed on hardware that has it, else 32 bit; or a Lightning precision.
         accelerator: ``auto``, ``cpu``, ``gpu`` … as Lightning names them.
         devices: Number of devices, one process each.
@@ -150,6 +151,7 @@ class TrainConfig(Section):
     modality_dropout: float = Field(0.0, ge=0, lt=1)
     members: int = Field(5, ge=1)
     seed: int = Field(0, ge=0)
+    number_loss: Literal["gaussian_nll", "mse"] = "gaussian_nll"
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
     devices: int = Field(1, ge=1)

@@ -15,6 +15,7 @@ from PIL import Image
 from drifa.cli import main as cli
 from drifa.data import Study
 from drifa.data.study.schema import Modality, Task
+from drifa.data.targets import ClassTarget
 
 
 @dataclass
@@ -37,7 +38,9 @@ def make_study(folder: Path, count: int = 12, **changes: Any) -> Study:
         Image.fromarray(random.integers(0, 256, (32, 32), dtype=np.uint8)).save(images / f"{name}.png")
     table = pd.DataFrame({"subject": names, "modality": "photo", "path": [f"{name}.png" for name in names], "group": names})
     table = table.assign(split="", kind=["ab"[number % 2] for number in range(count)])
-    study = Study("made", images, table, {"photo": Modality("photo", 1)}, {"kind": Task("kind", ("a", "b"), ("photo",))})
+    study = Study(
+        "made", images, table, {"photo": Modality("photo", 1)}, {"kind": Task("kind", ClassTarget(("a", "b")), ("photo",))}
+    )
     study = replace(study, **changes)
     study.save(folder)
     return study

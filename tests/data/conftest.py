@@ -13,6 +13,7 @@ import pytest
 from drifa.data.adapters.phantom import make_phantom
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def study(rows: pd.DataFrame, tmp_path: Path) -> Study:
         root=tmp_path / "images",
         table=rows,
         modalities={"photo": Modality("photo", 3), "scan": Modality("scan", 1)},
-        tasks={"kind": Task("kind", ("1", "01"), ("photo", "scan"))},
+        tasks={"kind": Task("kind", ClassTarget(("1", "01")), ("photo", "scan"))},
         licence="CC0",
         notes="two lines:\nthe second",
     )

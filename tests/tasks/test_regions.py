@@ -1,4 +1,4 @@
-"""The segmentation loss: what it is made of, and what it leaves out."""
+"""Regions: what their loss is made of, and what an epoch says of them."""
 
 from __future__ import annotations
 
@@ -7,51 +7,36 @@ import torch
 from torch.nn import functional as F
 
 from drifa import DrifaError
-from drifa.networks.regions import classes_to_regions, region_probabilities, regions_to_classes
-from drifa.tasks.regions import segmentation_loss, soft_dice_loss
+from drifa.networks.regions import classes_to_regions, output_maps, region_probabilities, regions_to_classes
+from drifa.tasks.regions import Regions, soft_dice_loss
+
+NESTED = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
+OUTPUTS = [Regions(NESTED), Regions(NESTED, "classes")]
 
 
 def nested(batch: int = 4, side: int = 8) -> torch.Tensor:
     return classes_to_regions(torch.randint(4, (batch, side, side)), 3)
 
 
-def test_it_is_cross_entropy_plus_dice_summed_with_the_weights_of_the_tasks() -> None:
-    logits = {"tumour": torch.randn(4, 3, 8, 8), "vessels": torch.randn(4, 1, 8, 8)}
-    truth = {"tumour": nested(), "vessels": torch.rand(4, 1, 8, 8) > 0.5}
-    loss, parts = segmentation_loss(logits, truth, {"tumour": 0.3, "vessels": 2.0})
-    for task, value in logits.items():
-        p, t = value.sigmoid(), truth[task].float()
-        bce = -(t * p.log() + (1 - t) * (1 - p).log()).mean()
-        assert parts[task].item() == pytest.approx((bce + soft_dice_loss(p, truth[task])).item(), rel=1e-5)
-    assert loss.item() == pytest.approx((0.3 * parts["tumour"] + 2 * parts["vessels"]).item())
+def all_of(batch: int) -> torch.Tensor:
+    return torch.ones(batch, dtype=torch.bool)
+
+
+def test_the_loss_is_cross_entropy_plus_dice() -> None:
+    logits, truth = torch.randn(4, 3, 8, 8), nested()
+    p, t = logits.sigmoid(), truth.float()
+    bce = -(t * p.log() + (1 - t) * (1 - p).log()).mean()
+    found = Regions(NESTED).loss(logits, truth, all_of(4))
+    assert found.item() == pytest.approx((bce + soft_dice_loss(p, truth)).item(), rel=1e-5)
 
 
 def test_classes_give_the_cross_entropy_of_the_paper() -> None:
-    logits, truth = torch.randn(4, 4, 8, 8), nested()
-    loss, _ = segmentation_loss({"tumour": logits}, {"tumour": truth}, {"tumour": 1.0}, output="classes")
-    assert loss.item() == pytest.approx(F.cross_entropy(logits, regions_to_classes(truth)).item())
+    kind, logits, truth = Regions(NESTED, "classes"), torch.randn(4, 4, 8, 8), nested()
+    assert kind.loss(logits, truth, all_of(4)).item() == pytest.approx(
+        F.cross_entropy(logits, regions_to_classes(truth)).item()
+    )
     with pytest.raises(DrifaError, match="output='regions'"):
-        segmentation_loss({"tumour": logits}, {"tumour": truth.flip(1)}, {"tumour": 1.0}, output="classes")
-
-
-@pytest.mark.parametrize("output", ["regions", "classes"])
-def test_rows_without_an_annotation_cost_nothing_and_get_no_gradient(output: str) -> None:
-    maps = 3 if output == "regions" else 4
-    logits = {task: torch.randn(4, maps, 8, 8, requires_grad=True) for task in ("a", "b")}
-    truth = {task: nested() for task in logits}
-    annotated = torch.tensor([[True, False], [False, False], [True, False], [True, False]])
-    weights = {"a": 1.0, "b": 1.0}
-    loss, parts = segmentation_loss(logits, truth, weights, annotated, output)
-    loss.backward()
-    kept = annotated[:, 0]
-    expected, _ = segmentation_loss({"a": logits["a"][kept]}, {"a": truth["a"][kept]}, weights, output=output)
-    assert list(parts) == ["a"]
-    assert loss.item() == pytest.approx(expected.item())
-    assert (logits["a"].grad[~kept] == 0).all()
-    assert (logits["a"].grad[kept] != 0).any()
-    assert (logits["b"].grad == 0).all()
-    nothing, parts = segmentation_loss(logits, truth, weights, torch.zeros_like(annotated), output)
-    assert (nothing.item(), parts) == (0, {})
+        kind.loss(logits, truth.flip(1), all_of(4))
 
 
 def test_dice_runs_over_the_batch_and_does_not_see_how_it_is_cut_into_rows() -> None:
@@ -75,32 +60,37 @@ def test_dice_of_right_wrong_and_empty_regions() -> None:
 
 
 def test_half_precision_logits_give_the_loss_of_single_precision() -> None:
-    logits, truth = 4 * torch.randn(8, 3, 64, 64), nested(8, 64)
+    kind, logits, truth = Regions(NESTED), 4 * torch.randn(8, 3, 64, 64), nested(8, 64)
     half = logits.to(torch.bfloat16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, _ = segmentation_loss({"t": half}, {"t": truth}, {"t": 1.0})
-    expected, _ = segmentation_loss({"t": half.float()}, {"t": truth}, {"t": 1.0})
+        found = kind.loss(half, truth, all_of(8))
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found, kind.loss(half.float(), truth, all_of(8)))
 
 
-def test_several_answers_are_added_and_a_fusion_may_combine_the_tasks() -> None:
-    a, b, truth = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8), nested(2)
-
-    def loss(value: object, **options: object) -> float:
-        return segmentation_loss({"t": value}, {"t": truth}, {"t": 0.5}, **options)[0].item()
-
-    assert loss([a, b]) == pytest.approx(loss(a) + loss(b), rel=1e-5)
-    assert loss(a, combine=lambda losses, weights: losses["t"] * 10) == pytest.approx(20 * loss(a), rel=1e-5)
-
-
-@pytest.mark.parametrize("output", ["regions", "classes"])
-def test_descending_it_finds_the_truth(output: str) -> None:
-    truth = {"t": nested(2)}
-    logits = torch.zeros(2, 3 if output == "regions" else 4, 8, 8, requires_grad=True)
+@pytest.mark.parametrize("kind", OUTPUTS, ids=lambda kind: kind.output)
+def test_descending_it_finds_the_truth(kind: Regions) -> None:
+    truth = nested(2)
+    logits = torch.zeros(2, output_maps(kind.outputs, kind.output), 8, 8, requires_grad=True)
     optimizer = torch.optim.Adam([logits], lr=0.3)
     for _ in range(60):
         optimizer.zero_grad()
-        segmentation_loss({"t": logits}, truth, {"t": 1.0}, output=output)[0].backward()
+        kind.loss(logits, truth, all_of(2)).backward()
         optimizer.step()
-    assert torch.equal(region_probabilities(logits, output) > 0.5, truth["t"])
+    assert torch.equal(region_probabilities(logits, kind.output) > 0.5, truth)
+
+
+def test_an_epoch_has_the_dice_of_each_region_over_all_slices_together() -> None:
+    kind = Regions({"left": (1,), "right": (2,)})
+    truth = torch.zeros(2, 2, 4, 4, dtype=torch.bool)
+    truth[0, 0] = True  # 16 pixels of the left region in the first slice, one in the second
+    truth[1, 0, 0, 0] = True
+    outputs = torch.full((2, 2, 4, 4), -9.0)
+    outputs[0, 0] = 9.0
+    each = [kind.sums(outputs[[n]], truth[[n]], torch.tensor([True])) for n in range(2)]
+    figures = kind.figures(each[0] + each[1])
+    assert figures["dice/left"] == pytest.approx(2 * 16 / (16 + 17))
+    assert figures["dice/right"] == 1.0
+    losses = [kind.loss(outputs[[n]], truth[[n]], torch.tensor([True])).item() for n in range(2)]
+    assert figures["loss"] == pytest.approx(sum(losses) / 2, rel=1e-6)
+    assert kind.figures(kind.sums(outputs, truth, torch.tensor([False, False]))) == {}

@@ -16,6 +16,7 @@ from drifa.config import make_config
 from drifa.data import Study, make_phantom
 from drifa.files import atomic_path
 from drifa.runs.run import Run
+from drifa.tasks import learn_kinds
 from drifa.training import module as module_file
 from drifa.training.train import build_network, choose_precision, resume, train
 from tests.studies import TINY_NET, tiny_config
@@ -78,8 +79,9 @@ def test_the_best_weights_are_kept(whole: Run) -> None:
 
 def test_the_learning_rate_falls_when_validation_stalls_and_no_further_than_the_floor(study: Path, tmp_path: Path) -> None:
     config = make_config({"data": {"study": str(study)}, "model": {"backbone_args": TINY_NET}})
-    net = build_network(config, Study.load(study))
-    module = module_file.FusionModule(net, config, 0, tmp_path)
+    loaded = Study.load(study)
+    kinds = learn_kinds(loaded, config)
+    module = module_file.MultitaskModule(build_network(config, loaded, kinds), config, 0, tmp_path, kinds)
     optimizer = module.configure_optimizers()
     rates = []
     for _ in range(30):
@@ -103,7 +105,7 @@ def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path
 def test_a_killed_training_resumes_to_the_same_weights(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = module_file.FusionModule.training_step
+    original = module_file.MultitaskModule.training_step
 
     def killed(self, batch, index):
         if self.current_epoch == 2 and index == 1:
@@ -111,14 +113,14 @@ def test_a_killed_training_resumes_to_the_same_weights(
         return original(self, batch, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module_file.FusionModule, "training_step", killed)
+        patch.setattr(module_file.MultitaskModule, "training_step", killed)
         with pytest.raises(RuntimeError, match="power cut"):
             train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
 
 
 def test_ctrl_c_keeps_the_last_checkpoint(whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = module_file.FusionModule.training_step
+    original = module_file.MultitaskModule.training_step
 
     def interrupted(self, batch, index):
         if self.current_epoch == 1:
@@ -126,7 +128,7 @@ def test_ctrl_c_keeps_the_last_checkpoint(whole: Run, study: Path, tmp_path: Pat
         return original(self, batch, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module_file.FusionModule, "training_step", interrupted)
+        patch.setattr(module_file.MultitaskModule, "training_step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
     with pytest.raises(DrifaError, match="no completely trained member"):
@@ -137,7 +139,7 @@ def test_ctrl_c_keeps_the_last_checkpoint(whole: Run, study: Path, tmp_path: Pat
 def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = module_file.FusionModule._write
+    original = module_file.MultitaskModule._write
 
     def full(self, better):
         if self.current_epoch == 1:
@@ -147,7 +149,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
         original(self, better)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module_file.FusionModule, "_write", full)
+        patch.setattr(module_file.MultitaskModule, "_write", full)
         with pytest.raises(DrifaError, match="--resume"):
             train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
     assert last(Run.open(tmp_path / "run"))["epoch"] == 0
@@ -183,7 +185,7 @@ class TestRefusals:
     def test_a_run_of_another_version(self, whole: Run, tmp_path: Path) -> None:
         shutil.copytree(whole.folder, tmp_path / "run")
         path = tmp_path / "run" / "model.json"
-        path.write_text(path.read_text().replace('"drifa_run": 1', '"drifa_run": 7'))
+        path.write_text(path.read_text().replace('"drifa_run": 2', '"drifa_run": 7'))
         with pytest.raises(DrifaError, match="run format 7"):
             Run.open(tmp_path / "run")
 

@@ -79,18 +79,22 @@ def prepare(
     from drifa.data import prepare as prepare_study
     from drifa.data.adapters.prepare import check_known, check_new, remove_stale
 
+    # The phantom has no folder, so that its first option stands in its place.
+    words = [str(folder), *(options or ())] if name == "phantom" and folder else options or ()
     settings = {}
-    for word in options or ():
+    for word in words:
         key, equals, value = word.partition("=")
         if not equals or key in settings:
             fault = "comes twice" if equals else "is not of the form key=value"
             raise DrifaError(f"option {word!r} of prepare {name} {fault}; write each as key=value, once")
         settings[key] = value
     if name == "phantom":
-        if folder is not None:
-            raise DrifaError(f"phantom is built in and takes no {str(folder)!r}: drifa data prepare phantom --out {out}")
+        if settings not in ({}, {"numbers": "yes"}):
+            raise DrifaError(
+                f"phantom is built in and takes no folder, and of options numbers=yes alone, not {' '.join(words)!r}"
+            )
         check_new(out, overwrite)
-        study = make_phantom(out)
+        study = make_phantom(out, numbers="numbers" in settings)
         remove_stale(out)
     elif folder is None:
         check_known(name)
@@ -100,12 +104,7 @@ def prepare(
         study = prepare_study(name, folder, out, settings, overwrite)
     typer.echo(f"wrote {out}: {len(study.table)} images")
     for task in study.tasks.values():
-        if task.kind == "segmentation":
-            masks = len(set(study.table[task.name]) - {""})
-            typer.echo(f"  {task.name}: {masks} masks with the regions {', '.join(task.classes)}")
-            continue
-        counts = study.table[task.name].value_counts()
-        typer.echo(f"  {task.name}: " + ", ".join(f"{label} {int(counts.get(label, 0))}" for label in task.classes))
+        typer.echo(f"  {task.name}: {task.target.told(study.table[task.name])}")
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
     typer.echo(f"next: drifa data audit {out}")

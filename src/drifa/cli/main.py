@@ -88,7 +88,7 @@ def train(
             run = train_run(load_config(words[0], words[1:]), out, progress, quiet)
     if process_rank() > 0:
         return
-    for line in run.info["pretrained"]:
+    for line in run.info.pretrained:
         typer.echo(line)
     typer.echo(f"wrote {run.folder}: {len(run.trained_members())} trained member(s)\nnext: drifa evaluate {run.folder}")
 
@@ -159,17 +159,16 @@ def predict(
         typer.echo(f"wrote {csv_file}")
     if json_file is None and csv_file is None and len(answers) > 20:
         typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
-    for row in answers.to_dict("records") if len(answers) <= 20 else []:
-        typer.echo(
-            f"{row['subject']}  {row['task']}: {row['predicted']}  confidence {row['confidence']:.3f}  "
-            f"entropy {row['predictive_entropy']:.3f} nats  ({row['condition']}, {result.mode})"
-        )
+    for case in result.cases if len(answers) <= 20 else ():
+        for task, answer in case.tasks.items():
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.condition}, {result.mode})")
     if result.note:
         typer.echo(f"note: {result.note}")
 
 
 def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None) -> None:
     from drifa.files import write_json
+    from drifa.prediction.answers import RegionsAnswer
     from drifa.prediction.predict import predict_volumes
 
     result = predict_volumes(run, cases, out)
@@ -178,8 +177,8 @@ def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | Non
         typer.echo(f"wrote {json_file}")
     for case in result.cases:
         for task, answer in case.tasks.items():
-            sizes = ", ".join(f"{name} {region.volume_ml:.1f} ml" for name, region in answer.regions.items())
-            typer.echo(f"{case.subject}  {task}: {sizes}  ({result.mode})  wrote {', '.join(answer.files)}")
+            assert isinstance(answer, RegionsAnswer)
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
 
 
 @app.command()

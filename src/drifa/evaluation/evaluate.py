@@ -15,7 +15,7 @@ from drifa.data.sampling.pairing import targets_by_component, task_components
 from drifa.data.study.checks import UNUSED
 from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects
-from drifa.evaluation.judge import Target, details, metrics, predictions
+from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
 from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
 from drifa.files import atomic_path, write_json
@@ -62,7 +62,7 @@ def evaluate(
     where = Path(out) if out is not None else _where(run, other, split)
     if other is not None:
         other.check_files()
-    if run.segments:
+    if run.info.reads == "pixels":
         from drifa.evaluation.judge_volumes import evaluate_volumes
 
         return where, evaluate_volumes(run, where, other, split, subsets, progress)
@@ -78,7 +78,7 @@ def evaluate(
         members=len(predictor.nets),
         partners=run.config.evaluate.partners if len(components(subjects)) > 1 else 0,
         tasks=judged["tasks"],
-        subsets=judge_subsets(predictor, own, subjects, source, targets, progress) if subsets else {},
+        subsets=judge_subsets(predictor, subjects, source, targets, progress) if subsets else {},
     )
     write_json(where / "metrics.json", judged["metrics"])
     write_json(where / "evaluation.json", evaluation.to_json())
@@ -133,25 +133,22 @@ def _judge(
         conditions = _conditions(predictor, subjects, source, chosen, number, pool, progress)
         main_name = next(iter(conditions))
         for task in tasks:
-            column = subjects.tasks.index(task)
-            classes = own.tasks[task].classes
-            target = Target(
-                subjects.ids[chosen], subjects.group[chosen], subjects.split[chosen], subjects.labels[chosen, column]
-            )
-            known = target.labels >= 0
+            kind, known = predictor.subject_kinds[task], subjects.known_of(task)[chosen]
+            names = (subjects.ids[chosen], subjects.group[chosen], subjects.split[chosen])
+            truth = Truth(*names, subjects.targets[task][chosen], known)
             by_condition = {name: [member[task] for member in members] for name, members in conditions.items()}
-            found["predictions"] += predictions(task, target, by_condition, classes)
+            found["predictions"] += prediction_rows(kind, task, truth, by_condition)
             if not known.any():
                 continue
-            main = by_condition[main_name]
-            found["metrics"][task] = metrics(target, main, by_condition.get("alone"), settings.resamples, settings.seed)
+            main, alone = by_condition[main_name], by_condition.get("alone")
+            found["metrics"][task] = judge_task(kind, truth, main, alone, settings.resamples, settings.seed)
             found["tasks"][task] = {
-                "kind": "classes",
-                "classes": list(classes),
+                "kind": kind.name,
+                **kind.about(truth.values[known]),
                 "count": int(known.sum()),
-                "groups": len(np.unique(target.group[known])),
+                "groups": len(np.unique(truth.group[known])),
                 "modalities": [subjects.modalities[i] for i in components(subjects)[number]],
-                "modes": details(target, main, classes),
+                "modes": describe_task(kind, truth, main),
             }
     if not found["metrics"]:
         raise DrifaError("no image of that split has a label of a task of this run, so there is nothing to judge")

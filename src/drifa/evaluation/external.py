@@ -6,7 +6,7 @@ import numpy as np
 
 from drifa.data import Study, Subjects
 from drifa.data.sampling.image_batches import ImageSource
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError
 from drifa.prediction.sources import TwoSources
 from drifa.progress import Progress
 from drifa.runs.run import Run
@@ -27,18 +27,24 @@ def external_subjects(run: Run, own: Study, other: Study, progress: Progress | N
         if name in theirs.modalities:
             column = theirs.image[:, theirs.modalities.index(name)]
             image[:, i] = np.where(column >= 0, column + len(own.table), -1)
-    labels = np.full((count, len(mine.tasks)), -1, dtype=np.int64)
+    known = np.zeros((count, len(mine.tasks)), dtype=bool)
+    targets = {}
     for i, name in enumerate(mine.tasks):
+        targets[name] = np.zeros(count, dtype=mine.targets[name].dtype)
         if name in theirs.tasks:
-            order = np.array([own.tasks[name].classes.index(text) for text in other.tasks[name].classes] + [-1])
-            labels[:, i] = order[theirs.labels[:, theirs.tasks.index(name)]]
+            known[:, i] = theirs.known_of(name)
+            here, target = known[:, i], other.tasks[name].target
+            values = own.tasks[name].target.translated(target, theirs.targets[name][here], name, other.name)
+            targets[name][here] = values
     usable = (image >= 0).any(axis=1)
     subjects = Subjects(
         ids=np.concatenate([mine.ids, np.char.add(f"{other.name}/", theirs.ids[usable].astype(str))]),
         group=np.concatenate([mine.group, np.char.add(f"{other.name}/", theirs.group[usable].astype(str))]),
         split=np.concatenate([mine.split, theirs.split[usable]]),
         image=np.concatenate([mine.image, image[usable]]),
-        labels=np.concatenate([mine.labels, labels[usable]]),
+        targets={name: np.concatenate([mine.targets[name], values[usable]]) for name, values in targets.items()},
+        known=np.concatenate([mine.known, known[usable]]),
+        strata=np.concatenate([mine.strata, np.full((int(usable.sum()), len(mine.tasks)), -1)]),
         modalities=mine.modalities,
         tasks=mine.tasks,
     )
@@ -63,10 +69,3 @@ def _check_match(own: Study, other: Study) -> None:
                 f"modality {name!r} has {other.modalities[name].channels} channels in study {other.name!r} and "
                 f"{own.modalities[name].channels} in the run"
             )
-    for name in tasks:
-        for text in other.tasks[name].classes:
-            if text not in own.tasks[name].classes:
-                raise DrifaError(
-                    f"class {text!r} of task {name!r} in study {other.name!r} is not one that the run was trained for"
-                    f"{suggest(text, own.tasks[name].classes)}"
-                )

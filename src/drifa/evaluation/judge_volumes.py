@@ -16,6 +16,7 @@ from drifa.data.reading.slicing import foreground_of
 from drifa.data.reading.volumes import Volume, read_volume
 from drifa.data.sampling.slice_batches import SliceSource
 from drifa.data.study.checks import UNUSED
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 from drifa.evaluation.record import Evaluation
 from drifa.files import atomic_path, write_json
@@ -52,14 +53,14 @@ def evaluate_volumes(
     Raises:
         DrifaError: The study does not fit the run, or no subject of the split has a mask.
     """
-    study = _matched(run, other) if other is not None else run.study()
+    predictor = Predictor(run)
+    study = _matched(predictor, other) if other is not None else run.study()
     cache = run.cache(study, progress)
     subjects = study.subjects()
     # As for classes: of its own study a run never judges what was set aside; of another, all is asked for.
     wanted = (subjects.split != UNUSED) | (other is not None) if split == "all" else subjects.split == split
     chosen = np.flatnonzero(wanted)
-    names = subsets_of(list(run.info["modalities"])) if subsets else []
-    predictor = Predictor(run)
+    names = subsets_of(list(run.info.modalities)) if subsets else []
     judge = _Judge(predictor, study, cache)
     rows: list[dict[str, Any]] = []
     for done, subject in enumerate(chosen.tolist(), start=1):
@@ -79,7 +80,10 @@ def evaluate_volumes(
         study=study.name,
         subjects=int(table["subject"].nunique()),
         members=len(predictor.nets),
-        tasks={str(task): _about(run, study, str(task), rows) for task, rows in table.groupby("task", sort=False)},
+        tasks={
+            str(task): _about(tuple(predictor.regions[str(task)]), study, rows)
+            for task, rows in table.groupby("task", sort=False)
+        },
         subsets=_by("subset", table[table["subset"] != ""], run),
     )
     write_json(where / "evaluation.json", evaluation.to_json())
@@ -98,7 +102,7 @@ class _Judge:
         brain = foreground_of(volume.array)
         answers, by_subset = self._answers(subject, subsets)
         rows: list[dict[str, Any]] = []
-        for task, regions in self.run.info["regions"].items():
+        for task, regions in self.predictor.regions.items():
             truth = self.cache.truth(subject, task)
             whole = np.moveaxis(truth, 3, 0) if truth is not None else None
             for mode, members in answers[task].items():
@@ -144,7 +148,7 @@ class _Judge:
         rows, settings = self.cache.slices_of(subject), self.run.config.evaluate
         own = set(np.array(self.subjects.modalities)[self.subjects.present[subject]])
         asked = [subset for subset in subsets if own & set(subset)]
-        fixed: dict[str, list[np.ndarray]] = {task: [] for task in self.run.info["regions"]}
+        fixed: dict[str, list[np.ndarray]] = {task: [] for task in self.predictor.regions}
         drawn: dict[str, list[np.ndarray]] = {task: [] for task in fixed}
         partial: dict[str, list[np.ndarray]] = {task: [] for task in fixed}
         for member in range(len(self.predictor.nets)):
@@ -172,36 +176,35 @@ class _Judge:
         columns = {name: i for i, name in enumerate(self.source.modalities)}
         none = torch.zeros(len(rows), dtype=torch.bool)
         known = self.predictor.nets[member].modalities
-        present = torch.stack([batch["present"][:, columns[name]] if name in columns else none for name in known], dim=1)
+        present = torch.stack([batch.present[:, columns[name]] if name in columns else none for name in known], dim=1)
         index = self.cache.index
         names = [f"{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows]
-        return self.predictor.slices(member, batch["images"], present, names, subsets)
+        return self.predictor.slices(member, batch.images, present, names, subsets)
 
 
-def _about(run: Run, study: Study, task: str, rows: pd.DataFrame) -> dict[str, Any]:
+def _about(regions: Sequence[str], study: Study, rows: pd.DataFrame) -> dict[str, Any]:
     return {
         "kind": "regions",
-        "regions": list(run.info["regions"][task]),
+        "regions": list(regions),
         "count": int(rows["subject"].nunique()),
         "groups": int(rows["group"].nunique()),
         "modalities": list(study.modalities),
     }
 
 
-def _matched(run: Run, other: Study) -> Study:
-    modalities = [name for name in run.info["modalities"] if name in other.modalities]
-    tasks = [name for name in run.info["regions"] if name in other.tasks]
+def _matched(predictor: Predictor, other: Study) -> Study:
+    known = predictor.run.info.modalities
+    modalities = [name for name in known if name in other.modalities]
+    tasks = [name for name in predictor.regions if name in other.tasks]
     if not modalities or not tasks:
         raise DrifaError(
             f"study {other.name!r} has {', '.join(other.modalities)} and the tasks {', '.join(other.tasks)}; the run knows "
-            f"{', '.join(run.info['modalities'])} and {', '.join(run.info['regions'])}"
+            f"{', '.join(known)} and {', '.join(predictor.regions)}"
         )
-    for name in run.info["regions"]:
-        if name not in other.tasks or list(other.tasks[name].classes) != list(run.info["regions"][name]):
-            raise DrifaError(
-                f"study {other.name!r} does not have the regions {', '.join(run.info['regions'][name])} of task {name!r}, "
-                f"in this order; declare them in its study.yaml"
-            )
+    for name, regions in predictor.regions.items():
+        if name not in other.tasks:
+            raise DrifaError(f"study {other.name!r} has no task {name!r}, which the run answers; declare it in its study.yaml")
+        RegionTarget(regions).translated(other.tasks[name].target, np.empty(0), name, other.name)
     return other.select(modalities, tasks)
 
 

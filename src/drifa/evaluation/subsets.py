@@ -1,4 +1,4 @@
-"""Which modalities are needed: a classification run judged on every subset of them."""
+"""Which modalities are needed: a run that answers about subjects, judged on every subset of them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
-from drifa.data import Study, Subjects, alone_samples, components
+from drifa.data import Subjects, alone_samples, components
 from drifa.data.sampling.image_batches import ImageSource, make_batch
 from drifa.data.sampling.pairing import targets_by_component
-from drifa.metrics.intervals import bootstrap
+from drifa.metrics.intervals import bootstrap_measured
 from drifa.prediction.predictor import Predictor
 from drifa.present import subset_mask, subsets_of
 from drifa.progress import Progress
-from drifa.uncertainty.summary import summarise
 
 
 def judge_subsets(
     predictor: Predictor,
-    own: Study,
     subjects: Subjects,
     source: ImageSource,
     targets: np.ndarray,
@@ -39,22 +36,16 @@ def judge_subsets(
         names = [subjects.modalities[i] for i in components(subjects)[number]]
         subsets = subsets_of(names)
         answers = _answers(predictor, subjects, source, chosen, number, subsets, progress)
-        for task, probabilities in answers.items():
-            column = subjects.tasks.index(task)
-            able = set(run.info["task_modalities"][task])
-            for subset, values in zip(subsets, probabilities, strict=True):
-                labels = subjects.labels[chosen, column]
-                known = (labels >= 0) & np.isfinite(values[:, 0])
+        for task, draws in answers.items():
+            kind, able = predictor.subject_kinds[task], set(run.info.task_modalities[task])
+            truth = subjects.targets[task][chosen]
+            for subset, values in zip(subsets, draws, strict=True):
+                known = subjects.known_of(task)[chosen] & np.isfinite(values[0, :, 0])
                 if not known.any() or not able & set(subset):
                     continue
-                summary = summarise(values[None, known])
-                metrics = bootstrap(
-                    labels[known],
-                    summary.probabilities[None],
-                    subjects.group[chosen][known],
-                    summary.predictive_entropy[None],
-                    resamples=settings.resamples,
-                    seed=settings.seed,
+                measured = kind.measured(kind.summarise(values), truth, known)
+                metrics = bootstrap_measured(
+                    [measured], subjects.group[chosen][known], resamples=settings.resamples, seed=settings.seed
                 )
                 found.setdefault(task, {})["+".join(subset)] = {"count": int(known.sum()), **metrics}
     return found
@@ -69,21 +60,19 @@ def _answers(
     subsets: Sequence[Sequence[str]],
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:
-    """Task -> probabilities averaged over members ``[S, N, classes]``; NaN where a subject has nothing of the subset."""
+    """Task -> answers of every member ``[S, M, N, k]``; NaN where a subject has nothing of the subset."""
     samples = alone_samples(subjects, chosen, number)[:, 0]
     mask = subset_mask(subsets, subjects.modalities)
     size = predictor.run.config.evaluate.batch_size
-    classes = predictor.nets[0].config["tasks"]
-    found = {task: np.full((len(subsets), len(chosen), count), np.nan) for task, count in classes.items()}
+    shape = (len(subsets), len(predictor.nets), len(chosen))
+    found = {task: np.full((*shape, kind.outputs), np.nan) for task, kind in predictor.subject_kinds.items()}
     for start in range(0, len(chosen), size):
         rows = slice(start, min(start + size, len(chosen)))
         batch = make_batch(source, subjects, samples[rows])
-        each = predictor.over_subsets(batch["images"], batch["present"], mask)  # type: ignore[arg-type]
-        for s in range(len(subsets)):
-            for task in found:
-                given = [answers[task].float().softmax(-1) for one in each if (answers := one[s]) is not None]
-                if given:
-                    found[task][s, rows] = torch.stack(given).double().mean(dim=0).cpu().numpy()
+        for member, each in enumerate(predictor.over_subsets(batch.images, batch.present, mask)):
+            for s, answers in enumerate(each):
+                for task, values in (answers or {}).items():
+                    found[task][s, member, rows] = values.double().cpu().numpy()
         if progress:
             progress(rows.stop, len(chosen), f"{len(subsets)} subsets of " + "+".join(subsets[-1]))
     return found

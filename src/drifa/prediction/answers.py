@@ -8,44 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from drifa.tasks.classes import ClassAnswer
+from drifa.tasks.number import NumberAnswer
+from drifa.tasks.regions import RegionsAnswer
 
-@dataclass(frozen=True)
-class ClassAnswer:
-    """One class of a subject.
-
-    Attributes:
-        predicted: The class.
-        confidence: Its probability.
-        probabilities: Class -> probability.
-        predictive_entropy: All uncertainty, nats.
-        mutual_information: The part on which the draws disagree, nats; None for a single draw.
-        std: Standard deviation over the draws of the probability of the predicted class; None for a single draw.
-        flip_rate: Share of the partners with which the answer is another; None without partners.
-    """
-
-    predicted: str
-    confidence: float
-    probabilities: Mapping[str, float]
-    predictive_entropy: float
-    mutual_information: float | None
-    std: float | None
-    flip_rate: float | None
-
-
-@dataclass(frozen=True)
-class RegionAnswer:
-    """One region of a volume: its size in ml, and the mean entropy (nats) of its voxels, None where it is empty."""
-
-    volume_ml: float
-    predictive_entropy: float | None
-
-
-@dataclass(frozen=True)
-class RegionsAnswer:
-    """The regions of a volume, and the mask files that hold them."""
-
-    files: tuple[str, ...]
-    regions: Mapping[str, RegionAnswer]
+__all__ = ["Answer", "ClassAnswer", "NumberAnswer", "Prediction", "RegionsAnswer", "as_table"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +30,7 @@ class Answer:
     subject: str
     images: Mapping[str, str]
     condition: str | None
-    tasks: Mapping[str, Any]
+    tasks: Mapping[str, ClassAnswer | NumberAnswer | RegionsAnswer]
 
 
 @dataclass(frozen=True)
@@ -98,7 +65,5 @@ def as_table(result: Prediction) -> pd.DataFrame:
     rows = []
     for case in result.cases:
         for task, answer in case.tasks.items():
-            probabilities = {f"p({name})": p for name, p in answer.probabilities.items()}
-            rest = {key: value for key, value in asdict(answer).items() if key != "probabilities"}
-            rows.append({"subject": case.subject, "condition": case.condition, "task": task, **rest, **probabilities})
+            rows.append({"subject": case.subject, "condition": case.condition, "task": task, **answer.row()})
     return pd.DataFrame(rows)

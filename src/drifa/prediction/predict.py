@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from drifa.errors import DrifaError
-from drifa.prediction.answers import Answer, Prediction, RegionAnswer, RegionsAnswer
+from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases
 from drifa.prediction.masks import mask_files, mask_suffixes, write_predictions
 from drifa.prediction.predictor import Predictor
+from drifa.tasks.regions import RegionAnswer, RegionsAnswer
 
 
 def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) -> Prediction:
@@ -33,16 +34,19 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
     """
     predictor, out = Predictor.open(folder), Path(out)
     run = predictor.run
-    if not run.segments:
-        raise DrifaError(f"{run.folder} classifies images; leave --out away and name a file with --json or --csv")
-    check_cases(cases, run.info["modalities"], predictor.encoders)
-    _check_targets(run.info["regions"], cases, out)
+    if not predictor.regions:
+        raise DrifaError(
+            f"{run.folder} answers about subjects, not about the voxels of volumes; leave --out away and name a file with "
+            f"--json or --csv"
+        )
+    check_cases(cases, run.info.modalities, predictor.encoders)
+    _check_targets(predictor.regions, cases, out)
     answers = []
     for case in cases:
         volume, found = predictor.segment(case)
         tasks = {}
         for task, probabilities in found.items():
-            regions = run.info["regions"][task]
+            regions = predictor.regions[task]
             files = write_predictions(out, case.subject, task, regions, probabilities >= 0.5, volume)
             figures = {name: _figures(probabilities[..., k], volume.spacing) for k, name in enumerate(regions)}
             tasks[task] = RegionsAnswer(tuple(map(str, files)), figures)

@@ -12,17 +12,19 @@ from torch import Tensor
 
 from drifa.data.reading.slicing import centre, prepare_volumes
 from drifa.data.reading.volumes import Volume, read_volume
+from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
 from drifa.networks.dropout import pass_keys, row_seeds
 from drifa.networks.inputs import to_input
 from drifa.networks.regions import region_probabilities
-from drifa.prediction.answers import Answer, ClassAnswer, Prediction
+from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases, given, unseen
 from drifa.prediction.sources import FileImages, fill_absent, partner_pool, with_values
 from drifa.present import subset_mask
 from drifa.runs.run import Run, choose_device
+from drifa.tasks import Regions, SubjectKind, kinds_from
 from drifa.uncertainty.draws import Draws, Fetch, draw
-from drifa.uncertainty.modes import flip_rates, modes
+from drifa.uncertainty.modes import modes, over_partners
 
 #: What it was -> task -> region probabilities.
 SliceAnswers = dict[str, dict[str, np.ndarray]]
@@ -40,6 +42,9 @@ class Predictor:
         device: Where the networks are.
         nets: The trained members.
         encoders: How the tabular modalities are encoded.
+        kinds: Task -> its kind.
+        subject_kinds: Those that answer about a subject.
+        regions: Of those that answer about the pixels of a volume: task -> region -> mask values.
 
     Example:
         >>> import drifa
@@ -56,6 +61,9 @@ class Predictor:
         self.device = torch.device(device) if device is not None else choose_device(run.config)
         self.nets: list[Any] = [net.to(self.device) for net in run.networks()]
         self.encoders = run.encoders
+        self.kinds = kinds_from(run.info.tasks)
+        self.subject_kinds = {task: kind for task, kind in self.kinds.items() if isinstance(kind, SubjectKind)}
+        self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
 
     @classmethod
     def open(cls, folder: str | Path, device: str | torch.device | None = None) -> Predictor:
@@ -81,9 +89,16 @@ class Predictor:
     def over_subsets(
         self, images: Mapping[str, Tensor], present: Tensor, subsets: Tensor
     ) -> list[list[dict[str, Tensor] | None]]:
-        """Member -> subset -> task -> logits, dropout off; see :meth:`drifa.FusionNet.over_subsets`."""
+        """Member -> subset -> task -> answers, dropout off; see :meth:`drifa.FusionNet.over_subsets`."""
         on_device = {name: to_input(image.to(self.device)) for name, image in images.items()}
-        return [net.over_subsets(on_device, present.to(self.device), subsets) for net in self.nets]
+
+        def answers(net: Any, outputs: dict[str, Tensor] | None) -> dict[str, Tensor] | None:
+            return outputs and {task: net.fusion.spec.link(task).answer(values) for task, values in outputs.items()}
+
+        return [
+            [answers(net, outputs) for outputs in net.over_subsets(on_device, present.to(self.device), subsets)]
+            for net in self.nets
+        ]
 
     @torch.inference_mode()
     def slices(
@@ -137,30 +152,34 @@ class Predictor:
             DrifaError: There is no case, an image cannot be read, a modality is unknown, or the run segments volumes.
         """
         run = self.run
-        channels = run.info["modalities"]
-        if run.segments:
+        channels = run.info.modalities
+        if self.regions:
             raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
         check_cases(cases, channels, self.encoders)
-        files: Any = FileImages(cases, channels, run.info["image_size"])
+        files: Any = FileImages(cases, channels, run.info.image_size)
         if self.encoders:
             files = with_values(files, cases, self.encoders)
         has = [given(case, self.encoders) for case in cases]
         images = np.array([[row if name in own else -1 for name in channels] for row, own in enumerate(has)])
-        pool, source, note = partner_pool(run, files) if partners and run.info["components"] > 1 else (None, files, "")
+        pool, source, note = partner_pool(run, files) if partners and run.info.components > 1 else (None, files, "")
         offset = 0 if pool is None else len(pool[1].table)
         answers, mode = [], ""
         for case, own, rows in zip(cases, has, images, strict=True):
             filled, condition = fill_absent(np.where(rows >= 0, rows + offset, -1), case, run, pool)
 
-            def fetch(chosen: np.ndarray) -> dict[str, Any]:
-                batch = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
-                return {"images": batch, "present": torch.from_numpy(chosen >= 0)}
+            def fetch(chosen: np.ndarray) -> Batch:
+                shown = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
+                return Batch(shown, torch.from_numpy(chosen >= 0))
 
             members = self.draw(fetch, filled[None], [case.subject])
             tasks = {}
-            for task, classes in run.info["tasks"].items():
-                if own & set(run.info["task_modalities"][task]):
-                    mode, tasks[task] = _class_answer([member[task] for member in members], classes)
+            for task, kind in self.subject_kinds.items():
+                if own & set(run.info.task_modalities[task]):
+                    draws = [member[task] for member in members]
+                    mode, summaries = list(modes(draws, kind.summarise).items())[-1]
+                    effects = list(over_partners(draws, kind.over_partners).values())
+                    effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
+                    tasks[task] = kind.answer(next(iter(summaries.values())), effect)
             used = {name: str(path) for name, path in case.images.items()}
             answers.append(Answer(case.subject, used, condition, tasks))
         note = "; ".join(text for text in (note, unseen(cases, self.encoders)) if text)
@@ -189,9 +208,9 @@ class Predictor:
             One of its volumes, and task -> float32 ``[X, Y, Z, R]``.
         """
         run, settings = self.run, self.run.config.evaluate
-        known = run.info["modalities"]
+        known = list(run.info.modalities)
         volumes = {name: read_volume(path) for name, path in case.images.items()}
-        prepared = prepare_volumes(volumes, run.info["image_size"])
+        prepared = prepare_volumes(volumes, run.info.image_size)
         count, *sides = prepared.geometry.slices
         images = {
             name: centre(torch.from_numpy(planes).half().float()[:, None], max(sides))
@@ -223,20 +242,3 @@ def load(folder: str | Path, device: str | torch.device | None = None) -> Predic
         DrifaError: ``folder`` is no run, or has no completely trained member.
     """
     return Predictor.open(folder, device)
-
-
-def _class_answer(draws: Sequence[Draws], classes: Sequence[str]) -> tuple[str, ClassAnswer]:
-    """The most thorough mode, and what it answers for a single subject."""
-    mode, summaries = list(modes(draws).items())[-1]
-    summary = next(iter(summaries.values()))
-    flips = list(flip_rates(draws).values())
-    probabilities = summary.probabilities[0]
-    return mode, ClassAnswer(
-        predicted=classes[int(summary.predicted[0])],
-        confidence=float(probabilities.max()),
-        probabilities={name: float(p) for name, p in zip(classes, probabilities, strict=True)},
-        predictive_entropy=float(summary.predictive_entropy[0]),
-        mutual_information=None if summary.mutual_information is None else float(summary.mutual_information[0]),
-        std=None if summary.std is None else float(summary.std[0]),
-        flip_rate=float(np.mean([rate[0] for rate in flips[-1].values()])) if flips else None,
-    )

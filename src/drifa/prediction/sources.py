@@ -66,7 +66,7 @@ def partner_pool(run: Run, files: Any) -> tuple[tuple[Subjects, Any] | None, Any
     """The training subjects that can stand in for absent modalities, or the reason why there are none."""
     try:
         study = run.study()
-        source = TwoSources(run.cache(study), files, len(study.table), set(run.info["modalities"]))
+        source = TwoSources(run.cache(study), files, len(study.table), set(run.info.modalities))
         return (study.subjects(), study), source, ""
     except DrifaError as error:
         return None, files, f"absent modalities stay absent, as the training images cannot be read ({error})"
@@ -74,7 +74,7 @@ def partner_pool(run: Run, files: Any) -> tuple[tuple[Subjects, Any] | None, Any
 
 def fill_absent(images: np.ndarray, case: Case, run: Run, pool: tuple[Subjects, Any] | None) -> tuple[np.ndarray, str]:
     """K image rows for one case ``[K, m]`` and the condition: ``paired``, ``partial``, ``partners`` or ``alone``."""
-    if run.info["components"] == 1:
+    if run.info.components == 1:
         return images[None], "paired" if (images >= 0).all() else "partial"
     if pool is None:
         return images[None], "paired" if (images >= 0).all() else "alone"

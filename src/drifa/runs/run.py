@@ -20,9 +20,8 @@ from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
 from drifa.networks import load_model
+from drifa.runs.info import RunInfo
 from drifa.version import __version__
-
-RUN_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,12 @@ class Run:
     Attributes:
         folder: Its path.
         config: The resolved configuration.
-        info: What model.json says: format, names, sizes, study.
+        info: What model.json says: names, sizes, tasks, study.
     """
 
     folder: Path
     config: Config
-    info: dict[str, Any]
+    info: RunInfo
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -51,14 +50,11 @@ class Run:
         if not path.is_file() or not (folder / "config.yaml").is_file():
             raise DrifaError(f"{folder} is not a run folder (model.json or config.yaml is missing); `drifa train` makes one")
         try:
-            info = json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DrifaError(f"{path} is not valid JSON: {error}") from error
-        if info.get("drifa_run") != RUN_FORMAT:
-            raise DrifaError(
-                f"{folder} was written in run format {info.get('drifa_run')!r}; this drifa ({__version__}) reads {RUN_FORMAT}"
-            )
-        return cls(folder, load_config(folder / "config.yaml"), info)
+        config = load_config(folder / "config.yaml")
+        return cls(folder, config, RunInfo.from_json(value, str(path), config.model.output))
 
     def member(self, number: int) -> Path:
         """Folder of one member, counted from 0."""
@@ -86,11 +82,6 @@ class Run:
         """The study of the run with the run's own split."""
         return apply_split(load_study(self.config), self.folder)
 
-    @property
-    def segments(self) -> bool:
-        """Whether the run's tasks are regions of volumes rather than classes of subjects."""
-        return bool(self.info.get("regions"))
-
     def cache(self, study: Study, progress: Any = None) -> Any:
         """The decoded images, or the slices, of a study at the run's size; built if needed. With the encoded columns."""
         cache = build_cache(self.config, self.folder, study, progress)
@@ -100,13 +91,13 @@ class Run:
     @property
     def encoders(self) -> dict[str, TabularEncoder]:
         """How the tabular modalities are encoded, as learned from the training split."""
-        return {name: TabularEncoder.from_json(columns) for name, columns in self.info.get("tabular", {}).items()}
+        return {name: TabularEncoder.from_json(columns) for name, columns in self.info.tabular.items()}
 
 
 def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
     """The decoded images (or slices, of a segmentation study) for the run in ``folder``, which need not exist yet."""
     root = Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache"
-    if is_segmentation(study):
+    if study.reads() == "pixels":
         return VolumeCache.build(study, root, size=config.data.image_size, progress=progress)
     return ImageCache.build(study, config.data.image_size, root, progress=progress)
 
@@ -116,19 +107,6 @@ def with_tabular(study: Study, config: Config) -> Study:
     for name, columns in config.data.tabular.items():
         study = add_tabular(study, name, columns)
     return study
-
-
-def is_segmentation(study: Study) -> bool:
-    """Whether a study's tasks are regions of volumes.
-
-    Raises:
-        DrifaError: Some are and some are not: one network answers one kind.
-    """
-    kinds = {task.name: task.kind for task in study.tasks.values()}
-    if len(set(kinds.values())) > 1:
-        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
-        raise DrifaError(f"study {study.name!r} has tasks of two kinds: {listed}; choose those of one, as data.tasks=[NAME]")
-    return "segmentation" in kinds.values()
 
 
 def load_study(config: Config) -> Study:
@@ -141,12 +119,12 @@ def load_study(config: Config) -> Study:
     return study.select(config.data.modalities or list(study.modalities), config.data.tasks or None)
 
 
-def write_run(folder: Path, config: Config, info: dict[str, Any]) -> Run:
+def write_run(folder: Path, config: Config, info: RunInfo) -> Run:
     """Writes config.yaml, environment.json and, last, model.json."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", dump_config(config))
     write_json(folder / "environment.json", environment())
-    write_json(folder / "model.json", {"drifa_run": RUN_FORMAT, **info})
+    write_json(folder / "model.json", info.to_json())
     return Run.open(folder)
 
 

@@ -1,1 +1,46 @@
-"""Kinds of task: what an answer is, how it is learned, summarised and judged. One file per kind."""
+"""Kinds of task: what an answer is, how it is learned, summarised and judged. One file per kind.
+
+A new kind is one file here and one line in ``KINDS``, beside its target in :mod:`drifa.data.targets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drifa.config import Config
+from drifa.data import Study
+from drifa.errors import DrifaError
+from drifa.tasks.base import Kind, SubjectKind
+from drifa.tasks.classes import Classes
+from drifa.tasks.number import Number
+from drifa.tasks.regions import Regions
+
+__all__ = ["KINDS", "Classes", "Kind", "Number", "Regions", "SubjectKind", "kinds_from", "learn_kinds"]
+
+#: Every kind by its name, which is that of its target.
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Classes, Regions, Number)}
+
+
+def learn_kinds(study: Study, config: Config) -> dict[str, Kind]:
+    """Task -> its kind, as the training split of a study and a configuration have it."""
+    subjects = study.subjects()
+    train = subjects.in_split("train")
+    return {
+        name: KINDS[task.target.kind].learn(task.target, subjects.targets[name][train], subjects.known_of(name)[train], config)
+        for name, task in study.tasks.items()
+    }
+
+
+def kinds_from(tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Kind]:
+    """Task -> its kind, from what a run says of its tasks.
+
+    Raises:
+        DrifaError: A kind that this version does not know.
+    """
+    for name, value in tasks.items():
+        if value["kind"] not in KINDS:
+            raise DrifaError(
+                f"task {name!r} of the run is of the kind {value['kind']!r}, which this drifa does not know: update it"
+            )
+    return {name: KINDS[value["kind"]].from_json(value) for name, value in tasks.items()}

@@ -1,60 +1,127 @@
-"""The loss of segmentation networks."""
+"""Regions of each pixel: segmentation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drifa.fusion.base import weighted_losses
-from drifa.networks.regions import regions_to_classes
-from drifa.training.losses import Combine
+from drifa.config import Config
+from drifa.data.targets import Reads, RegionTarget, Target
+from drifa.networks.regions import region_probabilities, regions_to_classes
+from drifa.tasks.base import Kind
 
 SMOOTHING = 1.0  # pixels
 
 
-def segmentation_loss(
-    logits: Mapping[str, Tensor | Sequence[Tensor]],
-    regions: Mapping[str, Tensor],
-    weights: Mapping[str, float],
-    annotated: Tensor | None = None,
-    output: str = "regions",
-    combine: Combine | None = None,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Weighted sum of the losses of all tasks, in float32 whatever the precision of the logits.
+@dataclass(frozen=True)
+class RegionAnswer:
+    """One region of a volume: its size in ml, and the mean entropy (nats) of its voxels, None where it is empty."""
+
+    volume_ml: float
+    predictive_entropy: float | None
+
+
+@dataclass(frozen=True)
+class RegionsAnswer:
+    """The regions of a volume, and the mask files that hold them."""
+
+    files: tuple[str, ...]
+    regions: Mapping[str, RegionAnswer]
+
+    def row(self) -> dict[str, Any]:
+        """As one row of a table."""
+        sizes = {f"{name} (ml)": region.volume_ml for name, region in self.regions.items()}
+        return {**sizes, "files": " ".join(self.files)}
+
+    def words(self) -> str:
+        """As a person says it."""
+        return ", ".join(f"{name} {region.volume_ml:.1f} ml" for name, region in self.regions.items())
+
+
+@dataclass(frozen=True)
+class Regions(Kind):
+    """Binary cross-entropy plus Dice over the batch for regions that may overlap, or the paper's cross-entropy over exclusive
+    classes.
 
     Args:
-        logits: Task -> ``[B, maps, H, W]``, or several such tensors, whose losses are added (deep supervision).
-        regions: Task -> bool ``[B, R, H, W]``; for ``output="classes"`` nested, outermost first.
-        weights: Task -> weight.
-        annotated: bool ``[B, t]``, columns in the order of ``logits``; rows without an annotation cost nothing. ``None`` = all
-            are annotated.
-        output: As the network was built: ``"regions"`` (binary cross-entropy plus :func:`soft_dice_loss`) or ``"classes"`` (the
-            paper's cross-entropy over exclusive classes).
-        combine: Another way to make one number of the tasks' losses, see :meth:`drifa.fusion.base.Fusion.combine`.
-
-    Returns:
-        The loss (a scalar) and the loss of each task that has an annotated row in the batch.
-
-    Raises:
-        DrifaError: For ``output="classes"`` with regions that are not nested.
+        regions: The mask values that make up each region; for ``output="classes"`` nested, outermost first.
+        output: ``"regions"`` (a sigmoid each) or ``"classes"`` (a softmax with the background).
 
     References:
         Isensee et al., nnU-Net for brain tumor segmentation, 2020, https://arxiv.org/abs/2011.00848 (regions instead of
         labels; cross-entropy plus Dice over the batch).
     """
-    answers = {task: [value] if isinstance(value, Tensor) else list(value) for task, value in logits.items()}
-    # keeps the graph when nothing is annotated
-    nothing = torch.stack([value.float().sum() * 0.0 for values in answers.values() for value in values]).sum()
-    parts = {}
-    for column, (task, values) in enumerate(answers.items()):
-        truth = regions[task]
-        rows = slice(None) if annotated is None else annotated[:, column]
-        if len(truth[rows]):
-            parts[task] = torch.stack([_one(value[rows].float(), truth[rows], output) for value in values]).sum()
-    return nothing + (combine or weighted_losses)(parts, weights), parts
+
+    name: ClassVar[str] = "regions"
+    reads: ClassVar[Reads] = "pixels"
+
+    regions: Mapping[str, tuple[int, ...]]
+    output: str = "regions"
+
+    @classmethod
+    def learn(cls, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
+        """The regions are those of the study."""
+        assert isinstance(target, RegionTarget)
+        return cls(target.regions, config.model.output)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that :meth:`from_json` reads."""
+        regions = {name: list(values) for name, values in self.regions.items()}
+        return {"kind": self.name, "regions": regions, "output": self.output}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Reads what :meth:`to_json` gave."""
+        return cls({name: tuple(values) for name, values in value["regions"].items()}, value["output"])
+
+    @property
+    def outputs(self) -> int:
+        """Regions; the factory adds the background where there is one."""
+        return len(self.regions)
+
+    def loss(self, outputs: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+        """Over the annotated slices of a batch.
+
+        Args:
+            outputs: ``[B, maps, H, W]``.
+            truth: bool ``[B, R, H, W]``.
+            known: bool ``[B]``.
+
+        Raises:
+            DrifaError: For ``output="classes"`` with regions that are not nested.
+        """
+        logits, regions = outputs[known].float(), truth[known]
+        if self.output == "classes":
+            return F.cross_entropy(logits, regions_to_classes(regions))
+        bce = F.binary_cross_entropy_with_logits(logits, regions.to(logits.dtype))
+        return bce + soft_dice_loss(logits.sigmoid(), regions)
+
+    def sums(self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None) -> Tensor:
+        """Losses of slices, slices; voxels in both of truth and prediction and in each, by region."""
+        outputs = outputs.detach()
+        predicted, real = region_probabilities(outputs, self.output)[known] >= 0.5, truth[known]
+        both, total = (predicted & real).sum(dim=(0, 2, 3)), predicted.sum(dim=(0, 2, 3)) + real.sum(dim=(0, 2, 3))
+        count = known.sum().double()
+        if loss is None and bool(known.any()):
+            loss = self.loss(outputs, truth, known)
+        # Dice over the batch is no sum over slices: its batch weighs by them.
+        losses = count * 0 if loss is None else loss.detach().double() * count
+        return torch.cat([torch.stack([losses, count]), both.double(), total.double()])
+
+    def figures(self, sums: Tensor) -> dict[str, float]:
+        """Mean loss, and Dice of each region over the voxels of all slices together."""
+        loss, count, *voxels = sums.tolist()
+        if not count:
+            return {}
+        pairs = zip(self.regions, voxels[: len(self.regions)], voxels[len(self.regions) :], strict=True)
+        dice = {f"dice/{name}": 2 * both / total if total else 1.0 for name, both, total in pairs}
+        return {"loss": loss / count, **dice}
 
 
 def soft_dice_loss(probabilities: Tensor, regions: Tensor) -> Tensor:
@@ -75,10 +142,3 @@ def soft_dice_loss(probabilities: Tensor, regions: Tensor) -> Tensor:
     truth = regions.to(probabilities.dtype)
     both, total = (x.sum(dim=(0, 2, 3)) for x in (probabilities * truth, probabilities + truth))
     return (1 - (2 * both + SMOOTHING) / (total + SMOOTHING)).mean()
-
-
-def _one(logits: Tensor, regions: Tensor, output: str) -> Tensor:
-    if output == "classes":
-        return F.cross_entropy(logits, regions_to_classes(regions))
-    bce = F.binary_cross_entropy_with_logits(logits, regions.to(logits.dtype))
-    return bce + soft_dice_loss(logits.sigmoid(), regions)

@@ -1,9 +1,8 @@
-"""What differs between the kinds of task in training: the network, its module, its batches, what a split must hold."""
+"""What a training is made of: the network, its batches, what a split must hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,22 +16,26 @@ from drifa.data.sampling.pairing import evaluation_samples, targets_by_component
 from drifa.data.sampling.slice_batches import SliceSource, SplitSlices, TrainSlices
 from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
+from drifa.links import DEFAULT_LINK
 from drifa.networks import FusionNet, create_model, create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
-from drifa.runs.run import is_segmentation
-from drifa.training.module import FusionModule
-from drifa.training.recipe import Recipe
-from drifa.training.segmentation import SegmentationModule
+from drifa.tasks import Kind, SubjectKind
 
 #: Settings of `model` that only one kind of network takes.
 SEGMENTATION_ONLY = ("width", "indices", "output", "norm")
 CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "own_stem", "conv_bias", "task_modalities")
 
 
-def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
-    """The network of a configuration for the modalities and tasks of a study; it can take images of the configured size."""
-    if is_segmentation(study):
-        return _segmentation_network(config, study)
+def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> FusionNet | FusionSegNet:
+    """The network of a configuration for the modalities and tasks of a study; it can take images of the configured size.
+
+    Args:
+        config: The resolved configuration.
+        study: With its split.
+        kinds: From :func:`drifa.tasks.learn_kinds`.
+    """
+    if study.reads() == "pixels":
+        return _segmentation_network(config, study, kinds)
     arguments = _without(SEGMENTATION_ONLY, config, "is for segmentation; this study has no masks: leave it out")
     chosen = arguments.pop("task_modalities")
     if not config.data.image_size:
@@ -46,8 +49,9 @@ def build_network(config: Config, study: Study) -> FusionNet | FusionSegNet:
             name: encoders[name].width if name in encoders else modality.channels for name, modality in study.modalities.items()
         },
         tabular=list(encoders),
-        tasks={name: len(task.classes) for name, task in study.tasks.items()},
+        tasks={name: kind.outputs for name, kind in kinds.items()},
         task_modalities={**own, **chosen},
+        links={name: kind.link for name, kind in kinds.items() if isinstance(kind, SubjectKind) and kind.link != DEFAULT_LINK},
         **arguments,
     )
     for name, branch in net.branches.items():
@@ -65,7 +69,7 @@ def _without(keys: tuple[str, ...], config: Config, reason: str) -> dict[str, An
     return arguments
 
 
-def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
+def _segmentation_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> FusionSegNet:
     arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
     for name, modality in study.modalities.items():
         if modality.columns:
@@ -75,16 +79,9 @@ def _segmentation_network(config: Config, study: Study) -> FusionSegNet:
             )
     return create_segmentation_model(
         modalities={name: modality.channels for name, modality in study.modalities.items()},
-        regions={name: len(task.classes) for name, task in study.tasks.items()},
+        regions={name: kind.outputs for name, kind in kinds.items()},
         **arguments,
     )
-
-
-def make_module(config: Config, study: Study, net: Any, seed: int, folder: Path) -> Recipe:
-    """The Lightning module that trains a network on a study."""
-    if is_segmentation(study):
-        return SegmentationModule(net, config, seed, folder, {name: task.classes for name, task in study.tasks.items()})
-    return FusionModule(net, config, seed, folder)
 
 
 def make_loaders(
@@ -101,7 +98,7 @@ def make_loaders(
 
 
 def _image_loaders(
-    config: Config, subjects: Subjects, source: ImageSource, module: FusionModule, seed: int, rank: int, world: int
+    config: Config, subjects: Subjects, source: ImageSource, module: Any, seed: int, rank: int, world: int
 ) -> tuple[TrainBatches, TargetBatches]:
     """Training batches (partners drawn anew each epoch) and validation batches (every target once, one fixed partner)."""
     answers = answerable(module.net.config["task_modalities"], subjects)
@@ -127,22 +124,14 @@ def _image_loaders(
 
 
 def check_training_split(study: Study) -> None:
+    """Refuses a split that lacks something that training needs."""
+    study.reads()  # refuses tasks of two kinds, before their split is blamed
     subjects = study.subjects()
     for name in ("train", "val", "test"):
         if not len(subjects.in_split(name)):
             raise DrifaError(f"the {name} split of study {study.name!r} is empty; it needs more groups or other fractions")
-    if is_segmentation(study):
-        _check_masks(study, subjects)
-        return
-    train_labels = subjects.labels[subjects.in_split("train")]
-    for column, task in enumerate(study.tasks.values()):
-        for index, name in enumerate(task.classes):
-            if not (train_labels[:, column] == index).any():
-                raise DrifaError(f"class {name!r} of task {task.name!r} has no image in the training split of {study.name!r}")
-
-
-def _check_masks(study: Study, subjects: Subjects) -> None:
-    for task, masks in subjects.masks.items():
-        for name in ("train", "val"):
-            if not any(masks[subjects.in_split(name)]):
-                raise DrifaError(f"no subject of the {name} split of {study.name!r} has a mask of task {task!r}; add some")
+    for name, task in study.tasks.items():
+        for part in ("train", "val"):
+            chosen = subjects.in_split(part)
+            values, known = subjects.targets[name][chosen], subjects.known_of(name)[chosen]
+            task.target.check_training(name, study.name, part, values, known)

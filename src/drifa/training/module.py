@@ -1,101 +1,124 @@
-"""The Lightning module of classification: one network and the multitask loss."""
+"""The Lightning module: one network, tasks of any kinds, the multitask loss."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from drifa.config import Config
-from drifa.data.sampling.augment import augment, flip, jitter
-from drifa.networks.fusionnet import FusionNet
+from drifa.config import Config, DataConfig
+from drifa.data.sampling.augment import augment, augment_together, flip, jitter
+from drifa.data.sampling.batch import Batch
+from drifa.data.targets import Reads
 from drifa.networks.inputs import standardise, to_float, to_input
-from drifa.training.losses import NO_LABEL, multitask_loss, task_weights
+from drifa.tasks import Kind
+from drifa.training.losses import multitask_loss, task_weights
 from drifa.training.recipe import Recipe
 
 
-class FusionModule(Recipe):
-    """Trains a :class:`~drifa.FusionNet`; see :class:`~drifa.training.recipe.Recipe`."""
+class MultitaskModule(Recipe):
+    """Trains a network on the tasks that it answers; see :class:`~drifa.training.recipe.Recipe`.
 
-    net: FusionNet
+    Args:
+        net: A :class:`~drifa.FusionNet` or a :class:`~drifa.FusionSegNet`.
+        config: The resolved configuration.
+        seed: Of this member.
+        folder: The member's folder.
+        kinds: Task -> its kind; all of them read alike.
+    """
 
-    def __init__(self, net: FusionNet, config: Config, seed: int, folder: Path) -> None:
+    net: Any
+
+    def __init__(self, net: Any, config: Config, seed: int, folder: Path, kinds: Mapping[str, Kind]) -> None:
         super().__init__(net, config, seed, folder)
-        self.weights = task_weights(net.config["tasks"], config.train.task_weights)
+        self.kinds = kinds
+        self.weights = task_weights(kinds, config.train.task_weights)
+        self.augment = AUGMENTS[next(iter(kinds.values())).reads]
 
     def on_train_epoch_start(self) -> None:
         super().on_train_epoch_start()
-        self.train_sums = _Sums(self.net.heads)
+        self.train_sums: dict[str, Tensor] = {}
 
-    def training_step(self, batch: dict[str, Any], index: int) -> Tensor:
-        generator = torch.Generator().manual_seed(int(batch["seed"]))  # on the CPU: equal on every device
-        data = self.config.data
-        images = {
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        generator = torch.Generator().manual_seed(batch.seed)  # on the CPU: equal on every device
+        batch = self.augment(batch, generator, self.config.data)
+        outputs, auxiliary = self.net.training_logits(batch.images, batch.present)
+        combine = self.net.fusion.combine
+        loss, parts = multitask_loss(self.kinds, outputs, batch.targets, batch.known, self.weights, combine)
+        loss = loss + sum(auxiliary.values())
+        self.log("loss", loss.detach(), prog_bar=True)
+        for name, part in {**parts, **auxiliary}.items():
+            self.log(f"loss/{name}", part.detach(), prog_bar=True)
+        self._add(self.train_sums, {task: values[0] for task, values in outputs.items()}, batch, parts)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_sums: dict[str, Tensor] = {}
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        images = {name: to_input(image) for name, image in batch.images.items()}
+        self._add(self.val_sums, self.net(images, batch.present), batch, {})
+
+    def epoch_figures(self) -> dict[str, float]:
+        found = {"train": self._figures(self.train_sums), "val": self._figures(self.val_sums)}
+        row: dict[str, float] = {}
+        for split, tasks in found.items():
+            row[f"{split}_loss"] = sum(self.weights[task] * figures["loss"] for task, figures in tasks.items())
+        for split, tasks in found.items():
+            for task, figures in tasks.items():
+                for name, value in figures.items():
+                    figure, slash, part = name.partition("/")
+                    row[f"{split}_{figure}/{task}{slash}{part}"] = value
+        return row
+
+    def _add(self, sums: dict[str, Tensor], outputs: Mapping[str, Tensor], batch: Batch, losses: Mapping[str, Tensor]) -> None:
+        """Adds a batch to the sums of an epoch, which stay on the device until it ends."""
+        for column, (task, kind) in enumerate(self.kinds.items()):
+            added = kind.sums(outputs[task], batch.targets[task], batch.known[:, column], losses.get(task))
+            sums[task] = sums[task] + added if task in sums else added
+
+    def _figures(self, sums: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+        """Task -> figures over all processes; tasks of which nothing was known are left out."""
+        found = {}
+        for task, kind in self.kinds.items():
+            total = self.trainer.strategy.reduce(sums[task], reduce_op="sum")
+            assert isinstance(total, Tensor)
+            figures = kind.figures(total)
+            if figures:
+                found[task] = figures
+        return found
+
+
+def augment_images(batch: Batch, generator: torch.Generator, data: DataConfig) -> Batch:
+    """Every modality turned and shifted on its own; features of a tabular modality stay as they are."""
+    return replace(
+        batch,
+        images={
             name: image
-            if image.is_floating_point()  # features of a tabular modality
+            if image.is_floating_point()
             else jitter(
                 standardise(augment(to_float(flip(image, generator, data.flip)), generator, data.degrees, data.shift)),
                 generator,
                 data.intensity,
             )
-            for name, image in batch["images"].items()
-        }
-        logits, auxiliary = self.net.training_logits(images, batch["present"])
-        loss, parts = multitask_loss(logits, batch["labels"], self.weights, self.net.fusion.combine)
-        loss = loss + sum(auxiliary.values())
-        self.log("loss", loss.detach(), prog_bar=True)
-        for name, part in {**parts, **auxiliary}.items():
-            self.log(f"loss/{name}", part.detach(), prog_bar=True)
-        self.train_sums.add({task: values[0] for task, values in logits.items()}, batch["labels"])
-        return loss
-
-    def on_validation_epoch_start(self) -> None:
-        self.val_sums = _Sums(self.net.heads)
-
-    def validation_step(self, batch: dict[str, Any], index: int) -> None:
-        images = {name: to_input(image) for name, image in batch["images"].items()}
-        self.val_sums.add(self.net(images, batch["present"]), batch["labels"])
-
-    def epoch_figures(self) -> dict[str, float]:
-        train, val = self.train_sums.means(self.trainer), self.val_sums.means(self.trainer)
-        row: dict[str, float] = {}
-        for name, means in (("train", train), ("val", val)):
-            row[f"{name}_loss"] = sum(self.weights[task] * loss for task, (loss, _) in means.items())
-        for name, means in (("train", train), ("val", val)):
-            for task, (loss, accuracy) in means.items():
-                row[f"{name}_loss/{task}"], row[f"{name}_accuracy/{task}"] = loss, accuracy
-        return row
+            for name, image in batch.images.items()
+        },
+    )
 
 
-class _Sums:
-    """Sums of loss, hits and labelled images per task, kept on the device until the epoch ends."""
+def augment_slices(batch: Batch, generator: torch.Generator, data: DataConfig) -> Batch:
+    """All modalities and the regions of a slice turned and shifted together."""
+    images, regions = augment_together(batch.images, batch.targets, generator, data.degrees, data.shift, data.flip)
+    images = {name: jitter(image, generator, data.intensity) for name, image in images.items()}
+    return replace(batch, images=images, targets=regions)
 
-    def __init__(self, tasks: nn.ModuleDict) -> None:
-        self.tasks = list(tasks)
-        self.sums: Tensor | None = None
 
-    def add(self, logits: dict[str, Tensor], labels: Tensor) -> None:
-        rows = []
-        for column, task in enumerate(self.tasks):
-            truth = labels[:, column]
-            known = truth != NO_LABEL
-            value = logits[task].detach().float()
-            losses = nn.functional.cross_entropy(value, truth.clamp_min(0), reduction="none")
-            hits = (value.argmax(1) == truth) & known
-            rows.append(torch.stack([(losses * known).sum(), hits.sum(), known.sum()]).double())
-        batch = torch.stack(rows)
-        self.sums = batch if self.sums is None else self.sums + batch
-
-    def means(self, trainer: L.Trainer) -> dict[str, tuple[float, float]]:
-        """Task -> (mean loss, accuracy) over all processes; tasks without a label are left out."""
-        assert self.sums is not None
-        sums = trainer.strategy.reduce(self.sums, reduce_op="sum")
-        assert isinstance(sums, Tensor)
-        return {
-            task: (loss / count, hits / count)
-            for task, (loss, hits, count) in zip(self.tasks, sums.tolist(), strict=True)
-            if count
-        }
+#: What a network looks at -> how its batches are augmented.
+AUGMENTS: dict[Reads, Callable[[Batch, torch.Generator, DataConfig], Batch]] = {
+    "subject": augment_images,
+    "pixels": augment_slices,
+}

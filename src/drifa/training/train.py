@@ -7,6 +7,8 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,11 @@ from drifa.networks import FusionNet
 from drifa.networks.folder import load_weights, read_config, save_model
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
-from drifa.runs.run import Run, build_cache, is_segmentation, load_study, use_threads, write_run
-from drifa.training.job import build_network, check_training_split, make_loaders, make_module
+from drifa.runs.info import RunInfo
+from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
+from drifa.tasks import Kind, kinds_from, learn_kinds
+from drifa.training.job import build_network, check_training_split, make_loaders
+from drifa.training.module import MultitaskModule
 
 #: What may change when a run is continued: how long and on what, never what is learned.
 RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
@@ -62,10 +67,11 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     study, receipt = split(load_study(config), **config.data.split_settings)
     study.check_files()
     check_training_split(study)
-    net = build_network(config, study)
+    kinds = learn_kinds(study, config)
+    net = build_network(config, study, kinds)
     build_cache(config, folder, study, progress)
     write_receipt(study, receipt, folder)
-    run = write_run(folder, config, _describe(config, study, net))
+    run = write_run(folder, config, _describe(config, study, net, kinds))
     _train_members(run, study, progress, quiet)
     return run
 
@@ -90,8 +96,7 @@ def resume(
     config = make_config(raw, "--resume")
     check_device(config)
     use_threads(config)
-    info = {key: value for key, value in run.info.items() if key != "drifa_run"}
-    run = write_run(run.folder, config, {**info, "members": config.train.members})
+    run = write_run(run.folder, config, replace(run.info, members=config.train.members))
     _train_members(run, run.study(), progress, quiet)
     return run
 
@@ -139,9 +144,11 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
     config, folder = run.config, run.member(number)
     seed = config.train.seed + number
     L.seed_everything(seed, verbose=False)
-    net = build_network(config, study)
+    # As they were learned when the run began, whatever has become of the study since.
+    kinds = kinds_from(run.info.tasks)
+    net = build_network(config, study, kinds)
     folder.mkdir(parents=True, exist_ok=True)
-    module = make_module(config, study, net, seed, folder)
+    module = MultitaskModule(net, config, seed, folder, kinds)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = L.Trainer(
         max_epochs=config.train.epochs,
@@ -218,24 +225,22 @@ def _callbacks(number: int, members: int) -> list[Callback]:
     return [Bar(leave=False)]
 
 
-def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet) -> dict[str, Any]:
-    return {
-        "backbone": "vgg16_bn (SegNet)" if is_segmentation(study) else config.model.backbone,
-        "fusion": config.model.fusion,
-        "parameters": sum(parameter.numel() for parameter in net.parameters()),
-        "modalities": {name: modality.channels for name, modality in study.modalities.items()},
-        "tasks": {name: list(task.classes) for name, task in study.tasks.items()},
-        "task_modalities": net.config.get(
-            "task_modalities", {name: list(task.modalities) for name, task in study.tasks.items()}
-        ),
-        "image_size": config.data.image_size,
-        "tabular": {name: encoder.to_json() for name, encoder in fit_encoders(study).items()},
-        "regions": {name: dict(task.regions) for name, task in study.tasks.items() if task.regions},
-        "components": len(components(study.subjects())),
-        "members": config.train.members,
-        "pretrained": list(net.loaded.values()),
-        "study": {key: getattr(study, key) for key in ("name", "licence", "citation", "source", "notes")},
-    }
+def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet, kinds: Mapping[str, Kind]) -> RunInfo:
+    own = {name: list(task.modalities) for name, task in study.tasks.items()}
+    return RunInfo(
+        backbone="vgg16_bn (SegNet)" if isinstance(net, FusionSegNet) else config.model.backbone,
+        fusion=config.model.fusion,
+        parameters=sum(parameter.numel() for parameter in net.parameters()),
+        modalities={name: modality.channels for name, modality in study.modalities.items()},
+        tasks={name: kind.to_json() for name, kind in kinds.items()},
+        task_modalities=net.config.get("task_modalities", own),
+        image_size=config.data.image_size,
+        tabular={name: encoder.to_json() for name, encoder in fit_encoders(study).items()},
+        components=len(components(study.subjects())),
+        members=config.train.members,
+        pretrained=list(net.loaded.values()),
+        study={key: getattr(study, key) for key in ("name", "licence", "citation", "source", "notes")},
+    )
 
 
 def _absolute(config: Config) -> Config:

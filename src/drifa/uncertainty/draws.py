@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,17 +14,30 @@ from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.inputs import to_input
 
-# samples [B, components] -> batch with `images` and `present`
-Fetch = Callable[[np.ndarray], dict]
+
+class Given(Protocol):
+    """What a network is asked about: a :class:`drifa.data.sampling.batch.Batch`, or anything like it."""
+
+    @property
+    def images(self) -> Mapping[str, Tensor]:
+        """Modality -> images ``[B, C, H, W]``."""
+
+    @property
+    def present(self) -> Tensor:
+        """bool ``[B, m]``."""
+
+
+# samples [B, components] -> what they show
+Fetch = Callable[[np.ndarray], Given]
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Class probabilities of one network for N images.
+    """Answers of one network for N images: class probabilities, or a value, or a value with its variance.
 
     Attributes:
-        deterministic: Dropout off, one draw per partner. ``[K, N, C]``
-        mc: Dropout on; pass t met partner t mod K. ``[T, N, C]``
+        deterministic: Dropout off, one draw per partner. ``[K, N, k]``
+        mc: Dropout on; pass t met partner t mod K. ``[T, N, k]``
     """
 
     deterministic: np.ndarray
@@ -39,7 +53,7 @@ def draw(
     batch_size: int,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Draws]:
-    """Probabilities of all tasks for all samples.
+    """Answers to all tasks for all samples, see :class:`drifa.links.Link`.
 
     The dropout masks of a row depend on its seed and the number of the pass, so neither the batch size nor the order of
     the rows changes a result.
@@ -56,6 +70,7 @@ def draw(
     net.eval()
     device = next(net.parameters()).device
     count, partners = samples.shape[:2]
+    link = {task: net.fusion.spec.link(task) for task in net.heads}
     found: dict[str, list[list[np.ndarray]]] = {task: [[], []] for task in net.heads}
     with torch.inference_mode():
         for start in range(0, count, batch_size):
@@ -65,19 +80,19 @@ def draw(
             stochastic: dict[str, list[Tensor | None]] = {task: [None] * passes for task in net.heads}
             for k in range(partners):
                 batch = fetch(chosen[:, k])
-                images = {name: to_input(image.to(device)) for name, image in batch["images"].items()}
-                present = batch["present"].to(device)
-                for task, logits in net(images, present).items():
-                    fixed[task].append(logits.float().softmax(-1).cpu())
+                images = {name: to_input(image.to(device)) for name, image in batch.images.items()}
+                present = batch.present.to(device)
+                for task, outputs in net(images, present).items():
+                    fixed[task].append(link[task].answer(outputs).cpu())
                 turns = list(range(k, passes, partners))
                 if turns:
                     keys = torch.stack([pass_keys(seeds, turn) for turn in turns])
-                    for task, logits in net.sample(images, present, keys).items():
-                        for turn, probabilities in zip(turns, logits.float().softmax(-1).cpu(), strict=True):
-                            stochastic[task][turn] = probabilities
+                    for task, outputs in net.sample(images, present, keys).items():
+                        for turn, answer in zip(turns, link[task].answer(outputs).cpu(), strict=True):
+                            stochastic[task][turn] = answer
             for task in net.heads:
                 found[task][0].append(torch.stack(fixed[task]).double().numpy())
-                drawn = [probabilities for probabilities in stochastic[task] if probabilities is not None]
+                drawn = [answer for answer in stochastic[task] if answer is not None]
                 found[task][1].append(
                     torch.stack(drawn).double().numpy() if drawn else np.empty((0, *found[task][0][-1].shape[1:]))
                 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from drifa.uncertainty.summary import Summary, summarise
-
 if TYPE_CHECKING:
     from drifa.uncertainty.draws import Draws
+
+Summarised = TypeVar("Summarised")
 
 #: From the least to the most thorough way of asking the same networks.
 MODES = ("deterministic", "mc", "ensemble", "ensemble_mc")
@@ -24,13 +24,17 @@ MODE_NAMES = {
 ALL_MEMBERS = -1
 
 
-def modes(members: Sequence[Draws]) -> dict[str, dict[int, Summary]]:
+def modes(members: Sequence[Draws], summarise: Callable[[np.ndarray], Summarised]) -> dict[str, dict[int, Summarised]]:
     """All modes that the members allow: mode -> member (or -1 for all) -> summary.
 
     ``deterministic`` and ``mc`` judge each member alone; ``ensemble`` and ``ensemble_mc`` (eq. 10: the mean over all members
     and passes) need at least two members. Partners are averaged before anything else.
+
+    Args:
+        members: The draws of each.
+        summarise: Draws ``[T, N, k]`` -> summary, see :meth:`drifa.tasks.base.SubjectKind.summarise`.
     """
-    found: dict[str, dict[int, Summary]] = {}
+    found: dict[str, dict[int, Summarised]] = {}
     fixed = [member.deterministic.mean(axis=0) for member in members]
     found["deterministic"] = {n: summarise(one[None]) for n, one in enumerate(fixed)}
     passes = len(members[0].mc) > 0
@@ -43,17 +47,18 @@ def modes(members: Sequence[Draws]) -> dict[str, dict[int, Summary]]:
     return found
 
 
-def flip_rates(members: Sequence[Draws]) -> dict[str, dict[int, np.ndarray]]:
-    """Share of the K partners with which the predicted class differs from that of their average. mode -> member -> ``[N]``."""
+def over_partners(members: Sequence[Draws], effect: Callable[[np.ndarray], np.ndarray]) -> dict[str, dict[int, np.ndarray]]:
+    """How much the K partners matter: mode -> member -> ``[N]``; empty without several partners.
+
+    Args:
+        members: The draws of each.
+        effect: Answers by partner ``[K, N, k]`` -> ``[N]``, see :meth:`drifa.tasks.base.SubjectKind.over_partners`.
+    """
     if members[0].deterministic.shape[0] == 1:
         return {}
-
-    def flips(draws: np.ndarray) -> np.ndarray:
-        return (draws.argmax(axis=2) != draws.mean(axis=0).argmax(axis=1)).mean(axis=0)
-
-    found = {"deterministic": {n: flips(member.deterministic) for n, member in enumerate(members)}}
+    found = {"deterministic": {n: effect(member.deterministic) for n, member in enumerate(members)}}
     if len(members) > 1:
-        found["ensemble"] = {ALL_MEMBERS: flips(np.mean([member.deterministic for member in members], axis=0))}
+        found["ensemble"] = {ALL_MEMBERS: effect(np.mean([member.deterministic for member in members], axis=0))}
     return found
 
 

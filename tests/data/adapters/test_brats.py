@@ -17,6 +17,7 @@ from drifa.cli.main import app
 from drifa.data.adapters.brats_names import CONVENTIONS
 from drifa.data.adapters.prepare import ADAPTERS, prepare
 from drifa.data.study.study import Study
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 
 GENERATOR: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "brats" / "data.py"))
@@ -32,6 +33,16 @@ def _masks(study: Study, count: int | None = None) -> list[np.ndarray]:
     return [np.asarray(nibabel.load(path).dataobj) for path in study.mask_paths("tumour")[:count] if path]  # type: ignore[attr-defined]
 
 
+def tumour(study: Study) -> RegionTarget:
+    target = study.tasks["tumour"].target
+    assert isinstance(target, RegionTarget)
+    return target
+
+
+def mask_values(study: Study) -> tuple[int, ...]:
+    return tumour(study).mask_values
+
+
 @pytest.mark.parametrize("naming", NAMES)
 def test_every_naming_gives_the_same_modalities_and_regions_that_cover_the_masks(tmp_path: Path, naming: str) -> None:
     study = prepare("brats", _write(tmp_path / "raw", naming), tmp_path / "study")
@@ -41,12 +52,11 @@ def test_every_naming_gives_the_same_modalities_and_regions_that_cover_the_masks
     subjects = study.subjects()
     assert len(subjects) == 4
     assert subjects.present.all()
-    regions = study.tasks["tumour"].regions
-    assert regions is not None
+    regions = tumour(study).regions
     masks = _masks(study)
     assert len(masks) == 4
     for mask in masks:
-        assert set(np.unique(mask)) <= set(study.tasks["tumour"].mask_values)
+        assert set(np.unique(mask)) <= set(mask_values(study))
         volume = [int(np.isin(mask, values).sum()) for values in regions.values()]
         assert volume[0] == (mask > 0).sum()  # the whole tumour is all of it
         assert volume == sorted(volume, reverse=True)
@@ -130,7 +140,7 @@ def test_mixed_namings_are_listed_and_one_can_be_chosen(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert "tumour: 4 masks with the regions WT, TC, ET" in result.output
-    assert Study.load(tmp_path / "study").tasks["tumour"].mask_values == (0, 1, 2, 3)
+    assert mask_values(Study.load(tmp_path / "study")) == (0, 1, 2, 3)
 
 
 @pytest.mark.parametrize("year", ["brats2017", "brats2019"])
@@ -164,5 +174,5 @@ def test_real_brats_has_the_files_of_each_naming(real: Any) -> None:
         assert set(study.table["tumour"]) == masks
         assert set(study.table.groupby("subject").size()) == {images}
         for one in _masks(study, 1):
-            assert set(np.unique(one)) <= set(study.tasks["tumour"].mask_values)
+            assert set(np.unique(one)) <= set(mask_values(study))
         study.check_files()

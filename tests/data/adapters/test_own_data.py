@@ -17,6 +17,7 @@ from drifa.cli.main import app
 from drifa.data.adapters.prepare import prepare, prepare_folders, prepare_table
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError
+from tests.studies import class_indices
 
 Fake = Callable[[str], Path]
 
@@ -41,7 +42,7 @@ def test_folders_pair_modalities_by_name_and_group_by_the_expression(fake: Fake,
     assert [study.modalities[name].channels for name in subjects.modalities] == [3, 1]
     assert set(subjects.group) == {f"P{number:02d}" for number in range(6)}
     # The id holds the lesion's number, and the lesion's number was its class.
-    assert all(int(one[-1]) == label for one, label in zip(subjects.ids, subjects.labels[:, 0], strict=True))
+    assert all(int(one[-1]) == label for one, label in zip(subjects.ids, class_indices(subjects)[:, 0], strict=True))
     assert study.tasks["diagnosis"].classes == ("benign", "malignant")
 
 
@@ -208,9 +209,9 @@ def test_splits_masks_and_values_without_a_label(fake: Fake) -> None:
 
     study = prepare_table(_rewritten(fake("table"), change))
     assert set(study.subjects().split) == {"train", "val", "test"}
-    assert study.tasks["lesion"].kind == "segmentation"
+    assert study.tasks["lesion"].target.kind == "regions"
     assert [path is not None and path.is_file() for path in study.mask_paths("lesion")] == [True] * 6
-    assert (study.subjects().labels[:, list(study.subjects().tasks).index("diagnosis")] == -1).sum() == 2
+    assert (~study.subjects().known_of("diagnosis")).sum() == 2
 
 
 def _set(row: int, column: str, value: str) -> Callable[..., None]:

@@ -11,6 +11,7 @@ from drifa.data.adapters.phantom import make_phantom
 from drifa.data.reading.images import read_image
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError
+from tests.studies import class_indices
 
 
 def _bytes(study: Study) -> list[bytes]:
@@ -35,10 +36,10 @@ def test_the_written_study_is_the_returned_one(phantom: Study) -> None:
 def test_labels_are_balanced_and_markers_are_fair_and_independent(phantom: Study) -> None:
     subjects = phantom.subjects()
     for column, classes in enumerate((3, 3, 4)):
-        counts = np.bincount(subjects.labels[:, column], minlength=classes)
+        counts = np.bincount(class_indices(subjects)[:, column], minlength=classes)
         assert counts.max() - counts.min() <= 1
     # One marker says nothing of the other: the best guess of `spread` from one side is right in half of the cases.
-    surface_marker, deep_marker = subjects.labels[:, 2] % 2, subjects.labels[:, 2] // 2
+    surface_marker, deep_marker = class_indices(subjects)[:, 2] % 2, class_indices(subjects)[:, 2] // 2
     table = np.zeros((2, 2))
     np.add.at(table, (surface_marker, deep_marker), 1)
     assert table.max(axis=0).sum() / table.sum() == table.max(axis=1).sum() / table.sum() == 0.5
@@ -48,7 +49,7 @@ def test_labels_are_balanced_and_markers_are_fair_and_independent(phantom: Study
 def test_markers_are_independent_of_the_other_labels(tmp_path: Path, column: int) -> None:
     subjects = make_phantom(tmp_path, 400, 32).subjects()
     table = np.zeros((3, 4))
-    np.add.at(table, (subjects.labels[:, column], subjects.labels[:, 2]), 1)
+    np.add.at(table, (class_indices(subjects)[:, column], class_indices(subjects)[:, 2]), 1)
     expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / table.sum()
     assert ((table - expected) ** 2 / expected).sum() < 22.5  # 0.1 % point of chi-square with 6 degrees of freedom
 
@@ -56,7 +57,7 @@ def test_markers_are_independent_of_the_other_labels(tmp_path: Path, column: int
 def test_mean_colour_does_not_give_the_markers_away(tmp_path: Path) -> None:
     study = make_phantom(tmp_path, 200, 32)
     subjects = study.subjects()
-    for column, marker in enumerate((subjects.labels[:, 2] % 2, subjects.labels[:, 2] // 2)):
+    for column, marker in enumerate((class_indices(subjects)[:, 2] % 2, class_indices(subjects)[:, 2] // 2)):
         channels = study.modalities[subjects.modalities[column]].channels
         images = [read_image(study.image_path(row), channels) for row in subjects.image[:, column]]
         for statistic in (np.mean, np.std):
@@ -78,7 +79,7 @@ def test_unpaired_subjects_have_one_modality_and_patients_stay_on_one_side(unpai
     assert subjects.tasks == ("surface", "depth")
     assert (subjects.present.sum(axis=1) == 1).all()
     assert not set(subjects.group[subjects.present[:, 0]]) & set(subjects.group[subjects.present[:, 1]])
-    assert ((subjects.labels >= 0) == subjects.present).all()
+    assert ((class_indices(subjects) >= 0) == subjects.present).all()
 
 
 def test_too_small_a_phantom_is_refused(tmp_path: Path) -> None:

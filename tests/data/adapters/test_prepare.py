@@ -34,7 +34,7 @@ def test_a_prepared_study_is_complete_and_loads_again(fake: Folder, tmp_path: Pa
     assert loaded.group_meaning
     per_subject = len(study.modalities)
     for task in study.tasks.values():
-        if task.kind == "classification":
+        if task.target.kind == "classes":
             assert sum(adapter.counts[label] for label in task.classes) * per_subject == adapter.counts["images"]
 
 

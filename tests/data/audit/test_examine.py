@@ -20,6 +20,7 @@ from drifa.data.audit import Audit, Finding, audit, audit_and_fix, join_groups
 from drifa.data.audit.findings import AUDIT_VERSION, MOST_FILES, finding
 from drifa.data.audit.shortcuts import cross_validated_auc
 from drifa.data.study.schema import Modality, Task
+from drifa.data.targets import ClassTarget, RegionTarget
 from tests.nifti_files import LPS, make_head, write_nifti
 
 
@@ -39,7 +40,9 @@ def make(folder: Path, count: int = 60, **columns: list[str]) -> Study:
     table = table.assign(group=names, split="", kind=["ab"[number % 2] for number in range(count)], note="kept").assign(
         **columns
     )
-    return Study("made", folder, table, {"photo": Modality("photo")}, {"kind": Task("kind", ("a", "b"), ("photo",))})
+    return Study(
+        "made", folder, table, {"photo": Modality("photo")}, {"kind": Task("kind", ClassTarget(("a", "b")), ("photo",))}
+    )
 
 
 def rules(result: Audit, *severities: str) -> set[str]:
@@ -283,7 +286,7 @@ def make_volumes(folder: Path, count: int = 4) -> Study:
             rows.append((str(number), name, f"{number}_{name}.nii.gz", "", "", f"{number}_mask.nii.gz"))
         write_nifti(folder / f"{number}_mask.nii.gz", mask)
     table = pd.DataFrame(rows, columns=["subject", "modality", "path", "group", "split", "tumour"])
-    task = Task("tumour", (), ("t1", "t2"), {"WT": (1, 2, 4), "ET": (4,)})
+    task = Task("tumour", RegionTarget({"WT": (1, 2, 4), "ET": (4,)}), ("t1", "t2"))
     return Study("volumes", folder, table, {name: Modality(name, 1) for name in ("t1", "t2")}, {"tumour": task})
 
 
@@ -404,7 +407,7 @@ def test_the_real_folders_give_up_their_known_defects(real: Callable[[str], Path
     table = pd.DataFrame({"subject": paths, "modality": "mri", "path": paths, "group": ""})
     table["split"] = ["test" if path.startswith("Testing") else "train" for path in paths]
     table["tumour"] = [path.split("/")[1] for path in paths]
-    tasks = {"tumour": Task("tumour", ("notumor", "pituitary"), ("mri",))}
+    tasks = {"tumour": Task("tumour", ClassTarget(("notumor", "pituitary")), ("mri",))}
     result = audit(Study("nickparvar", folder, table, {"mri": Modality("mri", 1)}, tasks))
     assert "duplicates_across_splits" in rules(result, "error")
     assert result.save(tmp_path / "audit.json").stat().st_size > 0

@@ -17,6 +17,7 @@ from drifa.data.reading.slicing import NATIVE, prepare_volumes
 from drifa.data.reading.volumes import read_volume, write_mask
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 from tests.nifti_files import LPS, make_head, write_nifti
 
@@ -27,7 +28,7 @@ def _study(root: Path, rows: list[tuple[str, str, str, str]], regions: dict[str,
     table = pd.DataFrame(rows, columns=["subject", "modality", "path", "tumour"]).assign(group="", split="")
     names = tuple(dict.fromkeys(table["modality"]))
     modalities = {name: Modality(name, 1) for name in names}
-    return Study("heads", root, table, modalities, {"tumour": Task("tumour", (), names, regions)})
+    return Study("heads", root, table, modalities, {"tumour": Task("tumour", RegionTarget(regions), names)})
 
 
 @pytest.fixture
@@ -191,7 +192,7 @@ def test_a_finished_cache_is_reused_and_a_changed_file_is_not(heads: Study, tmp_
     build(heads, size=20)
     assert len(calls) == 3
     other = {"WT": (1, 2, 4), "rest": (3,)}
-    build(replace(heads, tasks={"tumour": Task("tumour", (), ("flair", "t1"), other)}))
+    build(replace(heads, tasks={"tumour": Task("tumour", RegionTarget(other), ("flair", "t1"))}))
     assert len(calls) == 2  # the subjects with masks: these are checked against the task
     assert torch.equal(build(heads).read("flair", np.arange(5)), before)
 

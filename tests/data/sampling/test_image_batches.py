@@ -32,10 +32,11 @@ def batches(material, epoch: int, dropout: float = 0.0, rank: int = 0, world: in
 
 def same(a: list, b: list) -> bool:
     return all(
-        torch.equal(x["labels"], y["labels"])
-        and torch.equal(x["present"], y["present"])
-        and torch.equal(x["seed"], y["seed"])
-        and all(torch.equal(x["images"][name], y["images"][name]) for name in x["images"])
+        torch.equal(x.known, y.known)
+        and all(torch.equal(x.targets[task][x.known[:, i]], y.targets[task][y.known[:, i]]) for i, task in enumerate(x.targets))
+        and torch.equal(x.present, y.present)
+        and x.seed == y.seed
+        and all(torch.equal(x.images[name], y.images[name]) for name in x.images)
         for x, y in zip(a, b, strict=True)
     )
 
@@ -47,16 +48,16 @@ def test_an_epoch_repeats_exactly_and_differs_from_the_next(material) -> None:
 
 def test_modality_dropout_hides_images_and_their_labels_and_leaves_one(material) -> None:
     full, thinned = batches(material, 0), batches(material, 0, dropout=0.4)
-    assert all(batch["present"].all() for batch in full)
+    assert all(batch.present.all() for batch in full)
     hidden = 0
     for batch in thinned:
-        present = batch["present"]
+        present = batch.present
         assert present.any(dim=1).all()
-        assert (batch["labels"][~present] == -1).all()  # task i belongs to modality i in this study
-        for i, images in enumerate(batch["images"].values()):
+        assert not batch.known[~present].any()  # task i belongs to modality i in this study
+        for i, images in enumerate(batch.images.values()):
             assert (images[~present[:, i]] == 0).all()
         hidden += int((~present).sum())
-    assert 0.1 < hidden / sum(batch["present"].numel() for batch in thinned) < 0.6
+    assert 0.1 < hidden / sum(batch.present.numel() for batch in thinned) < 0.6
 
 
 def test_modality_dropout_never_hides_the_only_image_of_a_subject(material) -> None:
@@ -67,14 +68,14 @@ def test_modality_dropout_never_hides_the_only_image_of_a_subject(material) -> N
     samples = np.where(owner[:, None] == np.arange(2), everyone[:, None], -1)
     loader = TrainBatches(material[1], subjects, lambda _: samples, lambda: 0, 8, 0, np.eye(2, dtype=bool), 0.9)
     for batch in loader:
-        assert (batch["present"].sum(dim=1) == 1).all()
+        assert (batch.present.sum(dim=1) == 1).all()
 
 
 def test_processes_share_an_epoch_without_overlap(material) -> None:
     _, cache, subjects, pairing = material
     samples = pairing.epoch(1)
     for rank in (0, 1):
-        share = torch.cat([batch["images"]["photo"] for batch in batches(material, 1, rank=rank, world=2)])
+        share = torch.cat([batch.images["photo"] for batch in batches(material, 1, rank=rank, world=2)])
         expected = make_batch(cache, subjects, samples[rank::2][: len(share)])
-        assert torch.equal(share, expected["images"]["photo"])
+        assert torch.equal(share, expected.images["photo"])
     assert len(batches(material, 1, rank=0, world=2)) == len(batches(material, 1, rank=1, world=2))

@@ -12,6 +12,7 @@ from drifa.data.splits.split import split
 from drifa.data.study.study import Study
 from drifa.data.study.subjects import Subjects
 from drifa.errors import DrifaError
+from tests.studies import class_indices
 
 
 def _subjects(sizes: tuple[int, ...], classes: int = 4) -> Subjects:
@@ -24,9 +25,17 @@ def _subjects(sizes: tuple[int, ...], classes: int = 4) -> Subjects:
     labels[np.arange(total), side] = np.concatenate([np.arange(size) * classes // size for size in sizes])
     names = tuple(f"m{number}" for number in range(len(sizes)))
     ids = np.array([f"{number:06d}" for number in range(total)])
-    return Subjects(
-        ids, ids, np.full(total, "train"), image, labels, names, tuple(f"t{number}" for number in range(len(sizes)))
+    return _with_labels(
+        Subjects(
+            ids, ids, np.full(total, "train"), image, {}, labels >= 0, labels, names, tuple(f"t{n}" for n in range(len(sizes)))
+        ),
+        labels,
     )
+
+
+def _with_labels(subjects: Subjects, labels: np.ndarray) -> Subjects:
+    targets = {task: labels[:, column] for column, task in enumerate(subjects.tasks)}
+    return replace(subjects, targets=targets, known=labels >= 0, strata=labels)
 
 
 def test_components_follow_co_occurrence(phantom: Study, unpaired: Study) -> None:
@@ -34,7 +43,7 @@ def test_components_follow_co_occurrence(phantom: Study, unpaired: Study) -> Non
     assert components(unpaired.subjects()) == [(0,), (1,)]
     chain = _subjects((2, 2, 2, 2))
     image = np.array([[0, 1, -1, -1], [-1, 2, 3, -1], [-1, -1, -1, 4]])
-    linked = replace(chain, ids=chain.ids[:3], image=image, labels=np.full((3, 4), -1))
+    linked = _with_labels(replace(chain, ids=chain.ids[:3], image=image), np.full((3, 4), -1))
     assert components(linked) == [(0, 1, 2), (3,)]
 
 
@@ -67,7 +76,8 @@ def test_partners_change_from_epoch_to_epoch() -> None:
 def test_the_partners_label_is_independent_of_the_targets() -> None:
     # Both sides are sorted by class: any dependence on order would couple the labels.
     subjects = _subjects((4000, 1500), classes=4)
-    _, labels, _ = gather(subjects, EpochPairing(subjects, np.arange(5500), seed=0).epoch(0))
+    _, _, targets, _ = gather(subjects, EpochPairing(subjects, np.arange(5500), seed=0).epoch(0))
+    labels = np.stack(list(targets.values()), axis=1)
     table = np.zeros((4, 4))
     np.add.at(table, (labels[:, 0], labels[:, 1]), 1)
     expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / table.sum()
@@ -83,16 +93,18 @@ def test_only_training_subjects_are_drawn(unpaired: Study) -> None:
 def test_a_paired_study_is_merely_shuffled(phantom: Study) -> None:
     subjects = phantom.subjects()
     samples = EpochPairing(subjects, np.arange(len(subjects)), seed=0).epoch(0)
-    image, labels, present = gather(subjects, samples)
+    image, present, targets, known = gather(subjects, samples)
+    labels = np.where(known, np.stack(list(targets.values()), axis=1), -1)
     assert sorted(samples[:, 0]) == list(range(len(subjects)))
     np.testing.assert_array_equal(image, subjects.image[samples[:, 0]])
-    np.testing.assert_array_equal(labels, subjects.labels[samples[:, 0]])
+    np.testing.assert_array_equal(labels, class_indices(subjects)[samples[:, 0]])
     assert present.all()
 
 
 def test_gathering_joins_the_sides_and_marks_nobody() -> None:
     subjects = _subjects((3, 2), classes=2)
-    image, labels, present = gather(subjects, np.array([[2, 3], [0, -1], [-1, 4], [-1, -1]]))
+    image, present, targets, known = gather(subjects, np.array([[2, 3], [0, -1], [-1, 4], [-1, -1]]))
+    labels = np.where(known, np.stack(list(targets.values()), axis=1), -1)
     assert image.tolist() == [[2, 3], [0, -1], [-1, 4], [-1, -1]]
     assert labels.tolist() == [[1, 0], [0, -1], [-1, 1], [-1, -1]]
     assert present.tolist() == [[True, True], [True, False], [False, True], [False, False]]
@@ -124,7 +136,7 @@ def test_without_partners_the_other_sides_are_nobody(unpaired: Study) -> None:
     targets = np.flatnonzero(subjects.present[:, 1])[:5]
     samples = alone_samples(subjects, targets, 1)
     assert samples.shape == (5, 1, 2)
-    _, _, present = gather(subjects, samples[:, 0])
+    present = gather(subjects, samples[:, 0]).present
     assert present.tolist() == [[False, True]] * 5
 
 
@@ -150,9 +162,9 @@ def test_mistakes_are_named() -> None:
 def test_a_task_labelled_on_two_unpaired_sides_is_refused() -> None:
     subjects = _subjects((6, 4))
     assert task_components(subjects) == (0, 1)
-    labels = subjects.labels.copy()
+    labels = class_indices(subjects).copy()
     labels[7, 0] = 1
     with pytest.raises(DrifaError, match="task 't0' is labelled in subjects of m0 and of m1"):
-        EpochPairing(replace(subjects, labels=labels), np.arange(10), seed=0)
+        EpochPairing(_with_labels(subjects, labels), np.arange(10), seed=0)
     labels[:, 1] = -1
-    assert task_components(replace(subjects, labels=np.where(labels == 1, -1, labels)))[1] == -1
+    assert task_components(_with_labels(subjects, np.where(labels == 1, -1, labels)))[1] == -1

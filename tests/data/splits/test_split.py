@@ -17,7 +17,9 @@ from drifa.data.adapters.prepare import ADAPTERS
 from drifa.data.splits.split import apply_split, read_split, split, verify_split, write_receipt
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import SPLITS, Study
+from drifa.data.targets import ClassTarget, RegionTarget
 from drifa.errors import DrifaError
+from tests.studies import class_indices
 
 
 def _study(label: list[int], group: list[int], modality: list[str] | None = None) -> Study:
@@ -33,7 +35,7 @@ def _study(label: list[int], group: list[int], modality: list[str] | None = None
         }
     )
     table["path"] = table["subject"] + ".png"
-    tasks = {"kind": Task("kind", classes, tuple(names))}
+    tasks = {"kind": Task("kind", ClassTarget(classes), tuple(names))}
     return Study("made", Path("images"), table, {name: Modality(name) for name in names}, tasks)
 
 
@@ -57,8 +59,8 @@ def test_a_strict_split_is_complete_disjoint_and_holds_every_class_that_has_thre
     assert set(subjects.split) == set(SPLITS)
     assert receipt["groups_in_two_splits"] == 0
     assert pd.Series(subjects.split).groupby(subjects.group).nunique().max() == 1
-    for label in np.unique(subjects.labels):
-        here = subjects.labels[:, 0] == label
+    for label in np.unique(class_indices(subjects)):
+        here = class_indices(subjects)[:, 0] == label
         if len(np.unique(subjects.group[here])) >= 3:
             assert set(subjects.split[here]) == set(SPLITS)
     verify_split(study)
@@ -282,7 +284,7 @@ def test_a_column_of_ones_own_is_taken_and_verified(phantom: Study) -> None:
 def test_a_mask_counts_its_subjects_and_does_not_upset_the_classes() -> None:
     study = _grouped()
     masks = np.where(np.arange(200) < 150, "masks/" + study.table["subject"] + ".png", "")
-    tumour = Task("tumour", (), ("photo",), {"whole": (1, 2)})
+    tumour = Task("tumour", RegionTarget({"whole": (1, 2)}), ("photo",))
     with_masks = replace(study, table=study.table.assign(tumour=masks), tasks={**study.tasks, "tumour": tumour})
     made, receipt = split(with_masks)
     assert _sides(made) == _sides(split(study)[0])

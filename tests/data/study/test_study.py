@@ -15,7 +15,9 @@ import yaml
 
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError
+from tests.studies import class_indices
 
 
 def test_saving_and_loading_returns_the_same_study(study: Study, tmp_path: Path) -> None:
@@ -31,7 +33,7 @@ def test_texts_that_look_like_numbers_or_booleans_stay_texts(study: Study, tmp_p
     classes = ("no", "01", "NA")
     label = dict(zip(study.table["subject"].unique(), [*classes, *classes, "", ""], strict=True))
     table = study.table.assign(kind=study.table["subject"].map(label))
-    written = replace(study, notes="", table=table, tasks={"kind": Task("kind", classes, ("photo", "scan"))})
+    written = replace(study, notes="", table=table, tasks={"kind": Task("kind", ClassTarget(classes), ("photo", "scan"))})
     written.save(tmp_path)
     yaml_path = tmp_path / "study.yaml"
     yaml_path.write_text(yaml_path.read_text().replace("'", "").replace('"', ""))  # as a person would write it
@@ -79,7 +81,7 @@ def test_subjects_do_not_depend_on_the_order_of_rows(study: Study) -> None:
     order = np.random.default_rng(0).permutation(len(study.table))
     shuffled = replace(study, table=study.table.iloc[order])
     one, other = study.subjects(), shuffled.subjects()
-    for key in ("ids", "group", "split", "labels", "present"):
+    for key in ("ids", "group", "split", "known", "strata", "present"):
         np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
     rows = one.image >= 0
     assert (study.table["path"].to_numpy()[one.image[rows]] == shuffled.table["path"].to_numpy()[other.image[rows]]).all()
@@ -89,13 +91,13 @@ def test_subjects_hold_rows_and_labels(study: Study) -> None:
     subjects = study.subjects()
     assert (subjects.modalities, subjects.tasks, len(subjects)) == (("photo", "scan"), ("kind",), 8)
     assert subjects.image.tolist() == [[n, n + 8 if n < 5 else -1] for n in range(8)]
-    assert subjects.labels[:, 0].tolist() == [0, 1, 0, 1, 0, 1, 0, -1]
+    assert class_indices(subjects)[:, 0].tolist() == [0, 1, 0, 1, 0, 1, 0, -1]
     assert subjects.present.sum() == len(study.table)
 
 
 def test_a_label_counts_only_where_one_of_its_modalities_is_present(study: Study) -> None:
-    asked = replace(study, tasks={"kind": Task("kind", ("1", "01"), ("scan",))})
-    assert asked.subjects().labels[:, 0].tolist() == [0, 1, 0, 1, 0, -1, -1, -1]
+    asked = replace(study, tasks={"kind": Task("kind", ClassTarget(("1", "01")), ("scan",))})
+    assert class_indices(asked.subjects())[:, 0].tolist() == [0, 1, 0, 1, 0, -1, -1, -1]
 
 
 def _set(row: int, column: str, value: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -221,7 +223,7 @@ def test_missing_images_are_counted_and_the_first_ones_named(phantom: Study, stu
 def test_selecting_a_modality_keeps_the_labels_of_its_subjects(study: Study) -> None:
     scan = study.select(["scan"])
     # Labels stood on the photo rows only.
-    assert scan.subjects().labels[:, 0].tolist() == [0, 1, 0, 1, 0]
+    assert class_indices(scan.subjects())[:, 0].tolist() == [0, 1, 0, 1, 0]
     assert scan.tasks["kind"].modalities == ("scan",)
     assert tuple(study.select(["scan", "photo"]).modalities) == ("scan", "photo")
     with pytest.raises(DrifaError, match=r"no modality 'scam' \(did you mean 'scan'"):

@@ -12,6 +12,7 @@ import pytest
 
 from drifa.data.study.schema import Task
 from drifa.data.study.study import Study
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 
 
@@ -22,20 +23,21 @@ def segmented(study: Study) -> Study:
     table = study.table.copy()
     marked = (table["modality"] == "photo") & (table["subject"] < "s4")
     table["tumour"] = np.where(marked, "masks/" + table["subject"] + ".nii.gz", "")
-    return replace(study, table=table, tasks=study.tasks | {"tumour": Task("tumour", (), ("scan",), regions)})
+    return replace(study, table=table, tasks=study.tasks | {"tumour": Task("tumour", RegionTarget(regions), ("scan",))})
 
 
 def test_a_segmentation_task_survives_the_disk_with_its_regions_in_order(segmented: Study, tmp_path: Path) -> None:
     segmented.save(tmp_path)
     task = Study.load(tmp_path).tasks["tumour"]
     assert task == segmented.tasks["tumour"]
-    assert (task.kind, task.classes, task.mask_values) == ("segmentation", ("WT", "ET"), (0, 1, 2, 4))
-    assert segmented.tasks["kind"].kind == "classification"
+    assert isinstance(task.target, RegionTarget)
+    assert (task.target.kind, task.classes, task.target.mask_values) == ("regions", ("WT", "ET"), (0, 1, 2, 4))
+    assert segmented.tasks["kind"].target.kind == "classes"
 
 
 def test_masks_belong_to_subjects_and_have_no_class_labels(segmented: Study) -> None:
     subjects = segmented.subjects()
-    assert (subjects.labels[:, subjects.tasks.index("tumour")] == -1).all()
+    assert (subjects.strata[:, subjects.tasks.index("tumour")] == -1).all()
     scans = subjects.present[:, subjects.modalities.index("scan")]
     paths = segmented.mask_paths("tumour")
     expected = [segmented.root / f"masks/{name}.nii.gz" if name < "s4" else None for name in subjects.ids]
@@ -116,9 +118,6 @@ def test_classes_beside_regions_are_refused(segmented: Study, tmp_path: Path) ->
     (tmp_path / "study.yaml").write_text(text.replace("    regions:\n", "    classes: [a, b]\n    regions:\n"))
     with pytest.raises(DrifaError, match="has both classes and regions"):
         Study.load(tmp_path)
-    assert Task("t", ("WT",), ("m",), {"WT": (1,)}).classes == ("WT",)
-    with pytest.raises(DrifaError, match="has both classes and regions"):
-        Task("t", ("a", "b"), ("m",), {"WT": (1,)})
 
 
 def test_missing_masks_are_named(segmented: Study) -> None:

@@ -23,6 +23,7 @@ from drifa.data.adapters.brats_names import ALIKE, CONVENTIONS, Convention
 from drifa.data.reading.images import VOLUME_SUFFIXES
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget, RegionTarget
 from drifa.errors import DrifaError, suggest
 from drifa.text_tables import read_table
 
@@ -87,9 +88,9 @@ class Brats(Adapter):
             )
         table = pd.DataFrame(rows, columns=["subject", "modality", "path", "group", "split", "tumour", "grade"])
         present = tuple(name for name in MODALITIES if (table["modality"] == name).any())
-        tasks = {"tumour": Task("tumour", (), present, convention.regions)}
+        tasks = {"tumour": Task("tumour", RegionTarget(convention.regions), present)}
         if set(table["grade"]) >= set(GRADES):
-            tasks["grade"] = Task("grade", GRADES, present)
+            tasks["grade"] = Task("grade", ClassTarget(GRADES), present)
         else:
             table = table.drop(columns="grade")
         subjects = table["subject"].nunique()

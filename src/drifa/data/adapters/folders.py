@@ -14,6 +14,7 @@ from drifa.data.adapters.base import image_files, unread_files
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import COLUMNS, Study
+from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError, suggest
 
 OPTIONS = {
@@ -103,7 +104,7 @@ def prepare_folders(
         root=folder,
         table=table,
         modalities={one: Modality(one, count) for one, count in _channels(channels, modalities).items()},
-        tasks={task: Task(task, classes, modalities)},
+        tasks={task: Task(task, ClassTarget(classes), modalities)},
         notes=(
             f"{len(table)} images ({per_modality}) of {table['subject'].nunique()} subjects in {table['group'].nunique()} "
             f"groups, from folders by class. Skipped: {len(beside)} images outside class folders."

@@ -19,6 +19,7 @@ import pandas as pd
 from drifa.data.adapters.base import Adapter, image_files, present_classes
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError, suggest
 from drifa.text_tables import read_table
 
@@ -79,7 +80,7 @@ class Ham10000(Adapter):
             root=folder,
             table=table,
             modalities={"dermoscopy": Modality("dermoscopy", 3)},
-            tasks={"skin_lesion": Task("skin_lesion", classes, ("dermoscopy",))},
+            tasks={"skin_lesion": Task("skin_lesion", ClassTarget(classes), ("dermoscopy",))},
             source=self.source,
             licence=self.licence,
             citation=self.citation,

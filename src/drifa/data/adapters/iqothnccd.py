@@ -23,6 +23,7 @@ from drifa.data.adapters.base import Adapter, image_files, present_classes
 from drifa.data.reading.images import read_image, resize
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError
 
 CLASSES = ("benign", "malignant", "normal")
@@ -73,7 +74,7 @@ class IqOthNccd(Adapter):
             root=folder,
             table=table[["subject", "modality", "path", "group", "split", "lung", "number"]],
             modalities={"ct": Modality("ct", 1)},
-            tasks={"lung": Task("lung", classes, ("ct",))},
+            tasks={"lung": Task("lung", ClassTarget(classes), ("ct",))},
             source=self.source,
             licence=self.licence,
             citation=self.citation,

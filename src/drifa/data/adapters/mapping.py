@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from drifa.data.targets import target_type
 from drifa.errors import DrifaError, suggest
 from drifa.yaml_text import parse_yaml
 
@@ -25,16 +26,15 @@ class ModalityMapping(_Strict):
 
 
 class TaskMapping(_Strict):
-    """One task: its column, and its classes as a list or as {value in the table: class}; or the regions of its masks."""
+    """One task: its column; its classes, a list or {value in the table: class}, or the regions of its masks, or a number's
+    unit."""
 
     column: str = Field(min_length=1)
+    kind: str | None = None
     classes: list[str] | dict[str, str] | None = None
     modalities: list[str] | None = None
     regions: dict[str, list[int]] | None = None
-
-    def renames(self) -> dict[str, str]:
-        """From the value in the table to the class."""
-        return dict(self.classes) if isinstance(self.classes, dict) else {name: name for name in self.classes or ()}
+    unit: str | None = None
 
 
 class Mapping(_Strict):
@@ -99,8 +99,7 @@ def read_mapping(file: Path) -> Mapping:
         missing = "modality" if mapping.path else "path"
         raise DrifaError(f"{file}: a table with one row per image needs both 'path' and 'modality'; add {missing!r}")
     for name, task in mapping.tasks.items():
-        if task.regions is not None and task.classes is not None:
-            raise DrifaError(f"{file}: task {name!r} has both classes and regions; keep the one that you mean")
+        target_type(task.model_dump(), f"{file}: task {name!r}")
     return mapping
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from drifa.data.adapters.base import Adapter, image_files, present_classes
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
@@ -72,7 +73,7 @@ class Nickparvar(Adapter):
             root=folder,
             table=table[["subject", "modality", "path", "group", "split", "tumour_type", "official"]],
             modalities={"mri": Modality("mri", 1)},
-            tasks={"tumour_type": Task("tumour_type", classes, ("mri",))},
+            tasks={"tumour_type": Task("tumour_type", ClassTarget(classes), ("mri",))},
             source=self.source,
             licence=self.licence,
             citation=self.citation,

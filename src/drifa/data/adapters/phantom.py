@@ -13,7 +13,8 @@ task        classes                                   readable from        sign 
 
 ``spread`` is the pair of two independent fair coins, one marker in each modality: whoever sees one modality can be right in
 half of the cases at best, whoever sees both in all. The markers are independent of the other two labels. A fusion that works
-must therefore beat 0.5 on ``spread``, and no unimodal shortcut can.
+must therefore beat 0.5 on ``spread``, and no unimodal shortcut can. On request there is a number too, ``radius``, readable from
+the photo.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from PIL import Image
 from drifa.data.adapters.phantom_images import photo_images, ultrasound_images
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget, NumberTarget
 from drifa.errors import DrifaError
 
 SURFACE = ("smooth", "ragged", "network")
@@ -37,7 +39,14 @@ SMALLEST_STUDY, SMALLEST_IMAGE = 12, 32
 _CHUNK = 32
 
 
-def make_phantom(out: str | Path, subjects: int = 600, image_size: int = 64, seed: int = 0, paired: bool = True) -> Study:
+def make_phantom(
+    out: str | Path,
+    subjects: int = 600,
+    image_size: int = 64,
+    seed: int = 0,
+    paired: bool = True,
+    numbers: bool = False,
+) -> Study:
     """Draws the phantom and writes it as a study folder.
 
     Args:
@@ -47,6 +56,8 @@ def make_phantom(out: str | Path, subjects: int = 600, image_size: int = 64, see
         seed: The same seed draws the same study, byte for byte.
         paired: False gives every subject one modality only, the patients of the two being different people, and leaves
             ``spread`` out: the small model of an unpaired study.
+        numbers: Adds the task ``radius`` (of the kind number): how large the lesion of the photo was drawn. The images stay
+            the same.
 
     Returns:
         The written study; its split column is empty.
@@ -70,7 +81,7 @@ def make_phantom(out: str | Path, subjects: int = 600, image_size: int = 64, see
         for label, here, count in ((surface, has_photo, len(SURFACE)), (depth, has_ultrasound, len(DEPTH))):
             label[here] = _balanced(int(here.sum()), count, random)
     ids = np.array([f"S{number:05d}" for number in range(subjects)])
-    _paint(out, "photo", ids, has_photo, surface, spread % 2 == 1, patient, image_size, seed)
+    radius = _paint(out, "photo", ids, has_photo, surface, spread % 2 == 1, patient, image_size, seed)
     _paint(out, "ultrasound", ids, has_ultrasound, depth, spread >= 2, patient, image_size, seed)
 
     def rows(modality: str, here: np.ndarray) -> pd.DataFrame:
@@ -82,10 +93,13 @@ def make_phantom(out: str | Path, subjects: int = 600, image_size: int = 64, see
         table["depth"] = np.array(DEPTH, dtype=object)[depth[here]] if paired or modality == "ultrasound" else ""
         if paired:
             table["spread"] = np.array(SPREAD, dtype=object)[spread[here]]
+        if numbers:
+            table["radius"] = [f"{100 * value:.2f}" for value in radius[here]] if paired or modality == "photo" else ""
         return table
 
-    tasks = [Task("surface", SURFACE, ("photo",)), Task("depth", DEPTH, ("ultrasound",))]
-    tasks += [Task("spread", SPREAD, ("photo", "ultrasound"))] if paired else []
+    tasks = [Task("surface", ClassTarget(SURFACE), ("photo",)), Task("depth", ClassTarget(DEPTH), ("ultrasound",))]
+    tasks += [Task("spread", ClassTarget(SPREAD), ("photo", "ultrasound"))] if paired else []
+    tasks += [Task("radius", NumberTarget("% of the side"), ("photo",))] if numbers else []
     study = Study(
         name="phantom" if paired else "phantom_unpaired",
         root=out,
@@ -121,15 +135,18 @@ def _paint(
     patient: np.ndarray,
     size: int,
     seed: int,
-) -> None:
+) -> np.ndarray:
+    """Writes the images of a modality and returns the size of every lesion: [S], NaN where nothing was painted."""
     folder = out / "images" / modality
     folder.mkdir(parents=True, exist_ok=True)
     stream, draw = {"photo": (1, photo_images), "ultrasound": (2, ultrasound_images)}[modality]
     # Skin colour, machine gain and the like belong to the patient: two subjects of one patient look related.
     habitus = np.random.default_rng([seed, 3]).random((int(patient.max()) + 1, 4), dtype=np.float32)[patient]
-    chosen = np.flatnonzero(here)
+    chosen, sizes = np.flatnonzero(here), np.full(len(here), np.nan)
     for start in range(0, len(chosen), _CHUNK):
         part = chosen[start : start + _CHUNK]
         random = np.random.default_rng([seed, stream, start])
-        for name, pixels in zip(ids[part], draw(label[part], marker[part], habitus[part], size, random), strict=True):
+        images, sizes[part] = draw(label[part], marker[part], habitus[part], size, random)
+        for name, pixels in zip(ids[part], images, strict=True):
             Image.fromarray(pixels).save(folder / f"{name}.png")
+    return sizes

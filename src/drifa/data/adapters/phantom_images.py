@@ -1,7 +1,8 @@
 """How the phantom's images are painted: vectorised over subjects, all lengths in units of the image's side.
 
 Each painter takes class indices [B], marker flags [B], per-patient constants in [0, 1) [B, 4], a size in pixels and a random
-generator, and returns uint8 pixels. Nuisance (place, scale, rotation, lighting, texture, noise) is drawn independently of both.
+generator, and returns uint8 pixels and the lesion's size (of a photo its mean radius, of ultrasound its depth). Nuisance
+(place, scale, rotation, lighting, texture, noise) is drawn independently of all of these.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ Draw = Callable[[float, float], np.ndarray]
 
 def photo_images(
     surface: np.ndarray, halo: np.ndarray, habitus: np.ndarray, size: int, random: np.random.Generator
-) -> np.ndarray:
-    """Dermoscopy-like photographs: uint8 [B, size, size, 3]. ``surface``: 0 smooth, 1 ragged, 2 network."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dermoscopy-like photographs: uint8 [B, size, size, 3], and the lesion's mean radius [B].
+
+    ``surface``: 0 smooth, 1 ragged, 2 network.
+    """
     count = len(surface)
     y, x = _grid(size)
     draw = _drawer(count, random)
     angle, distance = _polar(x, y, draw(0.42, 0.58), draw(0.42, 0.58), draw(0.8, 1.25), draw(0, np.pi))
     # Border: slow waves for everyone, fast deep ones for the ragged lesion.
-    radius = draw(0.17, 0.24) * (1 + _waves(angle, (2, 3), 0.07, draw))
+    mean_radius = draw(0.17, 0.24)
+    radius = mean_radius * (1 + _waves(angle, (2, 3), 0.07, draw))
     radius = radius * (1 + (surface == 1)[:, None, None] * _waves(angle, (7, 10, 13), 0.13, draw))
     inside = _step(radius - distance, 0.012)
 
@@ -51,13 +56,16 @@ def photo_images(
     vignette = 1 - draw(0, 0.5) * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
     tint = 1 + 0.06 * (random.random((count, 1, 1, 3), dtype=np.float32) - 0.5)
     image = image * (light * vignette * (0.85 + 0.25 * habitus[:, 1, None, None]))[..., None] * tint
-    return _to_bytes(image + 0.02 * random.standard_normal(image.shape, dtype=np.float32))
+    return _to_bytes(image + 0.02 * random.standard_normal(image.shape, dtype=np.float32)), mean_radius[:, 0, 0]
 
 
 def ultrasound_images(
     depth: np.ndarray, shadow: np.ndarray, habitus: np.ndarray, size: int, random: np.random.Generator
-) -> np.ndarray:
-    """Ultrasound-like images, probe at the top: uint8 [B, size, size]. ``depth``: 0 thin, 1 thick, 2 deep."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ultrasound-like images, probe at the top: uint8 [B, size, size], and the lesion's depth [B].
+
+    ``depth``: 0 thin, 1 thick, 2 deep.
+    """
     count = len(depth)
     y, x = _grid(size)
     draw = _drawer(count, random)
@@ -92,7 +100,8 @@ def ultrasound_images(
     fine, coarse = np.sqrt(1.28 * random.standard_exponential((2, count, size, size), dtype=np.float32))
     speckle = 0.5 * fine + 0.5 * (coarse + np.roll(coarse, 1, axis=2)) / 2
     # Log compression, as scanners do; the floor is the electronic noise.
-    return _to_bytes(np.log1p(12 * echo * speckle) / np.log(12) + 0.02 * random.standard_normal(echo.shape, dtype=np.float32))
+    image = np.log1p(12 * echo * speckle) / np.log(12) + 0.02 * random.standard_normal(echo.shape, dtype=np.float32)
+    return _to_bytes(image), 2 * height[:, 0, 0]
 
 
 def _drawer(count: int, random: np.random.Generator) -> Draw:

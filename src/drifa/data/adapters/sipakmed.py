@@ -21,6 +21,7 @@ import pandas as pd
 from drifa.data.adapters.base import Adapter, image_files, present_classes
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
+from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError
 
 CLASSES = ("Dyskeratotic", "Koilocytotic", "Metaplastic", "Parabasal", "Superficial-Intermediate")
@@ -74,7 +75,7 @@ class Sipakmed(Adapter):
             root=folder,
             table=table[["subject", "modality", "path", "group", "split", "cell"]],
             modalities={"pap_smear": Modality("pap_smear", 3)},
-            tasks={"cell": Task("cell", classes, ("pap_smear",))},
+            tasks={"cell": Task("cell", ClassTarget(classes), ("pap_smear",))},
             source=self.source,
             licence=self.licence,
             citation=self.citation,

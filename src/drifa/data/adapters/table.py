@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path, PurePath
 
 import pandas as pd
@@ -14,8 +13,9 @@ from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
 from drifa.data.study.checks import SPLIT_VALUES
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study.study import COLUMNS, SPLITS, Study
+from drifa.data.targets import target_type
 from drifa.errors import DrifaError, suggest
-from drifa.text_tables import BLANKS, read_table
+from drifa.text_tables import read_table
 
 # Columns that no table can have, beside those of the user.
 _ROW, _SUBJECT, _MODALITY, _PATH = "\0row", "\0subject", "\0modality", "\0path"
@@ -64,7 +64,7 @@ def prepare_table(mapping_file: Path) -> Study:
     for column in table.columns:
         if column not in used:
             result[column] = images[column]
-    for column in ("path", *(name for name, task in tasks.items() if task.kind == "segmentation")):
+    for column in ("path", *(name for name, task in tasks.items() if task.target.reads == "pixels")):
         for row, path in zip(images[_ROW], result[column], strict=True):
             if path:
                 check_file(root / path, f"row {row} of {place} names it: correct the cell or 'root', or leave the cell empty")
@@ -171,31 +171,10 @@ def _task(
                 f"task {name!r} of the mapping names the unknown modality {one!r}{suggest(one, mapping.modalities)}"
             )
     asked = tuple(task.modalities or mapping.modalities)
-    if task.regions is not None:
-        regions = {region: tuple(values) for region, values in task.regions.items()}
-        return Task(name, (), asked, regions), _relative(images, task.column, root, place)
-    found = [value for value in images[task.column] if value]
-    if task.classes is None:
-        _check_labels(name, sorted(set(found)), place)
-    names = task.renames() if task.classes is not None else {value: value for value in sorted(set(found))}
-    for value, row in zip(images[task.column], images[_ROW], strict=True):
-        if value and value not in names:
-            raise DrifaError(
-                f"label {value!r} in row {row} of {place} is not listed for task {name!r}{suggest(value, names)}; list it "
-                f"under 'classes', or map it to \"\" to leave it without a label"
-            )
-    # A list is taken as it stands, so that a class listed twice is noticed; of a mapping, several values may mean one class.
-    named = task.classes if isinstance(task.classes, list) else dict.fromkeys(label for label in names.values() if label)
-    classes = tuple(named)
-    return Task(name, classes, asked), [names.get(value, "") for value in images[task.column]]
-
-
-def _check_labels(task: str, found: Sequence[str], place: str) -> None:
-    """Refuses labels that only look like classes of their own; listed classes are taken as they are."""
-    remedy = "correct the table, or list the classes of the task as {value: class}"
-    for value in found:
-        if value.strip().casefold() in BLANKS:
-            raise DrifaError(f'task {task!r} has the label {value!r} in {place}: a missing value? {remedy}; class "" is none')
-    for before, after in pairwise(sorted(found, key=lambda value: value.strip().casefold())):
-        if before.strip().casefold() == after.strip().casefold():
-            raise DrifaError(f"task {task!r} has the labels {before!r} and {after!r} in {place}: one class? {remedy}")
+    spec = task.model_dump()
+    kind = target_type(spec, f"task {name!r} of the mapping")
+    texts: Sequence[str] = images[task.column].tolist()
+    if kind.reads == "pixels":
+        texts = _relative(images, task.column, root, place)
+    target, texts = kind.from_table(name, spec, texts, images[_ROW].tolist(), place)
+    return Task(name, target, asked), texts

@@ -101,17 +101,15 @@ def _described(study: Study, rule: str, clusters: Clusters, text: str, data: Map
 
 def crossing_clusters(study: Study, clusters: Clusters, column: str) -> Clusters:
     """Clusters whose images have several values of a column; empty values do not count."""
-    values = study.table[column].to_numpy(dtype=object)
-    return [members for members in clusters if len({values[row] for row in members} - {""}) > 1]
+    texts = study.table[column].to_numpy(dtype=object)
+    # Read, not compared as text, in the column of a task: 45 and 45.0 are one number.
+    values = study.tasks[column].target.read(texts) if column in study.tasks else texts
+    return [members for members in clusters if len({values[row] for row in members if texts[row] != ""}) > 1]
 
 
 def conflicting_clusters(study: Study, clusters: Clusters) -> dict[str, Clusters]:
-    """For each classification task, the clusters whose images have different labels."""
-    return {
-        task.name: crossing_clusters(study, clusters, task.name)
-        for task in study.tasks.values()
-        if task.kind == "classification"
-    }
+    """For each task that the same picture must answer alike, the clusters whose images have different values."""
+    return {task.name: crossing_clusters(study, clusters, task.name) for task in study.tasks.values() if task.target.conflicts}
 
 
 def _conflicts(study: Study, exact: Clusters, clusters: Clusters) -> Iterator[Finding]:

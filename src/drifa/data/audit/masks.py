@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts, Progress
 from drifa.data.study.schema import Task
 from drifa.data.study.study import Study
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def mask_findings(study: Study, facts: Facts, progress: Progress | None = None) 
         facts: From one pass over its images.
         progress: Called as ``progress(done, total, what)``.
     """
-    tasks = [task for task in study.tasks.values() if task.kind == "segmentation"]
+    tasks = [task for task in study.tasks.values() if isinstance(task.target, RegionTarget)]
     asked = {name for task in tasks for name in task.modalities}
     wrong = [name for name, modality in study.modalities.items() if name in asked and modality.channels != 1]
     found = [
@@ -48,8 +51,8 @@ def mask_findings(study: Study, facts: Facts, progress: Progress | None = None) 
 
 def _task_findings(study: Study, facts: Facts, task: Task, progress: Progress | None) -> Iterator[Finding]:
     subjects = study.subjects()
-    masks = subjects.masks[task.name]
-    marked = [number for number, path in enumerate(masks) if path]
+    masks = subjects.targets[task.name]
+    marked = np.flatnonzero(subjects.known_of(task.name)).tolist()
 
     def faults(number: int) -> dict[str, str]:
         rows = zip(subjects.modalities, subjects.image[number], strict=True)
@@ -73,8 +76,9 @@ def _task_findings(study: Study, facts: Facts, task: Task, progress: Progress | 
 def _faults(path: Path, task: Task, reference: dict[str, Volume]) -> dict[str, str]:
     """Reason by rule."""
     from drifa.data.reading.volumes import check_grids, read_volume
-    from drifa.data.targets.regions import checked_mask
 
+    target = task.target
+    assert isinstance(target, RegionTarget)
     try:
         mask = read_volume(path)
     except DrifaError as error:
@@ -83,7 +87,7 @@ def _faults(path: Path, task: Task, reference: dict[str, Volume]) -> dict[str, s
         return {"unreadable_mask": f"{path} does not fit into memory; scale it down"}
     checks: dict[str, Callable[[], object]] = {
         "mask_grid_differs": lambda: check_grids({**reference, "its mask": mask}),
-        "unknown_mask_label": lambda: checked_mask(mask, task),
+        "unknown_mask_label": lambda: target.checked_mask(mask, task.name),
     }
     faults = {}
     for rule, check in checks.items():

@@ -117,10 +117,10 @@ def _nothing(error: str = "", size: int = 0) -> dict[str, Any]:
 
 def _way(study: Study, modality: str) -> Callable[[Path], dict[str, Any]]:
     """How training reads a modality: as volumes where a segmentation task asks it, else as images."""
-    kinds = {task.kind for task in study.tasks.values() if modality in task.modalities}
-    kinds = kinds or {task.kind for task in study.tasks.values()}
-    if kinds:
-        return _read_volume if "segmentation" in kinds else _read_image
+    ways = {task.target.reads for task in study.tasks.values() if modality in task.modalities}
+    ways = ways or {task.target.reads for task in study.tasks.values()}
+    if ways:
+        return _read_volume if "pixels" in ways else _read_image
     # A study without tasks is not trained on; only the name of a file tells what its owner means.
     return lambda path: (_read_volume if path.name.lower().endswith(VOLUME_SUFFIXES) else _read_image)(path)
 

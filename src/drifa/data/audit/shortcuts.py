@@ -36,8 +36,8 @@ def shortcut_findings(study: Study, facts: Facts, clusters: Sequence[Sequence[in
     modality = study.table["modality"].to_numpy(dtype=object)
     marks = shortcut_marks(study, facts)
     for column, task in enumerate(study.tasks.values()):
-        for name in task.modalities if task.kind == "classification" else ():
-            label = subjects.labels[subject, column]
+        for name in task.modalities:
+            label = subjects.strata[subject, column]
             rows = np.flatnonzero((modality == name) & facts.readable & (label >= 0))
             group = np.unique(joined[rows].astype(str), return_inverse=True)[1].reshape(-1)
             found = {
@@ -160,13 +160,13 @@ def _names_the_class(study: Study, source: np.ndarray) -> bool:
     image = (study.table["path"] != "").to_numpy()
     if len(set(source[image])) < 2:
         return True
-    for task in study.tasks.values():
-        if task.kind == "classification":
-            label = study.table[task.name].to_numpy(dtype=object)
-            known = (label != "") & image
-            pairs = set(zip(source[known], label[known], strict=True))
-            if known.any() and len(pairs) == len(set(source[known])):
-                return True
+    subjects, subject = study.subjects(), subject_codes(study.table)[0]
+    for column in range(len(study.tasks)):
+        label = subjects.strata[subject, column]
+        known = (label >= 0) & image
+        pairs = set(zip(source[known], label[known], strict=True))
+        if known.any() and len(pairs) == len(set(source[known])):
+            return True
     return False
 
 

@@ -50,12 +50,10 @@ def count_findings(study: Study) -> Iterator[Finding]:
     subjects = study.subjects()
     sides = [name for name in SPLITS if (subjects.split == name).any()]
     for column, task in enumerate(study.tasks.values()):
-        if task.kind != "classification":
+        if not task.target.names or task.target.reads == "pixels":
             continue
-        label = subjects.labels[:, column]
         counts: dict[str, dict[str, int]] = {}
-        for number, name in enumerate(task.classes):
-            here = label == number
+        for name, here in task.target.counted(subjects.targets[task.name], subjects.known[:, column]).items():
             counts[name] = {"subjects": int(here.sum()), "groups": len(np.unique(subjects.group[here]))}
             counts[name] |= {side: int((here & (subjects.split == side)).sum()) for side in sides}
         text = f"task {task.name!r}: " + ", ".join(f"{name} {count['subjects']}" for name, count in counts.items())

@@ -15,9 +15,8 @@ import torch
 
 from drifa.data.reading.slicing import Geometry, centre, prepare_volumes
 from drifa.data.reading.volumes import check_grids, read_volume
-from drifa.data.study.schema import Task
 from drifa.data.study.study import Study
-from drifa.data.targets.regions import checked_mask, region_stack
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_json
 from drifa.progress import Progress
@@ -67,8 +66,8 @@ class VolumeCache:
 
     def __init__(self, study: Study, folders: list[Path]) -> None:
         self._folders = folders
-        self._tasks = _segmentation_tasks(study)
-        self._masks = {name: study.mask_paths(name) for name in self._tasks}
+        self._targets = _region_targets(study)
+        self._masks = {name: study.mask_paths(name) for name in self._targets}
         self._modalities = tuple(study.modalities)
         self._present = study.subjects().present
         records = [json.loads((folder / SUBJECT_FILE).read_text()) for folder in folders]
@@ -82,7 +81,7 @@ class VolumeCache:
             brain=np.concatenate([np.array(record["brain"], dtype=np.float32) for record in records]),
             marked={
                 name: np.concatenate([np.array(record["marked"][name], dtype=np.int8) for record in records])
-                for name in self._tasks
+                for name in self._targets
             },
         )
         #: Side s of the slices that are read, in pixels.
@@ -122,18 +121,18 @@ class VolumeCache:
             {name: study.image_path(row) for name, row in zip(subjects.modalities, rows, strict=True) if row >= 0}
             for rows in subjects.image
         ]
-        tasks = _segmentation_tasks(study)
+        targets = _region_targets(study)
         masks: list[dict[str, Path]] = [{} for _ in files]
-        for name in tasks:
+        for name in targets:
             for own, path in zip(masks, study.mask_paths(name), strict=True):
                 own.update({name: path} if path else {})
-        keys = [_key(one, own, tasks, size, clip) for one, own in zip(files, masks, strict=True)]
+        keys = [_key(one, own, targets, size, clip) for one, own in zip(files, masks, strict=True)]
         folders = [Path(folder) / f"volume-{key[:24]}" for key in keys]
         missing = [number for number, target in enumerate(folders) if not (target / SUBJECT_FILE).is_file()]
 
         def prepare(number: int) -> int:
-            _prepare(folders[number], files[number], masks[number], tasks, size, clip)
-            if _key(files[number], masks[number], tasks, size, clip) != keys[number]:
+            _prepare(folders[number], files[number], masks[number], targets, size, clip)
+            if _key(files[number], masks[number], targets, size, clip) != keys[number]:
                 (folders[number] / SUBJECT_FILE).unlink()
                 raise DrifaError(f"volumes of subject {subjects.ids[number]} changed while they were read; try again")
             return number
@@ -177,10 +176,10 @@ class VolumeCache:
         Raises:
             DrifaError: An unknown segmentation task.
         """
-        own = self._task(task)
+        own = self._target(task)
         has = np.array([path is not None for path in self._masks[task]])
         mask = self._stack(f"{task}.mask.npy", rows, has, torch.uint8)
-        return torch.from_numpy(region_stack(mask.numpy(), own)).transpose(0, 1)
+        return torch.from_numpy(own.stack(mask.numpy())).transpose(0, 1)
 
     def slices_of(self, subject: int) -> np.ndarray:
         """All slices of a subject as positions in ``index``, from the feet upwards: int64 [n]."""
@@ -209,15 +208,15 @@ class VolumeCache:
         Shape:
             bool [X, Y, Z, R].
         """
-        own, path = self._task(task), self._masks[task][subject]
+        own, path = self._target(task), self._masks[task][subject]
         if path is None:
             return None
-        return np.moveaxis(region_stack(checked_mask(read_volume(path), own), own), 0, 3)
+        return np.moveaxis(own.stack(own.checked_mask(read_volume(path), task)), 0, 3)
 
-    def _task(self, name: str) -> Task:
-        if name not in self._tasks:
-            raise DrifaError(f"the volume cache has no segmentation task {name!r}{suggest(name, self._tasks)}")
-        return self._tasks[name]
+    def _target(self, name: str) -> RegionTarget:
+        if name not in self._targets:
+            raise DrifaError(f"the volume cache has no segmentation task {name!r}{suggest(name, self._targets)}")
+        return self._targets[name]
 
     def _stack(self, name: str, rows: np.ndarray, has: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
         rows = np.asarray(rows, dtype=np.int64)
@@ -233,8 +232,8 @@ class VolumeCache:
         return result
 
 
-def _segmentation_tasks(study: Study) -> dict[str, Task]:
-    return {name: task for name, task in study.tasks.items() if task.kind == "segmentation"}
+def _region_targets(study: Study) -> dict[str, RegionTarget]:
+    return {name: task.target for name, task in study.tasks.items() if isinstance(task.target, RegionTarget)}
 
 
 def _geometry(record: dict[str, list[int] | int]) -> Geometry:
@@ -242,10 +241,12 @@ def _geometry(record: dict[str, list[int] | int]) -> Geometry:
     return Geometry(shape, start, stop, record["size"])  # type: ignore[arg-type]
 
 
-def _key(files: Mapping[str, Path], masks: Mapping[str, Path], tasks: Mapping[str, Task], size: int, clip: float) -> str:
+def _key(
+    files: Mapping[str, Path], masks: Mapping[str, Path], targets: Mapping[str, RegionTarget], size: int, clip: float
+) -> str:
     digest = hashlib.sha256(f"{CACHE_VERSION}\0{size}\0{clip}".encode())
     # A mask is checked against its task's values when it is read: other values, another key.
-    known = {name: f"{name}={tasks[name].mask_values}" for name in masks}
+    known = {name: f"{name}={targets[name].mask_values}" for name in masks}
     for name, path in [*sorted(files.items()), *((known[name], path) for name, path in sorted(masks.items()))]:
         try:
             status = os.stat(path)
@@ -256,19 +257,24 @@ def _key(files: Mapping[str, Path], masks: Mapping[str, Path], tasks: Mapping[st
 
 
 def _prepare(
-    target: Path, files: Mapping[str, Path], masks: Mapping[str, Path], tasks: Mapping[str, Task], size: int, clip: float
+    target: Path,
+    files: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    targets: Mapping[str, RegionTarget],
+    size: int,
+    clip: float,
 ) -> None:
     volumes = {name: read_volume(path) for name, path in files.items()}
     prepared = prepare_volumes(volumes, size, clip)
     geometry = prepared.geometry
-    marked = {name: np.full(geometry.slices[0], -1) for name in tasks}
+    marked = {name: np.full(geometry.slices[0], -1) for name in targets}
     for name, slices in prepared.images.items():
         _save(target / f"{name}.npy", slices.astype(np.float16))
     reference = next(iter(volumes))
     for name, path in masks.items():
         mask = read_volume(path)
         check_grids({reference: volumes[reference], f"the mask of {name}": mask})
-        slices = geometry.cut(checked_mask(mask, tasks[name]), labels=True)
+        slices = geometry.cut(targets[name].checked_mask(mask, name), labels=True)
         marked[name] = (slices > 0).any(axis=(1, 2)).astype(int)
         _save(target / f"{name}.mask.npy", slices.astype(np.uint8))
     record = {"geometry": asdict(geometry), "brain": [round(float(share), 6) for share in prepared.brain]}

@@ -1,18 +1,18 @@
-"""From samples (subject indices) to batches of images, labels and the presence mask."""
+"""From samples (subject indices) to batches of images, targets and the presence mask."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from drifa.data.sampling.batch import Batch
 from drifa.data.sampling.pairing import gather
-from drifa.data.study.subjects import NO_LABEL, Subjects
-
-Batch = dict[str, Tensor | dict[str, Tensor]]
+from drifa.data.study.subjects import Subjects
 
 
 class ImageSource(Protocol):
@@ -36,16 +36,21 @@ def make_batch(source: ImageSource, subjects: Subjects, samples: np.ndarray, kee
         subjects: What the samples index.
         samples: ``[B, components]``, see :mod:`drifa.data.sampling.pairing`.
         keep: bool ``[B, m]``; False hides a modality although the subject has it.
-
-    Returns:
-        ``images`` (modality -> uint8 ``[B, C, H, W]``), ``present`` (bool ``[B, m]``), ``labels`` (int64 ``[B, t]``).
     """
-    rows, labels, present = gather(subjects, samples)
-    if keep is not None:
-        present = present & keep
-        rows = np.where(present, rows, -1)
-    images = {name: source.read(name, rows[:, i]) for i, name in enumerate(subjects.modalities)}
-    return {"images": images, "present": torch.from_numpy(present), "labels": torch.from_numpy(labels)}
+    found = gather(subjects, samples)
+    present = found.present if keep is None else found.present & keep
+    rows = np.where(present, found.image, -1)
+    return Batch(
+        images={name: source.read(name, rows[:, i]) for i, name in enumerate(subjects.modalities)},
+        present=torch.from_numpy(present),
+        targets={task: _tensor(values) for task, values in found.targets.items()},
+        known=torch.from_numpy(found.known),
+    )
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    # Not every device computes in double precision.
+    return torch.from_numpy(values.astype(np.float32) if values.dtype == np.float64 else values)
 
 
 class TrainBatches:
@@ -94,13 +99,12 @@ class TrainBatches:
         for k in range(self.count):
             random = np.random.default_rng([self.seed, epoch, k, self.rank])
             chosen = samples[k * self.batch_size : (k + 1) * self.batch_size]
-            present = gather(self.subjects, chosen)[2]
+            present = gather(self.subjects, chosen).present
             keep = keep_modalities(present, self.modality_dropout, random) if self.modality_dropout else None
             batch = make_batch(self.source, self.subjects, chosen, keep)
             if keep is not None:
-                batch["labels"] = unanswerable_to_none(batch, self.answers)
-            batch["seed"] = torch.tensor(int(random.integers(2**62)))
-            yield batch
+                batch = replace(batch, known=batch.known & can_answer(batch.present, self.answers))
+            yield replace(batch, seed=int(random.integers(2**62)))
 
 
 def keep_modalities(present: np.ndarray, probability: float, random: np.random.Generator) -> np.ndarray:
@@ -113,7 +117,7 @@ def keep_modalities(present: np.ndarray, probability: float, random: np.random.G
 
 
 class TargetBatches:
-    """Batches that judge every target once: labels of the partners are taken out.
+    """Batches that judge every target once: what is known of the partners is taken out.
 
     Args:
         source: Where the images are.
@@ -134,16 +138,9 @@ class TargetBatches:
         for samples, judged in self.parts:
             for start in range(0, len(samples), self.batch_size):
                 batch = make_batch(self.source, self.subjects, samples[start : start + self.batch_size])
-                labels = batch["labels"]
-                assert isinstance(labels, Tensor)
-                labels[:, torch.from_numpy(~judged)] = NO_LABEL
-                yield batch
+                yield replace(batch, known=batch.known & torch.from_numpy(judged))
 
 
-def unanswerable_to_none(batch: Batch, answers: np.ndarray) -> Tensor:
-    """The labels without those whose modalities are all hidden."""
-    present, labels = batch["present"], batch["labels"]
-    assert isinstance(present, Tensor)
-    assert isinstance(labels, Tensor)
-    asked = (present[:, None, :] & torch.from_numpy(answers)[None]).any(dim=2)
-    return torch.where(asked, labels, NO_LABEL)
+def can_answer(present: Tensor, answers: np.ndarray) -> Tensor:
+    """Which samples show anything that can answer which task: bool ``[B, m]`` -> bool ``[B, t]``."""
+    return (present[:, None, :] & torch.from_numpy(answers)[None]).any(dim=2)

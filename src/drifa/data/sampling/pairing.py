@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from drifa.data.study.subjects import NO_LABEL, Subjects
+from drifa.data.study.subjects import Subjects
 from drifa.errors import DrifaError
 
 NOBODY = -1
@@ -56,7 +57,7 @@ def task_components(subjects: Subjects) -> tuple[int, ...]:
     owner = subject_components(subjects, parts)
     found = []
     for column, task in enumerate(subjects.tasks):
-        sides = np.unique(owner[subjects.labels[:, column] != NO_LABEL])
+        sides = np.unique(owner[subjects.known[:, column]])
         if len(sides) > 1:
             names = [" + ".join(subjects.modalities[i] for i in parts[side]) for side in sides]
             raise DrifaError(
@@ -67,24 +68,38 @@ def task_components(subjects: Subjects) -> tuple[int, ...]:
     return tuple(found)
 
 
-def gather(subjects: Subjects, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Looks up the images and labels of samples.
+class Gathered(NamedTuple):
+    """What samples hold.
+
+    Attributes:
+        image: Rows of the study's table, -1 for an absent modality. int64 [n, m]
+        present: Which modalities are there. bool [n, m]
+        targets: Task -> values; they mean nothing where they are not known. [n]
+        known: bool [n, t]
+    """
+
+    image: np.ndarray
+    present: np.ndarray
+    targets: dict[str, np.ndarray]
+    known: np.ndarray
+
+
+def gather(subjects: Subjects, samples: np.ndarray) -> Gathered:
+    """Looks up the images and targets of samples.
 
     Args:
         subjects: Where the samples' indices point.
-        samples: Subject indices, -1 for nobody.
-
-    Shape:
-        samples int64 [n, components] -> image int64 [n, m], labels int64 [n, t], present bool [n, m].
-
-    Returns:
-        ``(image, labels, present)``: rows of the study's table (-1 = absent), class indices (-1 = unlabelled), the mask.
+        samples: Subject indices, -1 for nobody. int64 [n, components]
     """
     nobody = (samples == NOBODY)[..., None]
-    # The subjects of one sample never share a modality or a task, and absence is -1, so the maximum is the one that is there.
+    # The subjects of one sample never share a modality, and absence is -1, so the maximum is the one that is there.
     image = np.where(nobody, -1, subjects.image[samples]).max(axis=1)
-    labels = np.where(nobody, -1, subjects.labels[samples]).max(axis=1)
-    return image, labels, image != -1
+    knowing = ~nobody & subjects.known[samples]
+    # Nor do they share a task (see task_components): the value of a task is that of the one subject that knows it.
+    rows = np.arange(len(samples))[:, None]
+    owner = samples[rows, knowing.argmax(axis=1)]
+    targets = {task: subjects.targets[task][owner[:, column]] for column, task in enumerate(subjects.tasks)}
+    return Gathered(image, image != -1, targets, knowing.any(axis=1))
 
 
 def _pools(subjects: Subjects, rows: np.ndarray, parts: list[tuple[int, ...]], needed: set[int], what: str) -> list[np.ndarray]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from drifa.data import Study
 from drifa.data.cache.volume_cache import VolumeCache
+from drifa.data.sampling.batch import Batch
 from drifa.data.sampling.image_batches import keep_modalities
 
 #: A slice with less of its box in the head than this teaches nothing and is left out of training.
 LEAST_BRAIN = 0.01
 #: Slices with tumour per slice without, in an epoch.
 MARKED_SHARE = 2
-
-SliceBatch = dict[str, Any]
 
 
 class SliceSource:
@@ -32,9 +31,8 @@ class SliceSource:
         self.cache, self.subjects = cache, study.subjects()
         self.modalities, self.tasks = tuple(study.modalities), tuple(study.tasks)
 
-    def batch(self, rows: np.ndarray, keep: np.ndarray | None = None) -> SliceBatch:
-        """``images`` (modality -> float32 ``[B, 1, s, s]``), ``present`` (bool ``[B, m]``), ``regions`` (task -> bool
-        ``[B, R, s, s]``), ``annotated`` (bool ``[B, t]``).
+    def batch(self, rows: np.ndarray, keep: np.ndarray | None = None) -> Batch:
+        """Slices as float32 ``[B, 1, s, s]`` with their regions, bool ``[B, R, s, s]``.
 
         Args:
             rows: Positions in the cache's index.
@@ -43,12 +41,12 @@ class SliceSource:
         present = self.present(rows) if keep is None else self.present(rows) & keep
         images = {name: self.cache.read(name, np.where(present[:, i], rows, -1)) for i, name in enumerate(self.modalities)}
         marked = np.stack([self.cache.index.marked[task][rows] for task in self.tasks], axis=1)
-        return {
-            "images": images,
-            "present": torch.from_numpy(present),
-            "regions": {task: self.cache.regions(task, rows) for task in self.tasks},
-            "annotated": torch.from_numpy(marked >= 0),
-        }
+        return Batch(
+            images=images,
+            present=torch.from_numpy(present),
+            targets={task: self.cache.regions(task, rows) for task in self.tasks},
+            known=torch.from_numpy(marked >= 0),
+        )
 
     def present(self, rows: np.ndarray) -> np.ndarray:
         """Which modalities the subjects of slices have: bool ``[B, m]``."""
@@ -96,7 +94,7 @@ class TrainSlices:
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[SliceBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch()
         random = np.random.default_rng([self.seed, epoch])
         empty = random.permutation(self.empty)[: len(self.marked) // MARKED_SHARE]
@@ -106,9 +104,7 @@ class TrainSlices:
             chosen = rows[k * self.batch_size : (k + 1) * self.batch_size]
             present = self.source.present(chosen)
             keep = keep_modalities(present, self.modality_dropout, random) if self.modality_dropout else None
-            batch = self.source.batch(chosen, keep)
-            batch["seed"] = torch.tensor(int(random.integers(2**62)))
-            yield batch
+            yield replace(self.source.batch(chosen, keep), seed=int(random.integers(2**62)))
 
 
 class SplitSlices:
@@ -121,6 +117,6 @@ class SplitSlices:
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
-    def __iter__(self) -> Iterator[SliceBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         for start in range(0, len(self.rows), self.batch_size):
             yield self.source.batch(self.rows[start : start + self.batch_size])

@@ -30,8 +30,6 @@ READABLE = (1, 2)
 SPLIT_FILE, RECEIPT_FILE = "split.csv", "split_receipt.json"
 #: How a split was asked for; None where its protocol does not take the setting.
 SETTINGS = ("seed", "fractions", "sizes", "folds", "fold", "column")
-#: What a segmentation task counts in place of classes.
-MASK = "mask"
 
 
 def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -47,7 +45,8 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
         takes none); ``group_meaning`` as the study tells it; ``note``, a sentence where wanted sizes were not met, else empty;
         ``subjects`` and ``groups`` per split; ``unused``, the subjects set aside; ``groups_in_two_splits`` (0 proves
         disjointness); ``subjects_sharing_a_group_with_train`` for val and test; ``counts`` as split -> task -> class ->
-        {subjects, groups}, with ``mask`` for the class of a segmentation task; ``classes_missing`` as "class of task in split";
+        {subjects, groups}, with ``mask`` or ``number`` for the class of a task that has none; ``classes_missing`` as "class of
+        task in split";
         ``sha256`` over the sorted lines ``subject,split``.
     """
     subjects = study.subjects()
@@ -56,10 +55,7 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
     touched = {name: np.isin(np.arange(group.max() + 1), group[member[name]]) for name in SPLITS}
     counts: dict[str, Any] = {name: {} for name in SPLITS}
     for column, task in enumerate(study.tasks.values()):
-        if task.kind == "segmentation":
-            holds = {MASK: subjects.masks[task.name] != ""}
-        else:
-            holds = {label: subjects.labels[:, column] == number for number, label in enumerate(task.classes)}
+        holds = task.target.counted(subjects.targets[task.name], subjects.known[:, column])
         for name in SPLITS:
             chosen = {label: member[name] & has for label, has in holds.items()}
             counts[name][task.name] = {

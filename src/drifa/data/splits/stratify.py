@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from drifa.data.study.subjects import NO_LABEL, Subjects
+from drifa.data.study.subjects import Subjects
 
 
 class Groups:
@@ -36,7 +36,7 @@ class Groups:
     """
 
     def __init__(self, subjects: Subjects, chosen: np.ndarray) -> None:
-        category, self.classes = _categories(subjects.pattern[chosen], subjects.labels[chosen])
+        category, self.classes = _categories(subjects.pattern[chosen], subjects.strata[chosen])
         self.of = pd.factorize(subjects.group[chosen], sort=True)[0].astype(np.int64)
         self.size = np.bincount(self.of)
         owner = np.repeat(self.of, category.shape[1])[category.reshape(-1) >= 0]
@@ -59,7 +59,7 @@ def _categories(pattern: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, in
     for number, key in enumerate(keys):
         found.append(key + offset)
         if number < 2 * len(columns):
-            found[-1][columns[number % len(columns)] == NO_LABEL] = -1
+            found[-1][columns[number % len(columns)] < 0] = -1
         offset += int(key.max()) + 1
         if number < len(columns):
             classes = offset

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from drifa.data.study.schema import SPLIT_PROTOCOLS, Modality, Task
-from drifa.data.study.subjects import class_codes
+from drifa.data.targets.base import refuse_paths, refuse_rows
 from drifa.errors import DrifaError, suggest
 
 COLUMNS = ("subject", "modality", "path", "group", "split")
@@ -68,65 +68,28 @@ def _as_text(table: pd.DataFrame, columns: tuple[str, ...], place: str) -> pd.Da
     return table
 
 
-def _fail(wrong: np.ndarray | pd.Series, place: str, message: str, table: pd.DataFrame, column: str) -> None:
-    """Raises for the first row marked; `{value}` and `{row}` in the message are filled in."""
-    rows = np.flatnonzero(np.asarray(wrong))
-    if len(rows):
-        more = f" [{len(rows) - 1} more such rows]" if len(rows) > 1 else ""
-        value = repr(str(table[column].iloc[rows[0]]))
-        text = message.replace("{value}", value).replace("{row}", f"row {rows[0] + 2} of {place}")
-        raise DrifaError(text + more)
-
-
-def _unknown(wrong: np.ndarray, place: str, message: str, table: pd.DataFrame, column: str, choices: tuple[str, ...]) -> None:
-    rows = np.flatnonzero(wrong)
-    if len(rows):
-        _fail(wrong, place, message + suggest(table[column].iloc[rows[0]], choices), table, column)
-
-
 def _check_rows(
     table: pd.DataFrame, subject: np.ndarray, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], place: str
 ) -> None:
-    _fail(table["subject"] == "", place, "{row} has no subject; give every case an id", table, "subject")
-    code = class_codes(table["modality"], tuple(modalities))
-    _unknown(code < 0, place, "unknown modality {value} in {row}", table, "modality", tuple(modalities))
+    refuse_rows(table["subject"] == "", table["subject"], place, "{row} has no subject; give every case an id")
+    code = pd.Index(tuple(modalities)).get_indexer(pd.Index(table["modality"])).astype(np.int64)
+    refuse_rows(code < 0, table["modality"], place, "unknown modality {value} in {row}", tuple(modalities))
     for position, name in enumerate(modalities):
         if not (code == position).any():
             raise DrifaError(f"modality {name!r} has no images in {place}; leave it out of the modalities, or add its rows")
     tabular = table["modality"].isin([name for name, modality in modalities.items() if modality.columns])
-    _fail((table["path"] == "") & ~tabular, place, "{row} has no path; name its image file", table, "path")
-    _fail((table["path"] != "") & tabular, place, "path {value} in {row} is of a tabular modality; empty it", table, "path")
-    _check_paths(table, "path", "path", place)
+    refuse_rows((table["path"] == "") & ~tabular, table["path"], place, "{row} has no path; name its image file")
+    refuse_rows(
+        (table["path"] != "") & tabular, table["path"], place, "path {value} in {row} is of a tabular modality; empty it"
+    )
+    refuse_paths(table["path"], "path", place)
     wrong = ~table["split"].isin(("", *SPLIT_VALUES)).to_numpy()
-    _unknown(wrong, place, "unknown split {value} in {row}", table, "split", SPLIT_VALUES)
+    refuse_rows(wrong, table["split"], place, "unknown split {value} in {row}", SPLIT_VALUES)
     wrong = pd.Series(subject * len(modalities) + code).duplicated().to_numpy()
     message = "subject {value} has a second image of one modality in {row}; a subject owns one per modality: use two subjects"
-    _fail(wrong, place, message + " with the same group", table, "subject")
+    refuse_rows(wrong, table["subject"], place, message + " with the same group")
     for task in tasks.values():
-        if task.kind == "segmentation":
-            _check_paths(table, task.name, f"mask path of task {task.name!r}", place)
-            if (table[task.name] == "").all():
-                raise DrifaError(f"task {task.name!r} has no mask in {place}; leave it out of the tasks, or add its mask paths")
-            continue
-        label = class_codes(table[task.name], task.classes)
-        wrong = (label < 0) & (table[task.name] != "").to_numpy()
-        message = f"label {{value}} in {{row}} is not a class of task {task.name!r}"
-        _unknown(wrong, place, message, table, task.name, task.classes)
-        count = np.bincount(label[label >= 0], minlength=len(task.classes))
-        if (count == 0).any():
-            name = task.classes[int(np.argmin(count))]
-            raise DrifaError(
-                f"class {name!r} of task {task.name!r} has no images in {place}; "
-                f"leave it out of the classes of the task, or add its rows"
-            )
-
-
-def _check_paths(table: pd.DataFrame, column: str, what: str, place: str) -> None:
-    message = f"{what} {{value}} in {{row}} holds a sign that no file name has; correct it"
-    _fail(table[column].str.contains("[\0\r\n]", regex=True), place, message, table, column)
-    outside = table[column].str.contains(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)", regex=True)
-    remedy = "write paths relative to 'root' in study.yaml, without '..', or move 'root' up"
-    _fail(outside, place, f"{what} {{value}} in {{row}} leaves the study's root; {remedy}", table, column)
+        task.target.check_column(task.name, table[task.name], place)
 
 
 def _check_subjects(
@@ -135,23 +98,21 @@ def _check_subjects(
     for column in ("subject", "group"):
         _check_spaces(table, column, place)
     for task in tasks.values():
-        value = pd.factorize(table[task.name])[0]
+        # Read, not compared as text: 45 and 45.0 are one number.
+        value = pd.factorize(task.target.read(table[task.name].to_numpy(dtype=object)))[0]
         wrong = _disagrees(subject, value, (table[task.name] != "").to_numpy())
-        what = "label" if task.kind == "classification" else "mask"
-        message = (
-            f"subject {{value}} has another {what} of task {task.name!r} in {{row}} than in its other rows; make them agree"
-        )
-        _fail(wrong, place, message, table, "subject")
+        message = f"subject {{value}} has another {task.target.noun} of task {task.name!r} in {{row}} than in its other rows"
+        refuse_rows(wrong, table["subject"], place, f"{message}; make them agree")
     group = pd.factorize(table["group"])[0]
     message = "subject {value} is in another group in {row} than in its other rows; a subject belongs to one group"
-    _fail(_disagrees(subject, group), place, message, table, "subject")
+    refuse_rows(_disagrees(subject, group), table["subject"], place, message)
     split = pd.factorize(table["split"])[0]
     message = "subject {value} is in another split in {row} than in its other rows; put all of it in one"
-    _fail(_disagrees(subject, split), place, message, table, "subject")
+    refuse_rows(_disagrees(subject, split), table["subject"], place, message)
     if split_protocol != "paper":
         message = "group {value} in {row} is in two splits; put all of it in one, split again with `drifa data split`, or say"
         message += " 'split_protocol: paper' in study.yaml if groups are meant to be cut"
-        _fail(_disagrees(group, split, (table["split"] != UNUSED).to_numpy()), place, message, table, "group")
+        refuse_rows(_disagrees(group, split, (table["split"] != UNUSED).to_numpy()), table["group"], place, message)
 
 
 def _check_spaces(table: pd.DataFrame, column: str, place: str) -> None:
@@ -163,7 +124,7 @@ def _check_spaces(table: pd.DataFrame, column: str, place: str) -> None:
         names = pd.DataFrame({"text": text, "bare": bare})[bare.isin(bare[spaced])].drop_duplicates()
         double = names.loc[names["bare"].duplicated(keep=False), "text"]
         message = f"{column} {{value}} in {{row}} differs from another {column} by spaces only; write one alike everywhere"
-        _fail(text.isin(double).to_numpy() & spaced, place, message, table, column)
+        refuse_rows(text.isin(double).to_numpy() & spaced, table[column], place, message)
 
 
 def _disagrees(owner: np.ndarray, value: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:

@@ -50,7 +50,7 @@ def merge_studies(studies: Sequence[Study]) -> Study:
         offset = study.root.relative_to(root).as_posix()
         table["subject"] = study.name + "/" + table["subject"]
         table["group"] = study.name + "/" + table["group"]
-        masks = [task.name for task in study.tasks.values() if task.kind == "segmentation"]
+        masks = [task.name for task in study.tasks.values() if task.target.reads == "pixels"]
         for column in ("path", *masks) if offset != "." else ():
             table[column] = (offset + "/" + table[column]).where(table[column] != "", "")
         tables.append(table)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
+from drifa.data.targets import TASK_KEYS, Target, target_type
+from drifa.data.targets.base import list_of_names, named, refuse_repeated
+from drifa.data.targets.classes import EXAMPLE
 from drifa.errors import DrifaError, suggest
 from drifa.names import check_name
 from drifa.yaml_text import parse_yaml
@@ -46,63 +48,32 @@ class Modality:
 
 @dataclass(frozen=True)
 class Task:
-    """A named prediction with its classes, or with its regions where every pixel is judged.
+    """A named prediction.
 
     Args:
-        name: Letters, digits, ``_`` and ``-``; also the name of the task's column: label texts, or paths of mask files.
-        classes: Label texts; their order is the order of the logits. Left empty where ``regions`` are given: they name them.
-        modalities: Modalities whose subjects carry this label: a subject with any of them can be asked.
-        regions: For a segmentation task, the mask values (1 to 255; 0 is background) that make up each region; regions may
-            overlap. None for a classification task.
+        name: Letters, digits, ``_`` and ``-``; also the name of the task's column.
+        target: What the column holds.
+        modalities: Modalities whose subjects carry it: a subject with any of them can be asked.
 
     Raises:
-        DrifaError: Fewer than two classes, no region, a name or value twice, no modality, or a name that cannot be used.
+        DrifaError: A target that cannot be used, no modality, one twice, or a name that cannot be used.
     """
 
     name: str
-    classes: tuple[str, ...]
+    target: Target
     modalities: tuple[str, ...]
-    regions: Mapping[str, tuple[int, ...]] | None = None
 
     def __post_init__(self) -> None:
         check_name("task", self.name)
-        if self.regions is not None:
-            self._check_regions(self.regions)
-            object.__setattr__(self, "classes", tuple(self.regions))
-        elif len(self.classes) < 2:
-            raise DrifaError(f"task {self.name!r} has {len(self.classes)} classes; it needs at least two")
-        one = "class" if self.regions is None else "region"
-        for kind, names in ((one, self.classes), ("modality", self.modalities)):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise DrifaError(f"task {self.name!r} lists the {kind} {twice[0]!r} twice; list it once")
-            if "" in names:
-                raise DrifaError(f"task {self.name!r} lists an empty {kind}; an empty text means 'no label', so name it")
+        self.target.check(self.name)
+        refuse_repeated(self.name, "modality", self.modalities)
         if not self.modalities:
             raise DrifaError(f"task {self.name!r} names no modality; list those whose subjects carry its label")
 
-    def _check_regions(self, regions: Mapping[str, tuple[int, ...]]) -> None:
-        if not regions:
-            raise DrifaError(f"task {self.name!r} has no regions; name at least one with its mask values")
-        if self.classes and self.classes != tuple(regions):
-            raise DrifaError(f"task {self.name!r} has both classes and regions; leave out the classes, the regions name them")
-        for region, values in regions.items():
-            wrong = [value for value in values if not 1 <= value <= 255]
-            if wrong or not values or len(set(values)) < len(values):
-                raise DrifaError(
-                    f"region {region!r} of task {self.name!r} has the mask values {list(values)}; "
-                    f"list one or more of 1 to 255, each once (0 is background)"
-                )
-
     @property
-    def kind(self) -> Literal["classification", "segmentation"]:
-        """What is judged: the subject, or each of its pixels."""
-        return "classification" if self.regions is None else "segmentation"
-
-    @property
-    def mask_values(self) -> tuple[int, ...]:
-        """Every value that a mask of this task may hold, ascending; 0 and the values of all regions."""
-        return tuple(sorted({0}.union(*(self.regions or {}).values())))
+    def classes(self) -> tuple[str, ...]:
+        """Names of what is told apart: classes, or regions; none for a number."""
+        return self.target.names
 
 
 def parse_header(text: str, place: str) -> dict[str, Any]:
@@ -151,7 +122,9 @@ def format_header(header: Mapping[str, Any]) -> str:
         name: {"columns": list(modality.columns)} if modality.columns else {"channels": modality.channels}
         for name, modality in header["modalities"].items()
     }
-    document["tasks"] = {name: _task_document(task) for name, task in header["tasks"].items()}
+    document["tasks"] = {
+        name: {**task.target.document(), "modalities": list(task.modalities)} for name, task in header["tasks"].items()
+    }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -169,17 +142,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def _named(value: Any, place: str, kind: str, example: str) -> dict[str, Any]:
-    if value in ("", None):
-        return {}
-    if not isinstance(value, dict):
-        raise DrifaError(f"key {kind!r} of {place} holds {value!r}; write one '{example}' line for each")
-    return value
-
-
 def _modalities(value: Any, place: str) -> dict[str, Modality]:
     found = {}
-    for name, spec in _named(value, place, "modalities", "NAME: {channels: 3}").items():
+    for name, spec in named(value, place, "modalities", "NAME: {channels: 3}").items():
         spec = _mapping(spec or {}, f"modality {name!r} of {place}", ("channels", "columns"))
         columns = spec.get("columns", [])
         if not isinstance(columns, list) or ("columns" in spec and not columns) or ("columns" in spec and "channels" in spec):
@@ -193,35 +158,11 @@ def _modalities(value: Any, place: str) -> dict[str, Modality]:
     return found
 
 
-def _task_document(task: Task) -> dict[str, Any]:
-    if task.regions is None:
-        return {"classes": list(task.classes), "modalities": list(task.modalities)}
-    return {"regions": {name: list(values) for name, values in task.regions.items()}, "modalities": list(task.modalities)}
-
-
 def _tasks(value: Any, place: str) -> dict[str, Task]:
     found = {}
-    example = "NAME: {classes: [a, b], modalities: [m]}"
-    for name, spec in _named(value, place, "tasks", example).items():
-        spec = _mapping(spec, f"task {name!r} of {place}", ("classes", "regions", "modalities"))
-        for key in ("classes", "modalities") if "regions" not in spec else ("modalities",):
-            entries = spec.get(key)
-            if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-                raise DrifaError(f"task {name!r} of {place} needs {key} as a list of names, as in '{example}'")
-        if "regions" not in spec:
-            found[name] = Task(name, tuple(spec["classes"]), tuple(spec["modalities"]))
-        elif "classes" in spec:
-            raise DrifaError(f"task {name!r} of {place} has both classes and regions; keep the one that you mean")
-        else:
-            found[name] = Task(name, (), tuple(spec["modalities"]), _regions(spec["regions"], f"task {name!r} of {place}"))
-    return found
-
-
-def _regions(value: Any, place: str) -> dict[str, tuple[int, ...]]:
-    found = {}
-    for name, values in _named(value, place, "regions", "NAME: [1, 2]").items():
-        numbers = values if isinstance(values, list) else [values]
-        if not all(isinstance(number, str) and re.fullmatch(r"[0-9]{1,3}", number) for number in numbers):
-            raise DrifaError(f"region {name!r} of {place} holds {values!r}; list its mask values, as in '{name}: [1, 2]'")
-        found[name] = tuple(int(number) for number in numbers)
+    for name, spec in named(value, place, "tasks", EXAMPLE).items():
+        where = f"task {name!r} of {place}"
+        spec = _mapping(spec, where, ("kind", *TASK_KEYS, "modalities"))
+        target = target_type(spec, where).parse(spec, where)
+        found[name] = Task(name, target, list_of_names(spec, "modalities", where, EXAMPLE))
     return found

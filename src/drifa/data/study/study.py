@@ -17,7 +17,8 @@ import pandas as pd
 
 from drifa.data.study.checks import COLUMNS, SPLITS, checked_table
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task, format_header, parse_header
-from drifa.data.study.subjects import Subjects, build_subjects, subject_codes
+from drifa.data.study.subjects import Subjects, build_subjects, subject_codes, texts_of
+from drifa.data.targets import Reads
 from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_text
 from drifa.text_tables import read_table, table_text
@@ -112,6 +113,21 @@ class Study:
         header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
         return write_text(folder / "study.yaml", format_header(header))
 
+    def reads(self) -> Reads:
+        """What a network looks at to answer the tasks; subjects where there is no task.
+
+        Raises:
+            DrifaError: They are of two sorts: one network answers one.
+        """
+        found = {name: task.target.reads for name, task in self.tasks.items()}
+        if len(set(found.values())) > 1:
+            listed = ", ".join(f"{name} ({self.tasks[name].target.kind})" for name in found)
+            raise DrifaError(
+                f"study {self.name!r} has tasks of two kinds, of subjects and of volumes, and one network answers one: {listed}; "
+                f"choose those of one, as data.tasks=[NAME]"
+            )
+        return next(iter(found.values()), "subject")
+
     def subjects(self) -> Subjects:
         """The table as arrays, one entry per subject."""
         return build_subjects(self.table, self.modalities, self.tasks)
@@ -135,17 +151,15 @@ class Study:
         table = self.table[keep].copy()
         # A subject's label may stand on the row of a dropped modality: write it on the rows that stay.
         subjects = self.subjects()
-        code = subject_codes(self.table)[0][keep]
+        codes, ids = subject_codes(self.table)
         kept_tasks = {}
         for column, task in enumerate(self.tasks.values()):
             asked = tuple(name for name in task.modalities if name in modalities)
             if (tasks is not None and task.name not in tasks) or not asked:
                 continue
             kept_tasks[task.name] = replace(task, modalities=asked)
-            if task.kind == "segmentation":
-                table[task.name] = subjects.masks[task.name][code].astype(object)
-            else:
-                table[task.name] = np.array([*task.classes, ""], dtype=object)[subjects.labels[code, column]]
+            texts = texts_of(self.table[task.name], codes, len(ids))
+            table[task.name] = np.where(subjects.known[:, column], texts, "")[codes[keep]]
         for name in tasks or ():
             if name not in self.tasks:
                 raise DrifaError(f"study {self.name!r} has no task {name!r}{suggest(name, self.tasks)}")
@@ -172,15 +186,17 @@ class Study:
         """Absolute path of every subject's mask file, in the order of :meth:`subjects`; None where a subject has none.
 
         Args:
-            task: Name of a segmentation task.
+            task: Name of a task whose target is masks.
 
         Raises:
-            DrifaError: The study has no such segmentation task.
+            DrifaError: The study has no such task.
         """
-        masks = self.subjects().masks
-        if task not in masks:
-            raise DrifaError(f"study {self.name!r} has no segmentation task {task!r}{suggest(task, masks)}")
-        return [self.root / str(path) if path else None for path in masks[task]]
+        masked = self._masked()
+        if task not in masked:
+            raise DrifaError(f"study {self.name!r} has no segmentation task {task!r}{suggest(task, masked)}")
+        subjects = self.subjects()
+        paths = zip(subjects.targets[task], subjects.known_of(task), strict=True)
+        return [self.root / str(path) if known else None for path, known in paths]
 
     def check_files(self) -> None:
         """Looks for every image and mask file.
@@ -189,8 +205,13 @@ class Study:
             DrifaError: Some are missing; names the first of them and how many there are.
         """
         self._check_files("image", [path for path in self.table["path"] if path])
-        for name, masks in self.subjects().masks.items():
-            self._check_files(f"{name} mask", [str(path) for path in masks if path])
+        subjects = self.subjects()
+        for name in self._masked():
+            self._check_files(f"{name} mask", [str(path) for path in subjects.targets[name][subjects.known_of(name)]])
+
+    def _masked(self) -> list[str]:
+        """Tasks whose column holds paths of masks."""
+        return [name for name, task in self.tasks.items() if task.target.reads == "pixels"]
 
     def _check_files(self, what: str, paths: list[str]) -> None:
         missing = _missing_files(self.root, paths)

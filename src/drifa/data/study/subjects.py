@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ import pandas as pd
 from drifa.data.study.schema import Modality, Task
 
 NO_IMAGE = -1
-NO_LABEL = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,24 +22,26 @@ class Subjects:
         group: What a split must not cut, per subject.
         split: ``train``, ``val``, ``test``, ``unused`` or ``""``.
         image: Row of the study's table that holds the image of a modality; -1 where the subject has none.
-        labels: Class index per task; -1 where unlabelled, or where none of the task's modalities is present, and
-            everywhere in the column of a segmentation task.
+        targets: For each task, the value of every subject, see :class:`drifa.data.targets.Target`; it means nothing where it is
+            not known.
+        known: Whether the value of a task is known: the subject has one, and any of the task's modalities.
+        strata: What a split balances of each task; -1 for nothing.
         modalities: Names of the columns of ``image``.
-        tasks: Names of the columns of ``labels``.
-        masks: For each segmentation task, the mask file of every subject below the study's root; empty where it has none.
+        tasks: Names of the columns of ``known`` and ``strata``.
 
     Shape:
-        ids, group, split, each of masks [S]; image int64 [S, m]; labels int64 [S, t].
+        ids, group, split, each of targets [S]; image int64 [S, m]; known bool, strata int64 [S, t].
     """
 
     ids: np.ndarray
     group: np.ndarray
     split: np.ndarray
     image: np.ndarray
-    labels: np.ndarray
+    targets: Mapping[str, np.ndarray]
+    known: np.ndarray
+    strata: np.ndarray
     modalities: tuple[str, ...]
     tasks: tuple[str, ...]
-    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,6 +55,10 @@ class Subjects:
     def pattern(self) -> np.ndarray:
         """The set of modalities of each subject as a bit mask, bit i for column i: int64 [S]."""
         return self.present @ (1 << np.arange(len(self.modalities)))
+
+    def known_of(self, task: str) -> np.ndarray:
+        """Whose value of a task is known: bool [S]."""
+        return np.asarray(self.known[:, self.tasks.index(task)])
 
     def in_split(self, name: str) -> np.ndarray:
         """Indices of the subjects of one split: int64 [n], ascending."""
@@ -70,9 +75,18 @@ def subject_codes(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return codes.astype(np.int64), np.asarray(ids, dtype=str)
 
 
-def class_codes(column: pd.Series, classes: tuple[str, ...]) -> np.ndarray:
-    """Class index of every label text; -1 for any other text, the empty one included."""
-    return pd.Index(classes).get_indexer(pd.Index(column)).astype(np.int64)
+def texts_of(column: pd.Series, codes: np.ndarray, count: int) -> np.ndarray:
+    """The text of every subject in a column that some of its rows may leave empty: object [S].
+
+    Args:
+        column: Texts, one per row.
+        codes: The subject of every row.
+        count: Number of subjects.
+    """
+    text = column.to_numpy(dtype=object)
+    found = np.full(count, "", dtype=object)
+    found[codes[text != ""]] = text[text != ""]
+    return found
 
 
 def build_subjects(table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: Mapping[str, Task]) -> Subjects:
@@ -80,30 +94,26 @@ def build_subjects(table: pd.DataFrame, modalities: Mapping[str, Modality], task
     codes, ids = subject_codes(table)
     order = tuple(modalities)
     image = np.full((len(ids), len(order)), NO_IMAGE, dtype=np.int64)
-    image[codes, class_codes(table["modality"], order)] = np.arange(len(table))
-    labels = np.full((len(ids), len(tasks)), NO_LABEL, dtype=np.int64)
-    masks = {}
+    image[codes, pd.Index(order).get_indexer(pd.Index(table["modality"]))] = np.arange(len(table))
+    known = np.zeros((len(ids), len(tasks)), dtype=bool)
+    strata = np.empty((len(ids), len(tasks)), dtype=np.int64)
+    targets = {}
     for column, task in enumerate(tasks.values()):
         asked = (image[:, [order.index(name) for name in task.modalities]] != NO_IMAGE).any(axis=1)
-        if task.kind == "segmentation":
-            text = table[task.name].to_numpy(dtype=object)
-            mask = np.full(len(ids), "", dtype=object)
-            mask[codes[text != ""]] = text[text != ""]
-            masks[task.name] = np.where(asked, mask, "").astype(str)
-            continue
-        label = class_codes(table[task.name], task.classes)
-        labelled = label != NO_LABEL
-        labels[codes[labelled], column] = label[labelled]
-        labels[~asked, column] = NO_LABEL
+        texts = np.where(asked, texts_of(table[task.name], codes, len(ids)), "")
+        known[:, column] = texts != ""
+        targets[task.name] = task.target.read(texts)
+        strata[:, column] = task.target.strata(targets[task.name], known[:, column])
     return Subjects(
         ids=ids,
         group=_per_subject(table["group"], codes, len(ids)),
         split=_per_subject(table["split"], codes, len(ids)),
         image=image,
-        labels=labels,
+        targets=targets,
+        known=known,
+        strata=strata,
         modalities=order,
         tasks=tuple(tasks),
-        masks=masks,
     )
 
 

@@ -1,0 +1,90 @@
+"""What a run says of itself: the content of `model.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from drifa.data.targets import TARGETS, Reads
+from drifa.errors import DrifaError
+from drifa.version import __version__
+
+FORMAT = 2
+#: Format 1 told the classes of every task, and beside them the regions of those that have some; it is read as if written today.
+READABLE = (1, 2)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What was trained, and on what.
+
+    Attributes:
+        backbone: Name of the branches' network, or modality -> name.
+        fusion: What couples them.
+        parameters: Number of weights of one member.
+        modalities: Name -> channels, in the order of the columns of ``present``.
+        tasks: Name -> ``kind`` and what that kind has learned, see :meth:`drifa.tasks.base.Kind.to_json`.
+        task_modalities: Task -> the modalities that can answer it.
+        image_size: Side of the images, pixels; 0 for slices as they are.
+        tabular: Tabular modality -> how its columns are encoded.
+        components: Number of groups of modalities that never share a subject.
+        members: Networks of the ensemble.
+        pretrained: What was read of weights files, one line per branch.
+        study: ``name``, ``licence``, ``citation``, ``source`` and ``notes`` of the study.
+    """
+
+    backbone: str | Mapping[str, str]
+    fusion: str
+    parameters: int
+    modalities: Mapping[str, int]
+    tasks: Mapping[str, Mapping[str, Any]]
+    task_modalities: Mapping[str, Sequence[str]]
+    image_size: int
+    tabular: Mapping[str, Any]
+    components: int
+    members: int
+    pretrained: Sequence[str]
+    study: Mapping[str, str]
+
+    @property
+    def reads(self) -> Reads:
+        """What its networks look at: subjects, or pixels of volumes."""
+        return next((TARGETS[task["kind"]].reads for task in self.tasks.values()), "subject")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the format number comes first."""
+        return {"drifa_run": FORMAT, **vars(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], place: str = "model.json", output: str = "regions") -> Self:
+        """Reads what :meth:`to_json` gave.
+
+        Args:
+            value: The content of the file.
+            place: How errors call it.
+            output: ``model.output`` of the run, which format 1 does not tell.
+
+        Raises:
+            DrifaError: Another format wrote it, it holds a kind of task that is not known, or it lacks something.
+        """
+        number = value.get("drifa_run")
+        if number not in READABLE:
+            raise DrifaError(f"{place} was written in run format {number!r}; this drifa ({__version__}) reads up to {FORMAT}")
+        fields = {key: entry for key, entry in value.items() if key != "drifa_run"}
+        if number == 1:
+            regions = fields.pop("regions", {})
+            fields["tasks"] = {
+                name: {"kind": "regions", "regions": regions[name], "output": output}
+                if name in regions
+                else {"kind": "classes", "classes": classes}
+                for name, classes in value.get("tasks", {}).items()
+            }
+            fields.setdefault("tabular", {})
+        missing = [name for name in cls.__dataclass_fields__ if name not in fields]
+        if missing:
+            raise DrifaError(f"{place} has no {missing[0]!r}; it is not whole: train the run again, or restore the file")
+        for name, task in fields["tasks"].items():
+            if task.get("kind") not in TARGETS:
+                raise DrifaError(f"task {name!r} of {place} is of the unknown kind {task.get('kind')!r}; update drifa")
+        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
