@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from drifa import (
-    MIFA,
-)
+from drifa import MIFA
 from drifa.fusion.projection import ProjectedMIFA
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drifa import (
-    DrifaError,
-    create_model,
-)
+from drifa import DrifaError, create_model
 from tests.networks.mixed import MIXED, mixed
 from tests.networks.tiny import PAPER, TINY
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drifa import (
-    MFA,
-    PRESETS,
-    DrifaError,
-    create_model,
-    create_preset,
-    create_segmentation_model,
-)
+from drifa import MFA, PRESETS, DrifaError, create_model, create_preset, create_segmentation_model
 from tests.networks.mixed import TWO, images, mixed
 
 
