@@ -1,6 +1,7 @@
 """What couples the branches: DRIFA, its rivals and the controls, one file each behind one interface.
 
-The names in ``__all__`` are stable, and what :class:`Fusion` asks of a fusion; the modules that they come from, and all else in those, may move.
+The names in ``__all__`` are stable, and so is what :class:`Fusion` asks of a fusion; the modules that they come from, and all
+else in those, may move.
 """
 
 from drifa.errors import DrifaError, suggest
