@@ -13,7 +13,7 @@ export DRIFA_DATA
 help:
 	@echo "make demo      install into $(VENV), then data -> training -> evaluation -> report on the built-in study"
 	@echo "make test      install, run the tests           make test-all  the slow ones too"
-	@echo "make lint      ruff and mypy                     make docs      build the pages into site/"
+	@echo "make lint      ruff, mypy, order of the layers   make docs      build the pages into site/"
 	@echo "make quick     the real run of results/quick (about an hour on two cores; needs DRIFA_DATA)"
 	@echo "make bench     speed ratios of benchmarks/"
 
@@ -37,6 +37,7 @@ lint: $(BIN)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_layers.py tests/test_mirror.py
 
 docs: $(BIN)/.installed
 	$(BIN)/mkdocs build --strict

@@ -1,6 +1,8 @@
 """drifa: multimodal fusion learning on medical images with dual attention.
 
 The names below are loaded on first use, so that ``import drifa`` and ``drifa --help`` stay fast.
+They are stable, as are those that the packages ``attention``, ``backbones``, ``fusion``, ``networks`` and ``metrics`` name
+at their heads; everything else may move.
 """
 
 from __future__ import annotations

@@ -192,6 +192,16 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
     Raises:
         DrifaError: If the file is missing or not YAML, or a key or value is wrong; names key, value and remedy.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> _ = Path("config.yaml").write_text("data: {study: studies/phantom}")
+        >>> config = load_config("config.yaml", ["train.epochs=3"])
+        >>> config.data.study, config.model.fusion, config.train.epochs
+        ('studies/phantom', 'drifa', 3)
+        >>> load_config("config.yaml", ["train.epoch=3"])
+        Traceback (most recent call last):
+        drifa.errors.DrifaError: ...did you mean 'epochs'...
     """
     path = Path(path)
     if not path.is_file():

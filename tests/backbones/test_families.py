@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drifa import DrifaError, create_model
-from drifa.backbones import FAMILIES, Branch, cut, timm_features
+from drifa import create_model
+from drifa.backbones import FAMILIES, cut, timm_features
 from drifa.backbones.cut import native_size
 from tests.backbones.families_table import PAGE, listed
 
@@ -52,38 +52,3 @@ def test_drifa_on_two_branches_runs_and_every_parameter_learns(backbone: str) ->
 
 def test_the_page_lists_exactly_the_families_tested() -> None:
     assert listed(PAGE.read_text(encoding="utf-8")) == FAMILIES
-
-
-@pytest.mark.parametrize("backbone", ["hrnet_w18_small", "selecsls42", "vit_tiny_patch16_224"])
-def test_what_cannot_be_cut_is_refused_with_those_that_can(backbone: str) -> None:
-    with pytest.raises(DrifaError, match=rf"{backbone}.*RegNet \(regnetx_002\)"):
-        Branch(backbone, 3)
-
-
-@pytest.mark.parametrize(
-    ("backbone", "size", "needed"),
-    [
-        ("resnet10t", (64, 16), "32×32 at least"),
-        ("dla46_c", (150, 150), "32×32, 64×64 …"),
-        ("inception_v3", (74, 74), "75×75 at least"),
-        ("coatnet_pico_rw_224", (192, 192), "224×224 only"),
-    ],
-)
-def test_a_wrong_image_size_is_refused_with_the_size_needed(backbone: str, size: tuple[int, int], needed: str) -> None:
-    branch = Branch(backbone, 3)
-    with pytest.raises(DrifaError, match=f"'scan' has images of {size[0]}×{size[1]} .*{needed}"):
-        branch.check_size(*size, "scan")
-    fitting = int(needed.split("×")[0])
-    branch.check_size(fitting, fitting, "scan")
-
-
-def test_trying_a_size_leaves_the_branch_as_it_was() -> None:
-    torch.manual_seed(0)
-    branch = Branch("resnet10t", 3).train()
-    branch.stages[1].eval()
-    before = {name: value.clone() for name, value in branch.state_dict().items()}
-    modes, state = [module.training for module in branch.modules()], torch.get_rng_state()
-    branch.check_size(40, 40, "scan")
-    assert modes == [module.training for module in branch.modules()]
-    assert torch.equal(state, torch.get_rng_state())
-    assert all(torch.equal(value, before[name]) for name, value in branch.state_dict().items())

@@ -12,10 +12,9 @@ from torch.nn import functional as F
 
 from drifa import DrifaError, create_model, load_model, save_model
 from drifa.fusion import FUSIONS
-from drifa.fusion.caf import CombinedHead
 from drifa.links import LINKS
 from tests.fusion.contract import MIXED
-from tests.fusion.test_rivals import OPTIONS
+from tests.fusion.parts import OPTIONS
 from tests.studies import TINY_NET
 
 NAMES = {"a": 3, "b": 1}
@@ -82,20 +81,6 @@ def test_a_control_is_matched_to_drifa_with_the_same_links() -> None:
     wide = {"layers": [1, 1, 1, 1], "channels": [16, 16, 32, 32]}
     net = build("se_matched", fusion_args={}, tasks={"grade": 3, "age": 1}, links={"age": "identity"}, backbone_args=wide)
     assert net.config["fusion_args"]["ratio"] > 0
-
-
-def test_the_combined_moments_are_those_of_the_mixture_of_the_sources_that_are_there() -> None:
-    link = LINKS["gaussian"]
-    head = CombinedHead(4, 2, [0, 1], 2, link)
-    vector = torch.randn(4, 14)
-    vector[:, 12:] = torch.tensor([[1.0, 1.0], [1, 0], [0, 1], [0, 0]])
-    hyper, branches, _ = head.parts(vector)
-    answers = [link.answer(outputs) for outputs in (hyper, *branches)]
-    found = link.answer(head(vector))
-    for row, sources in enumerate([(0, 1, 2), (0, 1), (0, 2), (0,)]):
-        means, variances = torch.stack([answers[i][row] for i in sources]).unbind(1)
-        expected = torch.stack([means.mean(), variances.mean() + means.var(correction=0)])
-        torch.testing.assert_close(found[row], expected)
 
 
 def test_mttu_net_learns_no_weight_for_a_task_that_learns_its_noise() -> None:

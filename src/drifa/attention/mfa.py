@@ -107,6 +107,16 @@ class MFA(nn.Module):
 
     Raises:
         DrifaError: If both branches are off, or a choice is unknown.
+
+    Examples:
+        >>> import torch
+        >>> mfa = MFA(8)
+        >>> mfa(torch.rand(2, 8, 5, 5)).shape
+        torch.Size([2, 8, 5, 5])
+        >>> mfa.attention(torch.rand(2, 8, 5, 5)).shape
+        torch.Size([2, 8])
+        >>> sum(parameter.numel() for parameter in mfa.parameters()) == 8 * 8**2 + 9 * 8 + 1
+        True
     """
 
     def __init__(

@@ -137,6 +137,18 @@ class MIFA(nn.Module):
 
     Raises:
         DrifaError: If both branches are off, a choice is unknown, or the number or channels of the inputs do not fit.
+
+    Examples:
+        Maps of different sizes; the second row has no second modality.
+
+        >>> import torch
+        >>> mifa = MIFA(8, modalities=2)
+        >>> photo, scan = torch.rand(2, 8, 5, 5), torch.rand(2, 8, 3, 4)
+        >>> present = torch.tensor([[True, True], [True, False]])
+        >>> [tuple(y.shape) for y in mifa([photo, scan], present)]
+        [(2, 8, 5, 5), (2, 8, 3, 4)]
+        >>> int(mifa([photo, scan], present)[1][1].count_nonzero())
+        0
     """
 
     def __init__(

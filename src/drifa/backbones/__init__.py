@@ -1,4 +1,7 @@
-"""Any sequential timm model as the branch of a modality."""
+"""Any sequential timm model as the branch of a modality.
+
+The names in ``__all__`` are stable; the modules that they come from, and all else in those, may move.
+"""
 
 from drifa.backbones.align import align
 from drifa.backbones.branch import Branch, ConvMFA

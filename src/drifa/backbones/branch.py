@@ -51,6 +51,34 @@ class Branch(nn.Module):
         infos: K :class:`~drifa.backbones.StageInfo`.
         sizes: Which image sizes the branch takes.
         loaded: How many tensors of the pretrained file were used, as one sentence; ``None`` without one.
+
+    Shape:
+        ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``. Stage by stage for ResNet18, of images ``[2, 3, 128, 128]``:
+
+        - stem and block 1, block 2: ``[2, 64, 32, 32]``
+        - blocks 3 and 4: ``[2, 128, 16, 16]``
+        - blocks 5 and 6: ``[2, 256, 8, 8]``
+        - blocks 7 and 8: ``[2, 512, 4, 4]``
+
+        The maps after blocks 2, 4, 6 and 8 end a resolution level.
+
+    Examples:
+        >>> import torch
+        >>> branch = Branch("resnet18", in_channels=3).eval()
+        >>> [(info.channels, info.reduction, info.ends_level) for info in branch.infos][:4]
+        [(64, 4, False), (64, 4, True), (128, 8, False), (128, 8, True)]
+        >>> x = torch.rand(2, 3, 128, 128)
+        >>> for stage, refine in zip(branch.stages, branch.refine):
+        ...     x = refine(stage(x))
+        ...     print(list(x.shape))
+        [2, 64, 32, 32]
+        [2, 64, 32, 32]
+        [2, 128, 16, 16]
+        [2, 128, 16, 16]
+        [2, 256, 8, 8]
+        [2, 256, 8, 8]
+        [2, 512, 4, 4]
+        [2, 512, 4, 4]
     """
 
     def __init__(

@@ -1,4 +1,8 @@
-"""What couples the branches: DRIFA, its rivals and the controls, one file each behind one interface."""
+"""What couples the branches: DRIFA, its rivals and the controls, one file each behind one interface.
+
+The names in ``__all__`` are stable, and so is what :class:`Fusion` asks of a fusion; the modules that they come from, and all
+else in those, may move.
+"""
 
 from drifa.errors import DrifaError, suggest
 from drifa.fusion.base import Fusion, FusionSpec, check_options

@@ -60,6 +60,15 @@ def classification_metrics(
     References:
         Guo et al., On calibration of modern neural networks, ICML 2017 (``ece``); Brier, Monthly Weather Review 1950;
         Geifman and El-Yaniv, Selective classification for deep neural networks, NeurIPS 2017 (``accuracy_at_*``).
+
+    Examples:
+        >>> labels = [0, 0, 1, 1]
+        >>> probabilities = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]]
+        >>> found = classification_metrics(labels, probabilities)
+        >>> found["accuracy"], found["auc"], round(found["brier"], 3)
+        (0.75, 1.0, 0.21)
+        >>> found["accuracy_at_50"]  # on the half that it is surest of
+        1.0
     """
     judged = Judged(labels, probabilities, uncertainty)
     counts = row_weights(weights, len(judged))

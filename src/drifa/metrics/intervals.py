@@ -85,6 +85,14 @@ def bootstrap(
 
     References:
         Efron and Tibshirani, An introduction to the bootstrap, 1993, chapters 8 (clustered data) and 13 (percentiles).
+
+    Examples:
+        One network, four images of two patients.
+
+        >>> probabilities = [[[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]]]
+        >>> found = bootstrap([0, 0, 1, 1], probabilities, groups=["p1", "p1", "p2", "p2"], resamples=200)
+        >>> found["accuracy"]
+        {'value': 0.75, 'low': 0.5, 'high': 1.0}
     """
     return bootstrap_measured(_networks(labels, probabilities, uncertainty), groups, resamples, level, seed)
 

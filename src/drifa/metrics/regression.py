@@ -53,6 +53,13 @@ def regression_metrics(
     References:
         Gneiting and Raftery, Strictly proper scoring rules, prediction, and estimation, JASA 2007 (``nll``); Geifman and
         El-Yaniv, Selective classification for deep neural networks, NeurIPS 2017 (the idea of ``mae_at_80``).
+
+    Examples:
+        >>> found = regression_metrics(truth=[50.0, 60.0, 70.0], predicted=[50.0, 63.0, 67.0], std=[2.0, 2.0, 1.0])
+        >>> found["mae"], round(found["r2"], 2)
+        (2.0, 0.91)
+        >>> round(found["coverage_90"], 2)  # the last truth lies three deviations off
+        0.67
     """
     judged = JudgedNumbers(truth, predicted, std)
     counts = row_weights(weights, len(judged))

@@ -56,6 +56,16 @@ def judge_volume(
 
     Raises:
         ValueError: A shape or a type is not as described above.
+
+    Examples:
+        A prediction that misses one of two voxels, each of 1 x 1 x 5 mm.
+
+        >>> import numpy as np
+        >>> truth, predicted = np.zeros((2, 1, 4, 4, 2), dtype=bool)
+        >>> truth[0, 1, 1:3, 0] = predicted[0, 1, 1, 0] = True
+        >>> (row,) = judge_volume(truth, predicted, ["tumour"], spacing=[1.0, 1.0, 5.0])
+        >>> row["region"], round(row["dice"], 3), row["truth_ml"], row["predicted_ml"]
+        ('tumour', 0.667, 0.01, 0.005)
     """
     _check(truth, predicted, regions, spacing, brain)
     millilitres = float(np.prod(spacing)) / 1000

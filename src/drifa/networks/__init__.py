@@ -1,4 +1,7 @@
-"""Whole networks and the factory."""
+"""Whole networks and the factory.
+
+The names in ``__all__`` are stable; the modules that they come from, and all else in those, may move.
+"""
 
 from drifa.networks.factory import create_model
 from drifa.networks.folder import load_model, save_model

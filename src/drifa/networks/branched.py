@@ -95,6 +95,20 @@ class BranchedNet(nn.Module):
 
         Returns:
             Task name -> ``[T, B, …]``.
+
+        Examples:
+            Three draws for two rows. A row's draw belongs to its key: asked alone, it gives the same answer.
+
+            >>> from drifa import create_model
+            >>> tiny = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
+            >>> net = create_model(modalities={"photo": 3}, tasks={"lesion": 7}, backbone_args=tiny).eval()
+            >>> photo, keys = torch.rand(2, 3, 32, 32), torch.tensor([[1, 2], [3, 4], [5, 6]])
+            >>> draws = net.sample({"photo": photo}, None, keys)["lesion"]
+            >>> tuple(draws.shape), tuple(draws.softmax(-1).mean(0).shape)
+            ((3, 2, 7), (2, 7))
+            >>> alone = net.sample({"photo": photo[1:]}, None, keys[:, 1:])["lesion"]
+            >>> torch.allclose(alone[:, 0], draws[:, 1], atol=1e-5)
+            True
         """
         begun = self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
         draws = [self._answers(begun, keys) for keys in dropout_keys]

@@ -77,6 +77,16 @@ def create_model(
 
     Raises:
         DrifaError: For anything unknown or that does not fit together.
+
+    Examples:
+        >>> import torch
+        >>> tiny = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
+        >>> net = create_model(modalities={"photo": 3, "scan": 1}, tasks={"lesion": 7, "stage": 4}, backbone_args=tiny)
+        >>> answers = net({"photo": torch.rand(2, 3, 32, 32), "scan": torch.rand(2, 1, 48, 48)})
+        >>> {task: tuple(logits.shape) for task, logits in answers.items()}
+        {'lesion': (2, 7), 'stage': (2, 4)}
+        >>> tuple(net({"scan": torch.rand(2, 1, 48, 48)})["stage"].shape)
+        (2, 4)
     """
     modalities, tasks = dict(modalities or {}), dict(tasks or {})
     links = _links(tasks, links)

@@ -28,6 +28,16 @@ def save_model(net: FusionNet | FusionSegNet, folder: str | Path, extra: dict[st
         net: A network from :func:`drifa.create_model` or :func:`drifa.create_segmentation_model`.
         folder: Created if missing.
         extra: Further plain data for config.json, such as class names.
+
+    Examples:
+        >>> from drifa import create_model, load_model, save_model
+        >>> tiny = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
+        >>> net = create_model(modalities={"photo": 3}, tasks={"lesion": 7}, backbone_args=tiny)
+        >>> folder = save_model(net, "model", extra={"classes": ["mel", "nv"]})
+        >>> sorted(path.name for path in folder.iterdir())
+        ['config.json', 'model.safetensors']
+        >>> load_model("model").config == net.config
+        True
     """
     folder = Path(folder)
     save_weights(net, folder / "model.safetensors")
@@ -46,6 +56,16 @@ def load_model(folder: str | Path) -> Any:
 
     Raises:
         DrifaError: If a file is missing or broken, was written by another format version, or does not fit.
+
+    Examples:
+        >>> from drifa import create_segmentation_model, load_model, save_model
+        >>> net = create_segmentation_model(modalities={"flair": 1}, regions={"tumour": 3}, width=1 / 16)
+        >>> again = load_model(save_model(net, "segmentation_model"))
+        >>> type(again).__name__, again.training
+        ('FusionSegNet', False)
+        >>> load_model("nowhere")
+        Traceback (most recent call last):
+        drifa.errors.DrifaError: nowhere is not a model folder: config.json is missing
     """
     folder = Path(folder)
     config = read_config(folder)

@@ -33,6 +33,17 @@ class FusionNet(BranchedNet):
         - inputs: modality name -> ``[B, C, H, W]``; a missing name is a modality that no row has.
         - present: bool ``[B, m]``, columns in the order of ``modalities``; ``None`` = every given modality in every row.
         - output: task name -> its outputs ``[B, k]``, such as logits of k classes.
+
+    Examples:
+        >>> import torch
+        >>> from drifa import create_model
+        >>> tiny = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
+        >>> net = create_model(modalities={"photo": 3, "scan": 1}, tasks={"lesion": 7}, backbone_args=tiny)
+        >>> net.modalities
+        ('photo', 'scan')
+        >>> present = torch.tensor([[True, True], [True, False]])  # the second row has no scan: what stands there is not read
+        >>> tuple(net({"photo": torch.rand(2, 3, 32, 32), "scan": torch.rand(2, 1, 48, 48)}, present)["lesion"].shape)
+        (2, 7)
     """
 
     def __init__(

@@ -39,6 +39,11 @@ def create_preset(name: str, **arguments: Any) -> FusionNet | FusionSegNet:
 
     Raises:
         DrifaError: For an unknown name, and whatever the function refuses.
+
+    Examples:
+        >>> net = create_preset("drifa_segnet", modalities={"flair": 1, "t1": 1}, regions={"tumour": 3}, width=1 / 16)
+        >>> [type(module).__name__ for module in net.fusion.mifa.values()]
+        ['MIFA', 'MIFA', 'MIFA', 'MIFA', 'MIFA']
     """
     if name not in PRESETS:
         raise DrifaError(f"preset {name!r} is not known{suggest(name, PRESETS)}")

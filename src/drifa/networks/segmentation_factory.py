@@ -64,6 +64,14 @@ def create_segmentation_model(
 
     Raises:
         DrifaError: For anything unknown or that does not fit together.
+
+    Examples:
+        >>> import torch
+        >>> net = create_segmentation_model(modalities={"flair": 1, "t1": 1}, regions={"tumour": 3}, width=1 / 16)
+        >>> tuple(net({"flair": torch.rand(2, 1, 40, 33), "t1": torch.rand(2, 1, 40, 33)})["tumour"].shape)
+        (2, 3, 40, 33)
+        >>> tuple(net({"t1": torch.rand(2, 1, 40, 33)})["tumour"].shape)
+        (2, 3, 40, 33)
     """
     modalities, regions = dict(modalities or {}), dict(regions or {})
     _check(modalities, regions, output, norm)

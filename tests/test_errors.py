@@ -1,0 +1,31 @@
+"""The words that help: the nearest valid name, or all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from drifa.errors import near, suggest
+
+NAMES = ["resnet18", "resnet34", "resnext26ts", "regnetx_002", "vgg11_bn"]
+
+
+@pytest.mark.parametrize("written", ["Resnet18", "resnet_18", "resnet19", "esnet18"])
+def test_a_slip_is_answered_with_the_one_name_meant(written: str) -> None:
+    assert suggest(written, NAMES) == " (did you mean 'resnet18'?)"
+
+
+def test_the_name_is_given_as_it_is_written_whatever_the_case_of_the_question() -> None:
+    assert suggest("mel", ["MEL", "NV"]) == " (did you mean 'MEL'?)"
+
+
+@pytest.mark.parametrize("written", ["q", None, 7])
+def test_what_is_like_nothing_is_answered_with_all_choices(written: object) -> None:
+    assert suggest(written, ("a", "b", 3)) == " (choices: a, b, 3)"
+    assert suggest(written, ()) == ""
+
+
+def test_near_names_are_those_that_begin_so_or_else_those_spelled_so() -> None:
+    assert near("resn", NAMES) == ["resnet18", "resnet34", "resnext26ts"]
+    assert near("resn", NAMES, most=2) == ["resnet18", "resnet34"]
+    assert near("rasnet34", NAMES)[0] == "resnet34"
+    assert near("", NAMES) == near("qqqq", NAMES) == []
