@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from drifa.metrics.classification import confusion_matrix, per_class
 from drifa.metrics.curves import reliability, risk_coverage
 from drifa.metrics.intervals import bootstrap
+from tests.report.other_runs import add_number, number_run, regions_run, write
 
 TASKS = {"skin_lesion": ["akiec", "bcc", "bkl", "mel", "<b>x</b>"], "cell": ["dyskeratotic", "koilocytotic", "parabasal"]}
 MODES = ("deterministic", "mc", "ensemble", "ensemble_mc")
@@ -25,11 +25,6 @@ NASTY_SUBJECT = "<script>alert(1)</script>"
 
 def entropy(p: np.ndarray) -> np.ndarray:
     return -(p * np.log(np.maximum(p, 1e-12))).sum(axis=-1)
-
-
-def write(path: Path, value: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(value if isinstance(value, str) else json.dumps(value, allow_nan=False), encoding="utf-8")
 
 
 def synthetic_run(
@@ -170,42 +165,6 @@ def synthetic_run(
     return run
 
 
-def regions_run(run: Path, evaluation_format: int = 2) -> Path:
-    """A run that segmented eight volumes: its files, without networks, masks and split."""
-    random = np.random.default_rng(0)
-    subjects, regions, modes = [f"volume_{i}" for i in range(8)], ("WT", "TC"), ("deterministic", "mc")
-    write(run / "config.yaml", "train: {epochs: 2}\n")
-    model = {"fusion": "concat", "modalities": {"flair": 1, "t1": 1}, "tasks": {"tumour": list(regions)}, "image_size": 0}
-    write(run / "model.json", {**model, "regions": {"tumour": {"WT": [1, 2], "TC": [1]}}, "study": {"name": "Tumours"}})
-    history = pd.DataFrame({"epoch": [0, 1], "train_loss": [1.0, 0.5], "val_loss": [1.1, 0.7], "val_dice/tumour/WT": [0.4, 0.6]})
-    write(run / "members/0/history.csv", history.assign(lr=1e-3, seconds=2.0).to_csv(index=False))
-
-    def figures() -> dict[str, Any]:
-        found = {"dice": {"value": 0.8, "low": 0.7, "high": 0.9}}
-        for region in regions:
-            for name in ("dice", "sensitivity", "missed"):
-                found[f"{name}_{region}"] = {"value": float(random.uniform(0.6, 0.9)), "low": 0.5, "high": 0.95}
-            found[f"hd95_{region}"] = {"value": float(random.uniform(3, 9)), "low": None, "high": None}
-        return found
-
-    write(run / "metrics.json", {"tumour": {mode: figures() for mode in modes}})
-    tasks = {"tumour": {"kind": "regions", "regions": list(regions), "count": 8, "groups": 8, "modalities": ["flair", "t1"]}}
-    kind = {"kind": "segmentation"} if evaluation_format == 1 else {"tasks": tasks, "partners": 0, "seed": 0}
-    head = {"drifa_evaluation": evaluation_format, "split": "test", "study": "Tumours", "subjects": 8, "members": 1, "passes": 2}
-    write(run / "evaluation.json", {**head, "subsets": {"tumour": {s: figures() for s in ("flair", "t1", "flair+t1")}}, **kind})
-    rows = [
-        {"subject": subject, "group": subject, "task": "tumour", "mode": mode, "member": 0, "subset": "flair+t1", "region": region}
-        for subject in subjects
-        for mode in modes
-        for region in regions
-    ]
-    volumes = pd.DataFrame(rows).assign(hd95=4.0, truth_ml=12.3, sensitivity=0.8)
-    volumes["dice"] = random.uniform(0.3, 0.95, len(rows))
-    volumes["predicted_ml"] = random.uniform(5, 40, len(rows))
-    write(run / "volumes.csv", volumes.to_csv(index=False))
-    return run
-
-
 @pytest.fixture
 def make_run() -> Callable[..., Path]:
     return synthetic_run
@@ -220,3 +179,22 @@ def pristine_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(pristine_run: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return Path(shutil.copytree(pristine_run, tmp_path / "my_run"))
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    """A run that segmented volumes."""
+    return regions_run(tmp_path / "my_volumes")
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    """A run whose one task is a number."""
+    return number_run(tmp_path / "my_numbers")
+
+
+@pytest.fixture
+def mixed(run: Path) -> Path:
+    """A run of two tasks of classes and one of a number."""
+    add_number(run)
+    return run

@@ -15,6 +15,7 @@ from drifa.errors import DrifaError
 from drifa.report import write_report
 from drifa.report.words import written
 from drifa.uncertainty.modes import MODE_NAMES
+from tests.report.other_runs import edit
 from tests.report_page import report
 
 NASTY_SUBJECT = "<script>alert(1)</script>"  # the first subject of each task in the synthetic run
@@ -31,12 +32,6 @@ SECTIONS = (
     "partners",
     "environment",
 )
-
-
-def edit(path: Path, change: Any) -> None:
-    value = json.loads(path.read_text())
-    change(value)
-    path.write_text(json.dumps(value))
 
 
 def test_needs_nothing_from_anywhere(run: Path) -> None:

@@ -17,7 +17,7 @@ Answered = tuple[float, float, float | None]
 
 
 def truth_scatter(points: Sequence[Answered], unit: str) -> Markup:
-    """A dot per subject, truth across and prediction upright, its standard deviation as a whisker; the dashes are where both agree.
+    """A dot per subject, truth across and prediction upright, its standard deviation as a whisker; dashes where both agree.
 
     Args:
         points: At least one; the truth and the value are finite.

@@ -65,7 +65,7 @@ class RunFiles:
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """Every task of the run and what it answers: those with metrics first, then those only judged, then those only trained."""
+        """Every task and what it answers: those with metrics first, then those only judged, then those only trained."""
         tasks = dict.fromkeys([*(self.metrics or {}), *self.judged, *self._trained])
         return {task: self._kind(task) for task in tasks}
 

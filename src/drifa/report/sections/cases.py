@@ -103,4 +103,4 @@ def _with_deviation(value: float, std: float, unit: str) -> str:
     """``61.2 ± 4.5 years``; without the deviation where none was stated."""
     if math.isnan(std):
         return _written(value, unit)
-    return f"{_written(value, '').strip()}\u00a0±\u00a0{_written(std, unit)}"
+    return f"{_written(value, '')}\u00a0±\u00a0{_written(std, unit)}"

@@ -37,8 +37,8 @@ def floor(task: JudgedTask) -> str:
     most = max(support)
     accuracy, balanced = most / sum(support), 1 / sum(count > 0 for count in support)
     return (
-        f"For comparison, always answering the most common class, {task.classes[support.index(most)]}, would reach an accuracy of "
-        f"{words.share(accuracy)}\u00a0% and a balanced accuracy of {words.share(balanced)}\u00a0%."
+        f"For comparison, always answering the most common class, {task.classes[support.index(most)]}, would reach an accuracy "
+        f"of {words.share(accuracy)}\u00a0% and a balanced accuracy of {words.share(balanced)}\u00a0%."
     )
 
 

@@ -11,7 +11,7 @@ from drifa.runs.files import RunFiles
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
-    """A figure per task of numbers, a line per mode, and the numbers behind it; None for a run without such tasks."""
+    """A figure per task of numbers, a line per mode, and the numbers behind it; None where no task states a deviation."""
     if not files.expects("number"):
         return None
     tasks = []
@@ -27,7 +27,8 @@ def record(files: RunFiles) -> dict[str, Any] | None:
                     "gain": _gain(task),
                 }
             )
-    return {"evaluated": files.evaluation is not None, "tasks": tasks}
+    evaluated = files.evaluation is not None
+    return {"evaluated": evaluated, "tasks": tasks} if tasks or not evaluated else None
 
 
 def _rows(levels: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:

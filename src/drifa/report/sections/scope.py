@@ -7,7 +7,7 @@ from typing import Any
 from drifa.metrics.names import Kind
 from drifa.report import about
 from drifa.report.judged import judged_tasks
-from drifa.report.sections import partners, subsets
+from drifa.report.sections import partners, ranges, subsets
 from drifa.report.sections.metrics import cell
 from drifa.runs.files import RunFiles
 
@@ -26,7 +26,7 @@ def record(files: RunFiles) -> dict[str, Any]:
         "answers": " and ".join(answer for kind, answer in ANSWERS.items() if files.expects(kind)),
         "alone": _alone(files),
         "has_classes": files.expects("classes"),
-        "has_numbers": files.expects("number"),
+        "has_ranges": ranges.record(files) is not None,
         "has_regions": files.expects("regions"),
         "has_partners": partners.record(files) is not None,
         "has_subsets": subsets.record(files) is not None,
