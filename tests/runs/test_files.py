@@ -49,6 +49,17 @@ def test_a_number_is_known_without_its_evaluation(numbers: Path, gone: tuple[str
     assert read_run(numbers).kinds == {"age": "number"}
 
 
+@pytest.mark.parametrize(
+    ("trained", "kind"),
+    [([], "number"), ({"kind": "number", "unit": "years"}, "number"), (["a", "b"], "classes"), (2, "classes")],
+)
+def test_before_the_evaluation_the_model_says_what_a_task_answers(numbers: Path, trained: Any, kind: str) -> None:
+    for name in ("evaluation.json", "metrics.json", "predictions.parquet"):
+        (numbers / name).unlink()
+    edit(numbers / "model.json", lambda model: model.update(tasks={"age": trained}))
+    assert read_run(numbers).kinds == {"age": kind}
+
+
 def test_a_task_of_which_nothing_is_said_is_of_classes(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("train: {}\n")
     assert read_run(tmp_path).kinds == {}

@@ -27,6 +27,9 @@ CASE_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "regions": (),
 }
 
+#: Metrics that tell a number from classes where nothing else does.
+ONLY_OF_NUMBERS = METRICS_OF["number"].keys() - METRICS_OF["classes"].keys()
+
 VOLUME_COLUMNS = ("dice", "sensitivity", "hd95", "truth_ml", "predicted_ml")
 
 
@@ -85,11 +88,13 @@ class RunFiles:
         segmented = (self.evaluation or {}).get("kind") == "segmentation"
         if segmented or task in ((self.model or {}).get("regions") or {}):
             return "regions"
+        trained = self._trained.get(task)
+        if isinstance(trained, dict) and trained.get("kind") in CASE_COLUMNS:
+            return cast(Kind, trained["kind"])
         measured = {name for metrics in (self.metrics or {}).get(task, {}).values() for name in metrics}
-        # A class is never without a list of classes; a task that has none answers a number.
-        classless = task in self._trained and not (isinstance(self._trained[task], list) and self._trained[task])
-        only_of_numbers = METRICS_OF["number"].keys() - METRICS_OF["classes"].keys()
-        return "number" if classless or measured & only_of_numbers else "classes"
+        # A task of classes is never without their names: one that was trained without any answers a number.
+        nameless = task in self._trained and not trained
+        return "number" if nameless or measured & ONLY_OF_NUMBERS else "classes"
 
 
 def read_run(folder: str | Path) -> RunFiles:
