@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from drifa.metrics.classification import confusion_matrix, per_class
 from drifa.metrics.curves import reliability, risk_coverage
 from drifa.metrics.intervals import bootstrap
+from tests.report.other_runs import add_number, number_run, regions_run, write
 
 TASKS = {"skin_lesion": ["akiec", "bcc", "bkl", "mel", "<b>x</b>"], "cell": ["dyskeratotic", "koilocytotic", "parabasal"]}
 MODES = ("deterministic", "mc", "ensemble", "ensemble_mc")
@@ -25,11 +25,6 @@ NASTY_SUBJECT = "<script>alert(1)</script>"
 
 def entropy(p: np.ndarray) -> np.ndarray:
     return -(p * np.log(np.maximum(p, 1e-12))).sum(axis=-1)
-
-
-def write(path: Path, value: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(value if isinstance(value, str) else json.dumps(value, allow_nan=False), encoding="utf-8")
 
 
 def synthetic_run(
@@ -184,3 +179,22 @@ def pristine_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(pristine_run: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return Path(shutil.copytree(pristine_run, tmp_path / "my_run"))
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    """A run that segmented volumes."""
+    return regions_run(tmp_path / "my_volumes")
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    """A run whose one task is a number."""
+    return number_run(tmp_path / "my_numbers")
+
+
+@pytest.fixture
+def mixed(run: Path) -> Path:
+    """A run of two tasks of classes and one of a number."""
+    add_number(run)
+    return run

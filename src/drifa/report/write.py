@@ -5,11 +5,17 @@ from __future__ import annotations
 import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from drifa.files import write_text
-from drifa.report import results, setting, volumes, words
-from drifa.report.audit import audits
-from drifa.runs.files import read_run
+from drifa.report import about, words
+from drifa.report.sections import SECTIONS
+from drifa.runs.files import RunFiles, read_run
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 def write_report(run: Path) -> Path:
@@ -28,10 +34,24 @@ def write_report(run: Path) -> Path:
     Raises:
         DrifaError: ``run`` is not a run folder, or one of its files is damaged; the message names it.
     """
-    import jinja2
-
     run = Path(run)
     files = read_run(run)
+    environment = _environment()
+    page = environment.get_template("page.jinja").render(
+        run_name=run.resolve().name,
+        version=metadata.version("drifa"),
+        date=datetime.datetime.now(tz=datetime.UTC).strftime("%d %B %Y"),
+        study=about.study(files),
+        network=about.network(files),
+        evaluation=about.evaluation(files),
+        sections=_sections(files, environment),
+    )
+    return write_text(run / "report.html", page)
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -40,22 +60,15 @@ def write_report(run: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters |= {"whole": words.whole, "share": words.share, "number": words.number}
-    tasks = volumes.task_volumes(files) if files.segments else results.task_results(files)
-    page = environment.get_template("segmentation.jinja" if files.segments else "classification.jinja").render(
-        run_name=run.resolve().name,
-        version=metadata.version("drifa"),
-        date=datetime.datetime.now(tz=datetime.UTC).strftime("%d %B %Y"),
-        study=setting.study(files),
-        network=setting.network(files),
-        split=setting.split_tables(files),
-        audits=audits(files),
-        members=setting.training(files),
-        tasks=tasks,
-        modes=results.modes(tasks),
-        metrics=files.metrics,
-        evaluation=results.about(files),
-        predictions=files.predictions is not None,
-        config=files.config,
-        environment=files.environment,
-    )
-    return write_text(run / "report.html", page)
+    return environment
+
+
+def _sections(files: RunFiles, environment: jinja2.Environment) -> list[dict[str, Any]]:
+    """The sections that have something to say, in order; a template sees its own record and nothing else."""
+    shown = []
+    for section in SECTIONS:
+        record = section.record(files)
+        if record is not None:
+            body = environment.get_template(section.template).render(record)
+            shown.append({"anchor": section.anchor, "link": section.link, "title": section.title, "body": Markup(body)})
+    return shown

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drifa.errors import DrifaError
+from drifa.metrics.names import METRICS_OF, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Without `probabilities`, the one heavy column, which the report does not print.
-CASE_COLUMNS = (
-    *("subject", "split", "task", "mode", "condition", "member", "label", "predicted", "correct", "confidence"),
-    *("predictive_entropy", "mutual_information", "flip_rate"),
-)
+#: What names a row of ``predictions.parquet``, whatever its task answers.
+ROW_COLUMNS = ("subject", "split", "task", "mode", "condition", "member")
+#: What the report reads of a row beside that, by kind of task. Without ``probabilities``, the one heavy column, which it does
+#: not print.
+CASE_COLUMNS: dict[Kind, tuple[str, ...]] = {
+    "classes": (
+        *("label", "predicted", "correct", "confidence"),
+        *("predictive_entropy", "mutual_information", "flip_rate"),
+    ),
+    "number": ("truth", "value", "std", "epistemic_std", "aleatoric_std", "partner_std"),
+    "regions": (),
+}
+
+#: Metrics that tell a number from classes where nothing else does.
+ONLY_OF_NUMBERS = METRICS_OF["number"].keys() - METRICS_OF["classes"].keys()
 
 VOLUME_COLUMNS = ("dice", "sensitivity", "hd95", "truth_ml", "predicted_ml")
 
@@ -51,12 +62,39 @@ class RunFiles:
     volumes: pd.DataFrame | None
 
     @property
-    def segments(self) -> bool:
-        """Whether the run segments volumes."""
-        evaluation = self.evaluation or {}
-        judged = any(task.get("kind") == "regions" for task in evaluation.get("tasks", {}).values())
-        # Evaluations of format 1 had one kind for all of their tasks.
-        return bool((self.model or {}).get("regions")) or judged or evaluation.get("kind") == "segmentation"
+    def judged(self) -> dict[str, Any]:
+        """What ``evaluation.json`` says of each task; empty before ``drifa evaluate``."""
+        return (self.evaluation or {}).get("tasks") or {}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Every task and what it answers: those with metrics first, then those only judged, then those only trained."""
+        tasks = dict.fromkeys([*(self.metrics or {}), *self.judged, *self._trained])
+        return {task: self._kind(task) for task in tasks}
+
+    def expects(self, *kinds: Kind) -> bool:
+        """Whether a task of the run answers so; a run that names no task is taken for one of classes."""
+        return not set(kinds).isdisjoint(self.kinds.values() or ["classes"])
+
+    @property
+    def _trained(self) -> dict[str, Any]:
+        return (self.model or {}).get("tasks") or {}
+
+    def _kind(self, task: str) -> Kind:
+        told = self.judged.get(task, {}).get("kind")
+        if told in CASE_COLUMNS:
+            return cast(Kind, told)
+        # Evaluations of format 1 had one kind for all of their tasks, and said it only of segmentation.
+        segmented = (self.evaluation or {}).get("kind") == "segmentation"
+        if segmented or task in ((self.model or {}).get("regions") or {}):
+            return "regions"
+        trained = self._trained.get(task)
+        if isinstance(trained, dict) and trained.get("kind") in CASE_COLUMNS:
+            return cast(Kind, trained["kind"])
+        measured = {name for metrics in (self.metrics or {}).get(task, {}).values() for name in metrics}
+        # A task of classes is never without their names: one that was trained without any answers a number.
+        nameless = task in self._trained and not trained
+        return "number" if nameless or measured & ONLY_OF_NUMBERS else "classes"
 
 
 def read_run(folder: str | Path) -> RunFiles:
@@ -72,7 +110,7 @@ def read_run(folder: str | Path) -> RunFiles:
         raise DrifaError(
             f"'{folder}' is not a run folder: it {what}; give the folder that `drifa train CONFIG --out RUN` wrote"
         )
-    return RunFiles(
+    files = RunFiles(
         folder=folder,
         config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,
         model=model,
@@ -81,9 +119,11 @@ def read_run(folder: str | Path) -> RunFiles:
         histories=_histories(folder / "members"),
         metrics=read_json(folder / "metrics.json"),
         evaluation=read_json(folder / "evaluation.json"),
-        predictions=_predictions(folder / "predictions.parquet"),
+        predictions=None,
         volumes=_volumes(folder / "volumes.csv"),
     )
+    # Which columns the answers must have depends on what the tasks answer, which the files above say.
+    return replace(files, predictions=_predictions(folder / "predictions.parquet", files))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -135,17 +175,19 @@ def _volumes(path: Path) -> pd.DataFrame | None:
     return table
 
 
-def _predictions(path: Path) -> pd.DataFrame | None:
+def _predictions(path: Path, files: RunFiles) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     import pandas as pd
     import pyarrow
     import pyarrow.parquet
 
+    # A run of numbers alone has no columns of classes, and the other way round.
+    columns = [*ROW_COLUMNS, *(name for kind, names in CASE_COLUMNS.items() if files.expects(kind) for name in names)]
     try:
-        missing = [name for name in CASE_COLUMNS if name not in pyarrow.parquet.read_schema(path).names]
+        missing = [name for name in columns if name not in pyarrow.parquet.read_schema(path).names]
         if missing:
             raise DrifaError(f"'{path}' has no column {missing[0]!r}: run `drifa evaluate RUN` again")
-        return pd.read_parquet(path, columns=list(CASE_COLUMNS))
+        return pd.read_parquet(path, columns=columns)
     except pyarrow.ArrowInvalid as error:
         raise DrifaError(f"'{path}' is not a whole parquet file ({error}): run `drifa evaluate RUN` again") from error

@@ -11,7 +11,13 @@ from drifa.data.audit.findings import AUDIT_VERSION, SEVERITIES
 from drifa.runs.files import RunFiles, read_json
 
 
-def audits(files: RunFiles) -> list[dict[str, Any]]:
+def record(files: RunFiles) -> dict[str, Any] | None:
+    """What was found in each study; None where no audit was kept."""
+    found = _audits(files)
+    return {"audits": found} if found else None
+
+
+def _audits(files: RunFiles) -> list[dict[str, Any]]:
     """One entry per `audit.json` in the run folder or, without one there, beside the studies that the run was trained on."""
     found = []
     for folder in (files.folder, *_studies(files)):

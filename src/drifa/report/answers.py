@@ -1,0 +1,49 @@
+"""One answer per subject, of the many that predictions.parquet holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drifa.runs.files import RunFiles
+from drifa.uncertainty.modes import ALL_MEMBERS, MODE_NAMES, mode_order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# From the way the model is meant to be used to the least tested one.
+CONDITIONS = ("partners", "paired", "alone")
+
+
+def one_answer_each(task: str, files: RunFiles, known: str | None = None) -> pd.DataFrame | None:
+    """One row per subject, by name: the judged split, the most thorough mode, all members together or else the first.
+
+    Args:
+        task: The task.
+        files: The run.
+        known: A column; only rows that have a value there are looked at, and so only modes that do.
+
+    Returns:
+        The rows; None if there are none.
+    """
+    if files.predictions is None:
+        return None
+    table = files.predictions[files.predictions["task"] == task]
+    if known is not None:
+        table = table[table[known].notna()]
+    split = (files.evaluation or {}).get("split")
+    for column, order in (
+        ("split", [split]),
+        ("mode", mode_order(table["mode"].unique())),
+        ("condition", CONDITIONS),
+        ("member", sorted(table["member"].unique())),
+    ):
+        found = next((value for value in order if (table[column] == value).any()), None)
+        if found is not None:
+            table = table[table[column] == found]
+    return None if table.empty else table.sort_values("subject", kind="stable")
+
+
+def who_answered(table: pd.DataFrame) -> dict[str, str | int | None]:
+    """Name of the mode of :func:`one_answer_each`, and the member; None if all answered together."""
+    mode, member = table["mode"].iloc[0], int(table["member"].iloc[0])
+    return {"mode": MODE_NAMES.get(mode, mode), "network": None if member <= ALL_MEMBERS else member}
