@@ -32,7 +32,20 @@ ROOT = Path(__file__).resolve().parents[1]
 # In the order of a reader: later pages use what earlier ones made.
 ORDER = (
     *("README", "index", "install", "concepts", "datasets", "own_data", "study", "formats", "split", "audit", "scale"),
-    *("train", "evaluate", "predict", "report", "network", "backbones", "fusion", "rivals", "segmentation", "paper", "results"),
+    *(
+        "train",
+        "evaluate",
+        "predict",
+        "report",
+        "kinds",
+        "network",
+        "backbones",
+        "fusion",
+        "rivals",
+        "segmentation",
+        "paper",
+        "results",
+    ),
 )
 # What makes a training of seconds out of any configuration.
 TINY = [

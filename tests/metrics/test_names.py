@@ -17,6 +17,7 @@ PRODUCED: dict[Kind, tuple[str, ...]] = {
     "number": NUMBER_METRICS + SPREAD_METRICS,
     "regions": segmentation.VOLUME_METRICS,
 }
+OF_PARTNERS = {"classes": names.PARTNER_METRICS, "number": names.NUMBER_PARTNER_METRICS, "regions": {}}
 SURE = 0.9
 
 
@@ -64,7 +65,7 @@ def test_every_metric_that_is_produced_has_a_row(kind: Kind) -> None:
         assert row is METRICS_OF[kind][name]
         assert row.label
         assert row.meaning.endswith(".")
-    assert set(METRICS_OF[kind]) - set(PRODUCED[kind]) == (set(names.PARTNER_METRICS) if kind == "classes" else set())
+    assert set(METRICS_OF[kind]) - set(PRODUCED[kind]) == set(OF_PARTNERS[kind])
     labels = [row.label for row in METRICS_OF[kind].values()]
     assert len(set(labels)) == len(labels)
 

@@ -37,11 +37,12 @@ def synthetic_run(
     write(
         run / "model.json",
         {
+            "drifa_run": 2,
             "backbone": "resnet18",
             "fusion": "drifa",
             "parameters": 53_865_668,
             "modalities": {"dermoscopy": 3, "pap_smear": 3},
-            "tasks": TASKS,
+            "tasks": {task: {"kind": "classes", "classes": list(classes)} for task, classes in TASKS.items()},
             "image_size": 128,
             "members": members,
             "study": {

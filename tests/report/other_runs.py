@@ -26,8 +26,13 @@ def regions_run(run: Path, evaluation_format: int = 2) -> Path:
     random = np.random.default_rng(0)
     subjects, regions, modes = [f"volume_{i}" for i in range(8)], ("WT", "TC"), ("deterministic", "mc")
     write(run / "config.yaml", "train: {epochs: 2}\n")
-    model = {"fusion": "concat", "modalities": {"flair": 1, "t1": 1}, "tasks": {"tumour": list(regions)}, "image_size": 0}
-    write(run / "model.json", {**model, "regions": {"tumour": {"WT": [1, 2], "TC": [1]}}, "study": {"name": "Tumours"}})
+    values = {"WT": [1, 2], "TC": [1]}
+    if evaluation_format == 1:  # runs of its time had a format 1 too
+        tasks = {"drifa_run": 1, "tasks": {"tumour": list(regions)}, "regions": {"tumour": values}}
+    else:
+        tasks = {"drifa_run": 2, "tasks": {"tumour": {"kind": "regions", "regions": values, "output": "regions"}}}
+    model = {"fusion": "concat", "modalities": {"flair": 1, "t1": 1}, "image_size": 0, "study": {"name": "Tumours"}}
+    write(run / "model.json", {**model, **tasks})
     history = pd.DataFrame(
         {"epoch": [0, 1], "train_loss": [1.0, 0.5], "val_loss": [1.1, 0.7], "val_dice/tumour/WT": [0.4, 0.6]}
     )
@@ -42,8 +47,8 @@ def regions_run(run: Path, evaluation_format: int = 2) -> Path:
         return found
 
     write(run / "metrics.json", {"tumour": {mode: figures() for mode in modes}})
-    tasks = {"tumour": {"kind": "regions", "regions": list(regions), "count": 8, "groups": 8, "modalities": ["flair", "t1"]}}
-    kind = {"kind": "segmentation"} if evaluation_format == 1 else {"tasks": tasks, "partners": 0, "seed": 0}
+    judged = {"tumour": {"kind": "regions", "regions": list(regions), "count": 8, "groups": 8, "modalities": ["flair", "t1"]}}
+    kind = {"kind": "segmentation"} if evaluation_format == 1 else {"tasks": judged, "partners": 0, "seed": 0}
     head = {
         "drifa_evaluation": evaluation_format,
         "split": "test",
@@ -77,8 +82,9 @@ def regions_run(run: Path, evaluation_format: int = 2) -> Path:
 def number_run(run: Path, evaluated: bool = True) -> Path:
     """A run whose one task is an age, from images of two modalities of the same patients."""
     write(run / "config.yaml", "train: {epochs: 2}\n")
-    model = {"fusion": "drifa", "modalities": {"t1": 1, "t2": 1}, "tasks": {"age": []}, "study": {"name": "Ages"}}
-    write(run / "model.json", {**model, "image_size": 128, "members": 2})
+    model = {"drifa_run": 2, "fusion": "drifa", "modalities": {"t1": 1, "t2": 1}, "study": {"name": "Ages"}}
+    tasks = {"age": {"kind": "number", "unit": "years", "mean": 50.0, "std": 12.0, "criterion": "gaussian_nll"}}
+    write(run / "model.json", {**model, "tasks": tasks, "image_size": 128, "members": 2})
     history = pd.DataFrame({"epoch": [0, 1], "train_loss": [1.0, 0.5], "val_loss": [1.1, 0.7], "val_mae/age": [9.5, 6.25]})
     write(run / "members/0/history.csv", history.assign(lr=1e-3, seconds=2.0).to_csv(index=False))
     if evaluated:

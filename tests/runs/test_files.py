@@ -51,7 +51,7 @@ def test_a_number_is_known_without_its_evaluation(numbers: Path, gone: tuple[str
 
 @pytest.mark.parametrize(
     ("trained", "kind"),
-    [([], "number"), ({"kind": "number", "unit": "years"}, "number"), (["a", "b"], "classes"), (2, "classes")],
+    [({"kind": "number", "unit": "years"}, "number"), ({"kind": "classes", "classes": ["a"]}, "classes"), ({}, "classes")],
 )
 def test_before_the_evaluation_the_model_says_what_a_task_answers(numbers: Path, trained: Any, kind: str) -> None:
     for name in ("evaluation.json", "metrics.json", "predictions.parquet"):

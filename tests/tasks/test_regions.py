@@ -7,8 +7,12 @@ import torch
 from torch.nn import functional as F
 
 from drifa import DrifaError
+from drifa.data import Study
+from drifa.data.targets import RegionTarget
 from drifa.networks.regions import classes_to_regions, output_maps, region_probabilities, regions_to_classes
+from drifa.tasks import Kind
 from drifa.tasks.regions import Regions, soft_dice_loss
+from tests.tasks.contract import KindContract
 
 NESTED = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
 OUTPUTS = [Regions(NESTED), Regions(NESTED, "classes")]
@@ -94,3 +98,16 @@ def test_an_epoch_has_the_dice_of_each_region_over_all_slices_together() -> None
     losses = [kind.loss(outputs[[n]], truth[[n]], torch.tensor([True])).item() for n in range(2)]
     assert figures["loss"] == pytest.approx(sum(losses) / 2, rel=1e-6)
     assert kind.figures(kind.sums(outputs, truth, torch.tensor([False, False]))) == {}
+
+
+class TestRegions(KindContract):
+    target = RegionTarget(NESTED)
+    texts = ("a.nii", "b.nii", "c.nii", "d.nii", "e.nii", "f.nii", "a.nii", "")
+    wrong = "../x.nii"
+
+    def truth(self, study: Study) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.manual_seed(0)
+        return nested(8), torch.from_numpy(study.subjects().known_of("asked"))
+
+    def outputs(self, kind: Kind, truth: torch.Tensor) -> torch.Tensor:
+        return 20 * truth.float() - 10

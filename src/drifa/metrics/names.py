@@ -173,6 +173,17 @@ NUMBER_GROUPS: dict[str, dict[str, Metric]] = {
     },
 }
 
+NUMBER_PARTNER_METRICS: dict[str, Metric] = {
+    "mae_alone": Metric("Mean error, image alone", "Mean error with no other image given.", "unit", "lower", (0, None)),
+    "partner_std": Metric(
+        "Moved by partners",
+        "How far the prediction moves with the partner: the standard deviation over partners, its mean over images.",
+        "unit",
+        "lower",
+        (0, None),
+    ),
+}
+
 #: What is shown first, by kind of answer.
 HEADLINES: dict[Kind, tuple[str, ...]] = {
     "classes": ("accuracy", "balanced_accuracy", "auc", "ece", "accuracy_at_80"),
@@ -184,7 +195,7 @@ HEADLINE = HEADLINES["classes"]
 #: Every metric, by kind of answer: a name may mean one thing for classes and another for numbers.
 METRICS_OF: dict[Kind, dict[str, Metric]] = {
     "classes": {name: metric for group in (*GROUPS.values(), PARTNER_METRICS) for name, metric in group.items()},
-    "number": {name: metric for group in NUMBER_GROUPS.values() for name, metric in group.items()},
+    "number": {name: metric for group in (*NUMBER_GROUPS.values(), NUMBER_PARTNER_METRICS) for name, metric in group.items()},
     "regions": VOLUME_METRICS,
 }
 

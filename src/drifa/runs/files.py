@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from drifa.errors import DrifaError
 from drifa.metrics.names import METRICS_OF, Kind
+from drifa.runs.info import upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ class RunFiles:
     Attributes:
         folder: The run folder.
         config: Text of ``config.yaml``.
-        model: ``model.json``.
+        model: ``model.json`` as today's format has it, see :class:`drifa.runs.info.RunInfo`; it may lack anything.
         receipt: ``split_receipt.json``.
         environment: ``environment.json``.
         histories: Rows of ``members/N/history.csv`` by member N; empty if there is none.
@@ -84,17 +85,14 @@ class RunFiles:
         told = self.judged.get(task, {}).get("kind")
         if told in CASE_COLUMNS:
             return cast(Kind, told)
+        trained = self._trained.get(task, {}).get("kind")
+        if trained in CASE_COLUMNS:
+            return cast(Kind, trained)
         # Evaluations of format 1 had one kind for all of their tasks, and said it only of segmentation.
-        segmented = (self.evaluation or {}).get("kind") == "segmentation"
-        if segmented or task in ((self.model or {}).get("regions") or {}):
+        if (self.evaluation or {}).get("kind") == "segmentation":
             return "regions"
-        trained = self._trained.get(task)
-        if isinstance(trained, dict) and trained.get("kind") in CASE_COLUMNS:
-            return cast(Kind, trained["kind"])
         measured = {name for metrics in (self.metrics or {}).get(task, {}).values() for name in metrics}
-        # A task of classes is never without their names: one that was trained without any answers a number.
-        nameless = task in self._trained and not trained
-        return "number" if nameless or measured & ONLY_OF_NUMBERS else "classes"
+        return "number" if measured & ONLY_OF_NUMBERS else "classes"
 
 
 def read_run(folder: str | Path) -> RunFiles:
@@ -113,7 +111,7 @@ def read_run(folder: str | Path) -> RunFiles:
     files = RunFiles(
         folder=folder,
         config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,
-        model=model,
+        model=None if model is None else upgraded(model),
         receipt=read_json(folder / "split_receipt.json"),
         environment=read_json(folder / "environment.json"),
         histories=_histories(folder / "members"),

@@ -71,16 +71,7 @@ class RunInfo:
         number = value.get("drifa_run")
         if number not in READABLE:
             raise DrifaError(f"{place} was written in run format {number!r}; this drifa ({__version__}) reads up to {FORMAT}")
-        fields = {key: entry for key, entry in value.items() if key != "drifa_run"}
-        if number == 1:
-            regions = fields.pop("regions", {})
-            fields["tasks"] = {
-                name: {"kind": "regions", "regions": regions[name], "output": output}
-                if name in regions
-                else {"kind": "classes", "classes": classes}
-                for name, classes in value.get("tasks", {}).items()
-            }
-            fields.setdefault("tabular", {})
+        fields = upgraded(value, output)
         missing = [name for name in cls.__dataclass_fields__ if name not in fields]
         if missing:
             raise DrifaError(f"{place} has no {missing[0]!r}; it is not whole: train the run again, or restore the file")
@@ -88,3 +79,18 @@ class RunInfo:
             if task.get("kind") not in TARGETS:
                 raise DrifaError(f"task {name!r} of {place} is of the unknown kind {task.get('kind')!r}; update drifa")
         return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+
+
+def upgraded(value: Mapping[str, Any], output: str = "regions") -> dict[str, Any]:
+    """The content of a `model.json` of any readable format, whole or not, as today's format has it; see :class:`RunInfo`."""
+    fields = {key: entry for key, entry in value.items() if key not in ("drifa_run", "regions")}
+    if value.get("drifa_run", FORMAT) != 1:
+        return fields
+    regions = value.get("regions") or {}
+    fields["tasks"] = {
+        name: {"kind": "regions", "regions": regions[name], "output": output}
+        if name in regions
+        else {"kind": "classes", "classes": classes}
+        for name, classes in (value.get("tasks") or {}).items()
+    }
+    return {"tabular": {}, **fields}

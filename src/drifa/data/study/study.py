@@ -123,8 +123,8 @@ class Study:
         if len(set(found.values())) > 1:
             listed = ", ".join(f"{name} ({self.tasks[name].target.kind})" for name in found)
             raise DrifaError(
-                f"study {self.name!r} has tasks of two kinds, of subjects and of volumes, and one network answers one: {listed}; "
-                f"choose those of one, as data.tasks=[NAME]"
+                f"study {self.name!r} has tasks of two kinds, of subjects and of volumes, and one network answers one: "
+                f"{listed}; choose those of one, as data.tasks=[NAME]"
             )
         return next(iter(found.values()), "subject")
 

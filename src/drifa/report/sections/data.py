@@ -44,8 +44,8 @@ def _table(task: str, splits: list[str], files: RunFiles) -> dict[str, Any]:
     counts = (files.receipt or {})["counts"]
     by_split = [counts[split].get(task) or {} for split in splits]
     counted = list(dict.fromkeys(name for of_split in by_split for name in of_split))
-    known = ((files.model or {}).get("tasks") or {}).get(task)
-    order = [name for name in known if name in counted] if isinstance(known, list) else []
+    known = ((files.model or {}).get("tasks") or {}).get(task) or {}
+    order = [name for name in known.get("classes") or () if name in counted]
     classes = [*order, *(name for name in counted if name not in order)]
     cells = {name: [of_split.get(name) or {} for of_split in by_split] for name in classes}
     return {

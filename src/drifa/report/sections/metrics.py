@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from drifa.metrics.names import GROUPS, NUMBER_GROUPS, PARTNER_METRICS, VOLUME_METRICS, Metric, metric_words
+from drifa.metrics.names import (
+    GROUPS,
+    NUMBER_GROUPS,
+    NUMBER_PARTNER_METRICS,
+    PARTNER_METRICS,
+    VOLUME_METRICS,
+    Metric,
+    metric_words,
+)
 from drifa.report import words
 from drifa.report.judged import JudgedTask, judged_tasks
 from drifa.runs.files import RunFiles
 from drifa.uncertainty.modes import mode_order
 
-#: The mean error without partners, of a number in an unpaired study. It belongs to the partners, not to the other figures.
-ALONE = {"mae_alone": Metric("Mean error, image alone", "Mean error with no other image given.", "unit", "lower", (0, None))}
 CAPTION = "Each figure{} with its 95 % interval underneath; a dash where it is not defined"
 
 
@@ -57,7 +63,7 @@ def words_of(task: JudgedTask, metric: str) -> Metric:
     if task.kind == "regions":
         named = [name for name in VOLUME_METRICS if any(metric == f"{name}_{region}" for region in task.regions)]
         metric = named[0] if named else metric
-    return ALONE.get(metric) or metric_words(metric, task.kind)
+    return metric_words(metric, task.kind)
 
 
 def _groups(task: JudgedTask) -> list[dict[str, Any]]:
@@ -70,6 +76,6 @@ def _groups(task: JudgedTask) -> list[dict[str, Any]]:
     else:
         known = NUMBER_GROUPS if task.kind == "number" else GROUPS
         groups = {title: [metric for metric in group if metric in task.measured] for title, group in known.items()}
-        placed = {*PARTNER_METRICS, *ALONE}.union(*known.values())
+        placed = {*PARTNER_METRICS, *NUMBER_PARTNER_METRICS}.union(*known.values())
         groups["Further figures"] = [metric for metric in task.measured if metric not in placed]
     return [{"title": title, "rows": metric_rows(task, metrics)} for title, metrics in groups.items() if metrics]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from drifa.metrics.names import PARTNER_METRICS
+from drifa.metrics.names import NUMBER_PARTNER_METRICS, PARTNER_METRICS
 from drifa.report import about, words
 from drifa.report.answers import one_answer_each, who_answered
 from drifa.report.judged import JudgedTask, judged_tasks
-from drifa.report.sections.metrics import ALONE, metric_rows
+from drifa.report.sections.metrics import metric_rows
 from drifa.runs.files import RunFiles
 
 
@@ -34,7 +34,7 @@ def record(files: RunFiles) -> dict[str, Any] | None:
 
 def partner_metrics(task: JudgedTask) -> list[str]:
     """The partner metrics that a task has, behind the same figures with partners, to compare."""
-    found = [metric for metric in [*PARTNER_METRICS, *ALONE] if metric in task.measured]
+    found = [metric for metric in [*PARTNER_METRICS, *NUMBER_PARTNER_METRICS] if metric in task.measured]
     compare = [metric for metric in ("accuracy", "balanced_accuracy", "mae") if f"{metric}_alone" in found]
     return compare + found
 
