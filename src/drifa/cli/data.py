@@ -75,39 +75,47 @@ def prepare(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the study in that folder, and its split.")] = False,
 ) -> None:
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
-    from drifa.data import make_phantom
-    from drifa.data import prepare as prepare_study
-    from drifa.data.adapters.prepare import check_known, check_new, remove_stale
-
-    # The phantom has no folder, so that its first option stands in its place.
-    words = [str(folder), *(options or ())] if name == "phantom" and folder else options or ()
-    settings = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or key in settings:
-            fault = "comes twice" if equals else "is not of the form key=value"
-            raise DrifaError(f"option {word!r} of prepare {name} {fault}; write each as key=value, once")
-        settings[key] = value
     if name == "phantom":
-        if settings not in ({}, {"numbers": "yes"}):
-            raise DrifaError(
-                f"phantom is built in and takes no folder, and of options numbers=yes alone, not {' '.join(words)!r}"
-            )
-        check_new(out, overwrite)
-        study = make_phantom(out, numbers="numbers" in settings)
-        remove_stale(out)
-    elif folder is None:
-        check_known(name)
-        what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
-        raise DrifaError(f"prepare {name} needs {what}: drifa data prepare {name} FOLDER --out {out}")
+        # It has no folder, so that its option stands in the folder's place.
+        study = _phantom([str(folder), *(options or ())] if folder else [], out, overwrite)
     else:
-        study = prepare_study(name, folder, out, settings, overwrite)
+        study = _prepared(name, folder, options or [], out, overwrite)
     typer.echo(f"wrote {out}: {len(study.table)} images")
     for task in study.tasks.values():
         typer.echo(f"  {task.name}: {task.target.told(study.table[task.name])}")
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
     typer.echo(f"next: drifa data audit {out}")
+
+
+def _phantom(words: list[str], out: Path, overwrite: bool) -> Study:
+    from drifa.data import make_phantom
+    from drifa.data.adapters.prepare import check_new, remove_stale
+
+    if words not in ([], ["numbers=yes"]):
+        raise DrifaError(f"phantom is built in and takes no {words[0]!r}: drifa data prepare phantom [numbers=yes] --out {out}")
+    check_new(out, overwrite)
+    study = make_phantom(out, numbers=bool(words))
+    remove_stale(out)
+    return study
+
+
+def _prepared(name: str, folder: Path | None, options: list[str], out: Path, overwrite: bool) -> Study:
+    from drifa.data import prepare as prepare_study
+    from drifa.data.adapters.prepare import check_known
+
+    settings: dict[str, str] = {}
+    for word in options:
+        key, equals, value = word.partition("=")
+        if not equals or key in settings:
+            fault = "comes twice" if equals else "is not of the form key=value"
+            raise DrifaError(f"option {word!r} of prepare {name} {fault}; write each as key=value, once")
+        settings[key] = value
+    if folder is None:
+        check_known(name)
+        what = "the mapping's YAML file" if name == "table" else "the folder with its raw files"
+        raise DrifaError(f"prepare {name} needs {what}: drifa data prepare {name} FOLDER --out {out}")
+    return prepare_study(name, folder, out, settings, overwrite)
 
 
 @data_app.command()
