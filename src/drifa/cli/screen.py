@@ -9,6 +9,12 @@ from typing import Any
 
 from drifa.progress import Progress
 
+#: Metrics of subjects that are printed, of those that a task has.
+SHOWN = (
+    *("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_at_80", "accuracy_alone", "partner_flip_rate"),
+    *("mae", "rmse", "r2", "pearson", "coverage_90", "mae_at_80", "mae_alone", "partner_std"),
+)
+SUBSETS_SHOWN = ("accuracy", "balanced_accuracy", "auc", "mae", "r2")
 #: Metrics of volumes that are printed, by the first word of their name.
 VOLUME_SHOWN = ("dice", "hd95", "missed")
 
@@ -17,11 +23,10 @@ def print_metrics(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = ("accuracy", "balanced_accuracy", "f1", "auc", "ece", "accuracy_at_80", "accuracy_alone", "partner_flip_rate")
     for task, modes in result.items():
         table = Table(task, *modes, title_justify="left")
         regions = [name for name in next(iter(modes.values())) if name.split("_")[0] in VOLUME_SHOWN]
-        for name in regions or shown:
+        for name in regions or SHOWN:
             cells = [_cell(metrics.get(name)) for metrics in modes.values()]
             if any(cells):
                 table.add_row(name, *cells)
@@ -38,9 +43,7 @@ def print_subsets(where: Path) -> None:
     found = json.loads((where / "evaluation.json").read_text(encoding="utf-8"))["subsets"]
     for task, subsets in found.items():
         first = next(iter(subsets.values()))
-        shown = [
-            name for name in first if name in ("accuracy", "balanced_accuracy", "auc") or re.match("dice(?!_present)", name)
-        ]
+        shown = [name for name in first if name in SUBSETS_SHOWN or re.match("dice(?!_present)", name)]
         table = Table(Column(f"{task}, from", no_wrap=True), *shown)
         for subset, metrics in subsets.items():
             table.add_row(subset, *(_cell(metrics[name]) for name in shown))
