@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import typer.main
+import yaml
 from typer.testing import CliRunner
 
 from drifa.cli.main import app
-from drifa.config import Config, load_config
+from drifa.config import RECIPES, Config, load_config
 from drifa.data.adapters.brats_names import CONVENTIONS
 from drifa.data.adapters.folders import OPTIONS
 from drifa.data.adapters.mapping import Mapping, ModalityMapping, TaskMapping
@@ -229,6 +230,11 @@ def test_every_setting_is_listed_with_its_default() -> None:
 def test_every_name_has_its_line(page: str, names: list[str]) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert [name for name in names if (name if " " in name else f"`{name}`") not in text] == []
+
+
+def test_the_standard_recipe_is_shown_as_it_is() -> None:
+    text = (ROOT / "docs" / "train.md").read_text(encoding="utf-8").split("## Recipes")[1]
+    assert yaml.safe_load(text.split("```yaml")[1].split("```")[0]) == RECIPES["standard"]
 
 
 def test_datasets_are_described_with_the_facts_of_their_adapters() -> None:

@@ -12,11 +12,24 @@ from drifa.data.splits.protocols import check_split_settings
 from drifa.errors import DrifaError, suggest
 from drifa.yaml_text import parse_yaml
 
+ClassWeights = Literal["none", "balanced", "sqrt"]
+
 
 class Section(BaseModel):
     """A group of settings that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class AugmentConfig(Section):
+    """How images are augmented in training, see :class:`DataConfig`; None for what is not set."""
+
+    degrees: float | None = Field(None, ge=0, le=180)
+    shift: float | None = Field(None, ge=0)
+    flip: float | None = Field(None, ge=0, le=1)
+    flip_vertical: float | None = Field(None, ge=0, le=1)
+    quarter_turns: bool | None = None
+    intensity: float | None = Field(None, ge=0, lt=1)
 
 
 class DataConfig(Section):
@@ -40,8 +53,12 @@ class DataConfig(Section):
         shift: Random shift in training, plus or minus, pixels.
         flip: Probability of swapping left and right in training (of an image, or of the patient in a volume); the paper
             never does.
+        flip_vertical: Likewise top and bottom, or front and back.
+        quarter_turns: Turn by 0, 90, 180 or 270 degrees in training, each as often: for images without an upright.
         intensity: Random change of contrast and brightness in training, plus or minus, in standard deviations of a volume or
             halves of an image's range; the paper has none.
+        augment: Modality -> its own values of the six keys before: a mirror image is harmless for a cell and wrong for a
+            heart.
     """
 
     study: str | list[str]
@@ -60,7 +77,16 @@ class DataConfig(Section):
     degrees: float = Field(20.0, ge=0, le=180)
     shift: float = Field(5.0, ge=0)
     flip: float = Field(0.0, ge=0, le=1)
+    flip_vertical: float = Field(0.0, ge=0, le=1)
+    quarter_turns: bool = False
     intensity: float = Field(0.0, ge=0, lt=1)
+    augment: dict[str, AugmentConfig] = {}
+
+    def augmentation(self, modality: str) -> AugmentConfig:
+        """How the images of a modality are augmented: its own settings, and the common ones for the rest."""
+        common = {key: getattr(self, key) for key in AugmentConfig.model_fields}
+        own = self.augment.get(modality)
+        return AugmentConfig(**(common | (own.model_dump(exclude_none=True) if own else {})))
 
     @property
     def studies(self) -> list[str]:
@@ -122,12 +148,25 @@ class TrainConfig(Section):
     """The paper's recipe by default (section 4).
 
     Attributes:
+        recipe: A name in :data:`RECIPES`: other defaults for many keys at once. Each key that is given wins over it.
         epochs: Passes over the largest modality.
         batch_size: Samples per step and process.
-        lr: Initial learning rate of Adam.
+        optimizer: ``adam`` (the paper), ``adamw`` or ``sgd`` (with momentum 0.9).
+        lr: Initial learning rate.
+        weight_decay: Of the weights, never of biases, of normalisation or of the attention's ω.
+        trunk_lr: The learning rate of pretrained parts, as a factor of ``lr``.
+        freeze_epochs: Pretrained parts stay as they are for so many epochs.
+        schedule: ``plateau`` (the paper) or ``cosine``, from ``lr`` down to ``lr_min`` over all epochs.
+        warmup: Epochs in which the cosine schedule rises from 0 to ``lr``.
         lr_factor: ReduceLROnPlateau multiplies by this …
         lr_patience: … after so many epochs without a better validation loss …
         lr_min: … down to this.
+        gradient_clip: Largest norm of the gradient; 0 = any.
+        ema: Decay of a running average of the weights, which is validated, saved and resumed; 0 = none.
+        label_smoothing: Share of the probability that the truth of a class gives to all classes.
+        class_weights: How the loss weighs rare classes: ``none``, ``balanced`` (by one over their number) or ``sqrt`` (by its
+            root); or task -> one of these.
+        sampling: ``natural``, or ``balanced``: subjects are drawn so that every class of a task is met as often.
         task_weights: Task -> weight in the loss (eq. 9); 1/t each where not given.
         early_stopping: Stop after so many epochs without a better validation loss; 0 = never.
         modality_dropout: Probability that a modality is hidden from a training sample (one always stays).
@@ -140,12 +179,24 @@ class TrainConfig(Section):
         threads: CPU threads; 0 = torch's default.
     """
 
+    recipe: Literal["paper", "standard"] = "paper"
     epochs: int = Field(200, ge=1)
     batch_size: int = Field(32, ge=2)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    trunk_lr: float = Field(1.0, gt=0)
+    freeze_epochs: int = Field(0, ge=0)
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    warmup: float = Field(0.0, ge=0)
     lr_factor: float = Field(0.2, gt=0, lt=1)
     lr_patience: int = Field(5, ge=0)
     lr_min: float = Field(1e-5, ge=0)
+    gradient_clip: float = Field(0.0, ge=0)
+    ema: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    class_weights: ClassWeights | dict[str, ClassWeights] = "none"
+    sampling: Literal["natural", "balanced"] = "natural"
     task_weights: dict[str, float] = {}
     early_stopping: int = Field(0, ge=0)
     modality_dropout: float = Field(0.0, ge=0, lt=1)
@@ -156,6 +207,16 @@ class TrainConfig(Section):
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
     devices: int = Field(1, ge=1)
     threads: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.freeze_epochs >= self.epochs:
+            raise ValueError(
+                f"freeze_epochs {self.freeze_epochs} leaves no epoch that trains all; take less than {self.epochs}"
+            )
+        if self.warmup > 0 and (self.schedule != "cosine" or self.warmup >= self.epochs):
+            raise ValueError(f"warmup {self.warmup:g} belongs to schedule=cosine, and must be less than {self.epochs} epochs")
+        return self
 
 
 class EvaluateConfig(Section):
@@ -174,6 +235,28 @@ class EvaluateConfig(Section):
     resamples: int = Field(1000, ge=10)
     seed: int = Field(0, ge=0)
     batch_size: int = Field(64, ge=1)
+
+
+#: Recipe -> section -> defaults that differ from the paper's.
+RECIPES: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {},
+    "standard": {
+        "data": {"intensity": 0.1},
+        "train": {
+            "epochs": 12,
+            "optimizer": "adamw",
+            "lr": 1e-3,
+            "weight_decay": 0.05,
+            "schedule": "cosine",
+            "warmup": 1,
+            "lr_min": 1e-6,
+            "gradient_clip": 1.0,
+            "ema": 0.99,
+            "label_smoothing": 0.05,
+            "class_weights": "sqrt",
+        },
+    },
+}
 
 
 class Config(Section):
@@ -218,13 +301,20 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
 
 def make_config(raw: dict[str, Any], place: str = "config") -> Config:
-    """Checks plain data; errors say where (``place``) and what."""
+    """Checks plain data, on top of the defaults of its recipe; errors say where (``place``) and what."""
     try:
-        return Config.model_validate(raw)
+        return Config.model_validate(_with_recipe(raw))
     except DrifaError as error:
         raise DrifaError(f"{place}: {error}") from None
     except ValidationError as error:
         raise DrifaError(f"{place}: {_explain(error)}") from error
+
+
+def _with_recipe(raw: dict[str, Any]) -> dict[str, Any]:
+    train = raw.get("train")
+    defaults = RECIPES.get(train.get("recipe", "paper"), {}) if isinstance(train, dict) else {}
+    sections = {name: {**values, **(raw.get(name) or {})} for name, values in defaults.items()}
+    return {**raw, **sections}
 
 
 def parse_override(text: str) -> tuple[list[str], Any]:

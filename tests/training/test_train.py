@@ -102,6 +102,50 @@ def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path
     assert_same_training(resume(tmp_path / "run", {"epochs": 4}, quiet=True), whole)
 
 
+STANDARD = {
+    "recipe": "standard",
+    "warmup": 1,
+    "class_weights": {"surface": "balanced", "depth": "sqrt"},
+    "sampling": "balanced",
+}
+
+
+def test_the_standard_recipe_resumes_to_the_same_weights_and_keeps_the_average(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = recipe(study, epochs=3, **STANDARD)
+    assert (config.train.optimizer, config.train.schedule, config.data.intensity) == ("adamw", "cosine", 0.1)
+    whole = train(config, tmp_path / "whole", quiet=True)
+    original = module_file.MultitaskModule.training_step
+
+    def killed(self, batch, index):
+        if self.current_epoch == 1 and index == 1:
+            raise RuntimeError("power cut")
+        return original(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module_file.MultitaskModule, "training_step", killed)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(config, tmp_path / "run", quiet=True)
+    assert_same_training(resume(tmp_path / "run", quiet=True), whole)
+    rates = pd.read_csv(whole.member(0) / "history.csv")["lr"]
+    assert rates.iloc[0] > rates.iloc[1] > rates.iloc[2]
+    kinds = whole.info.tasks
+    assert "weights" in kinds["surface"]
+    assert "weights" not in kinds["spread"]
+    with pytest.raises(DrifaError, match="plans all of its 3 epochs"):
+        resume(tmp_path / "run", {"epochs": 5}, quiet=True)
+
+
+def test_a_network_that_is_no_better_than_the_most_common_class_says_so(
+    study: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = train(recipe(study, epochs=6, lr=1e-9), tmp_path / "run", quiet=True)
+    assert "the most common class alone has" in caplog.text
+    notes = json.loads((run.member(0) / "config.json").read_text())["training"]["notes"]
+    assert any("after 2 of 6 epochs" in note for note in notes)
+
+
 def test_a_killed_training_resumes_to_the_same_weights(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,9 @@ def learn_kinds(study: Study, config: Config) -> dict[str, Kind]:
     subjects = study.subjects()
     train = subjects.in_split("train")
     return {
-        name: KINDS[task.target.kind].learn(task.target, subjects.targets[name][train], subjects.known_of(name)[train], config)
+        name: KINDS[task.target.kind].learn(
+            name, task.target, subjects.targets[name][train], subjects.known_of(name)[train], config
+        )
         for name, task in study.tasks.items()
     }
 

@@ -30,10 +30,11 @@ class Kind(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
+    def learn(cls, task: str, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
         """The kind of a task.
 
         Args:
+            task: Name of the task.
             target: Of the task.
             values, known: Those of the training split.
             config: Of the run.

@@ -61,6 +61,8 @@ class Classes(SubjectKind[Summary]):
 
     Args:
         classes: Label texts, in the order of the outputs.
+        weights: Of each class in the loss; empty for none.
+        smoothing: Share of the truth's probability that goes to all classes in training.
     """
 
     name: ClassVar[str] = "classes"
@@ -70,16 +72,27 @@ class Classes(SubjectKind[Summary]):
     link: ClassVar[str] = "softmax"
 
     classes: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    smoothing: float = 0.0
 
     @classmethod
-    def learn(cls, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
-        """The classes are those of the study."""
-        return cls(target.names)
+    def learn(cls, task: str, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
+        """The classes are those of the study, their weights those of its training split."""
+        chosen = config.train.class_weights
+        rule = chosen if isinstance(chosen, str) else chosen.get(task, "none")
+        counts = np.bincount(values[known], minlength=len(target.names))
+        return cls(target.names, class_weights(counts, rule), config.train.label_smoothing)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; what was left at its default is left out."""
+        plain = {"kind": self.name, "classes": list(self.classes)}
+        trained = {"weights": list(self.weights), "smoothing": self.smoothing}
+        return plain | {key: value for key, value in trained.items() if value}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Reads what ``to_json`` gave."""
-        return cls(tuple(value["classes"]))
+        """Reads what :meth:`to_json` gave."""
+        return cls(tuple(value["classes"]), tuple(value.get("weights", ())), value.get("smoothing", 0.0))
 
     @property
     def outputs(self) -> int:
@@ -87,20 +100,31 @@ class Classes(SubjectKind[Summary]):
         return len(self.classes)
 
     def loss(self, outputs: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-        """Cross-entropy."""
-        return F.cross_entropy(outputs.float(), truth.masked_fill(~known, _IGNORED), ignore_index=_IGNORED)
+        """Cross-entropy, its mean weighted by class; with smoothing."""
+        return F.cross_entropy(
+            outputs.float(),
+            truth.masked_fill(~known, _IGNORED),
+            weight=self._weights(outputs),
+            ignore_index=_IGNORED,
+            label_smoothing=self.smoothing,
+        )
 
     def sums(self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Cross-entropies, hits, subjects."""
-        value = outputs.detach().float()
-        losses = F.cross_entropy(value, truth.masked_fill(~known, 0), reduction="none")
+        """Weighted cross-entropies without smoothing, hits, subjects, weights."""
+        value, truth = outputs.detach().float(), truth.masked_fill(~known, 0)
+        weights = self._weights(value)
+        losses = F.cross_entropy(value, truth, weight=weights, reduction="none")
         hits = (value.argmax(1) == truth) & known
-        return torch.stack([(losses * known).sum(), hits.sum(), known.sum()]).double()
+        total = known.sum() if weights is None else (weights[truth] * known).sum()
+        return torch.stack([(losses * known).sum(), hits.sum(), known.sum(), total]).double()
 
     def figures(self, sums: Tensor) -> dict[str, float]:
-        """Mean cross-entropy and accuracy."""
-        loss, hits, count = sums.tolist()
-        return {"loss": loss / count, "accuracy": hits / count} if count else {}
+        """Mean cross-entropy (weighted as in training) and accuracy (not weighted)."""
+        loss, hits, count, total = sums.tolist()
+        return {"loss": loss / total, "accuracy": hits / count} if count else {}
+
+    def _weights(self, like: Tensor) -> Tensor | None:
+        return torch.tensor(self.weights, device=like.device) if self.weights else None
 
     def summarise(self, draws: np.ndarray) -> Summary:
         """See :func:`drifa.uncertainty.summary.summarise`."""
@@ -156,3 +180,17 @@ class Classes(SubjectKind[Summary]):
             std=first(summary.std),
             flip_rate=effect,
         )
+
+
+def class_weights(counts: np.ndarray, rule: str) -> tuple[float, ...]:
+    """Weights of the classes in the loss, such that the mean over all subjects is 1; empty for the rule ``none``.
+
+    Args:
+        counts: Training subjects of each class.
+        rule: ``none``, ``balanced`` (one over the count) or ``sqrt`` (one over its root).
+    """
+    if rule == "none" or not counts.any():
+        return ()
+    # A class without subjects weighs nothing; a training split that lacks one is refused elsewhere.
+    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** (-0.5 if rule == "sqrt" else -1.0), 0.0)
+    return tuple((weights * counts.sum() / (weights * counts).sum()).tolist())

@@ -83,7 +83,7 @@ class Number(SubjectKind[NumberSummary]):
     criterion: str = "gaussian_nll"
 
     @classmethod
-    def learn(cls, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
+    def learn(cls, task: str, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
         """Mean and standard deviation of the training split."""
         assert isinstance(target, NumberTarget)
         numbers = values[known]

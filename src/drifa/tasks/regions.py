@@ -65,7 +65,7 @@ class Regions(Kind):
     output: str = "regions"
 
     @classmethod
-    def learn(cls, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
+    def learn(cls, task: str, target: Target, values: np.ndarray, known: np.ndarray, config: Config) -> Self:
         """The regions are those of the study."""
         assert isinstance(target, RegionTarget)
         return cls(target.regions, config.model.output)

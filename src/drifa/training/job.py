@@ -15,7 +15,8 @@ from drifa.data.sampling.image_batches import ImageSource, TargetBatches, TrainB
 from drifa.data.sampling.pairing import evaluation_samples, targets_by_component, task_components
 from drifa.data.sampling.slice_batches import SliceSource, SplitSlices, TrainSlices
 from drifa.data.tabular import fit_encoders
-from drifa.errors import DrifaError
+from drifa.data.targets import ClassTarget
+from drifa.errors import DrifaError, suggest
 from drifa.links import DEFAULT_LINK
 from drifa.networks import FusionNet, create_model, create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
@@ -43,6 +44,9 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
     own = {task.name: list(task.modalities) for task in study.tasks.values()}
     if not own:
         raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
+    for name in config.data.augment:
+        if name not in study.modalities:
+            raise DrifaError(f"data.augment names the unknown modality {name!r}{suggest(name, study.modalities)}")
     encoders = fit_encoders(study)
     net = create_model(
         modalities={
@@ -57,7 +61,18 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
     for name, branch in net.branches.items():
         if isinstance(branch, Branch):
             branch.check_size(config.data.image_size, config.data.image_size, name)
+    _check_pretrained(config, net)
     return net
+
+
+def _check_pretrained(config: Config, net: FusionNet | FusionSegNet) -> None:
+    """Refuses settings of pretrained parts where nothing is pretrained."""
+    for key, neutral in (("trunk_lr", 1), ("freeze_epochs", 0)):
+        if getattr(config.train, key) != neutral and not net.loaded:
+            raise DrifaError(
+                f"train.{key}={getattr(config.train, key)} is for pretrained parts, and this network has none; leave it out, "
+                f"or give model.pretrained"
+            )
 
 
 def _without(keys: tuple[str, ...], config: Config, reason: str) -> dict[str, Any]:
@@ -77,11 +92,13 @@ def _segmentation_network(config: Config, study: Study, kinds: Mapping[str, Kind
                 f"modality {name!r} is a tabular one, and a segmentation network reads slices alone: leave it out of "
                 f"data.tabular, or choose others with data.modalities"
             )
-    return create_segmentation_model(
+    net = create_segmentation_model(
         modalities={name: modality.channels for name, modality in study.modalities.items()},
         regions={name: kind.outputs for name, kind in kinds.items()},
         **arguments,
     )
+    _check_pretrained(config, net)
+    return net
 
 
 def make_loaders(
@@ -102,7 +119,7 @@ def _image_loaders(
 ) -> tuple[TrainBatches, TargetBatches]:
     """Training batches (partners drawn anew each epoch) and validation batches (every target once, one fixed partner)."""
     answers = answerable(module.net.config["task_modalities"], subjects)
-    pairing = EpochPairing(subjects, subjects.in_split("train"), seed)
+    pairing = EpochPairing(subjects, subjects.in_split("train"), seed, balanced=config.train.sampling == "balanced")
     training = TrainBatches(
         source,
         subjects,
@@ -135,3 +152,15 @@ def check_training_split(study: Study) -> None:
             chosen = subjects.in_split(part)
             values, known = subjects.targets[name][chosen], subjects.known_of(name)[chosen]
             task.target.check_training(name, study.name, part, values, known)
+
+
+def common_shares(study: Study, split: str) -> dict[str, float]:
+    """Task of classes -> the share of its most common class among the known subjects of a split."""
+    subjects = study.subjects()
+    chosen = subjects.in_split(split)
+    found = {}
+    for name, task in study.tasks.items():
+        values, known = subjects.targets[name][chosen], subjects.known_of(name)[chosen]
+        if isinstance(task.target, ClassTarget) and known.any():
+            found[name] = float(max(has.sum() for has in task.target.counted(values, known).values()) / known.sum())
+    return found

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drifa.config import Config, DataConfig
-from drifa.data.sampling.augment import augment, augment_together, flip, jitter
+from drifa.config import AugmentConfig, Config, DataConfig
+from drifa.data.sampling.augment import augment, augment_together, flip, jitter, turn
 from drifa.data.sampling.batch import Batch
 from drifa.data.targets import Reads
 from drifa.networks.inputs import standardise, to_float, to_input
@@ -29,12 +29,21 @@ class MultitaskModule(Recipe):
         seed: Of this member.
         folder: The member's folder.
         kinds: Task -> its kind; all of them read alike.
+        floors: As in :class:`~drifa.training.recipe.Recipe`.
     """
 
     net: Any
 
-    def __init__(self, net: Any, config: Config, seed: int, folder: Path, kinds: Mapping[str, Kind]) -> None:
-        super().__init__(net, config, seed, folder)
+    def __init__(
+        self,
+        net: Any,
+        config: Config,
+        seed: int,
+        folder: Path,
+        kinds: Mapping[str, Kind],
+        floors: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(net, config, seed, folder, floors)
         self.kinds = kinds
         self.weights = task_weights(kinds, config.train.task_weights)
         self.augment = AUGMENTS[next(iter(kinds.values())).reads]
@@ -61,7 +70,7 @@ class MultitaskModule(Recipe):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         images = {name: to_input(image) for name, image in batch.images.items()}
-        self._add(self.val_sums, self.net(images, batch.present), batch, {})
+        self._add(self.val_sums, self.judged(images, batch.present), batch, {})
 
     def epoch_figures(self) -> dict[str, float]:
         found = {"train": self._figures(self.train_sums), "val": self._figures(self.val_sums)}
@@ -95,24 +104,27 @@ class MultitaskModule(Recipe):
 
 def augment_images(batch: Batch, generator: torch.Generator, data: DataConfig) -> Batch:
     """Every modality turned and shifted on its own; features of a tabular modality stay as they are."""
-    return replace(
-        batch,
-        images={
-            name: image
-            if image.is_floating_point()
-            else jitter(
-                standardise(augment(to_float(flip(image, generator, data.flip)), generator, data.degrees, data.shift)),
-                generator,
-                data.intensity,
-            )
-            for name, image in batch.images.items()
-        },
-    )
+    images = {
+        name: image if image.is_floating_point() else _augmented(image, generator, data.augmentation(name))
+        for name, image in batch.images.items()
+    }
+    return replace(batch, images=images)
+
+
+def _augmented(images: Tensor, generator: torch.Generator, how: AugmentConfig) -> Tensor:
+    """Bytes -> augmented, standardised floats."""
+    images = flip(images, generator, how.flip or 0)
+    images = flip(images, generator, how.flip_vertical or 0, dim=-2)
+    images = turn(images, generator) if how.quarter_turns else images
+    images = augment(to_float(images), generator, how.degrees or 0, how.shift or 0)
+    return jitter(standardise(images), generator, how.intensity or 0)
 
 
 def augment_slices(batch: Batch, generator: torch.Generator, data: DataConfig) -> Batch:
     """All modalities and the regions of a slice turned and shifted together."""
-    images, regions = augment_together(batch.images, batch.targets, generator, data.degrees, data.shift, data.flip)
+    images, regions = augment_together(
+        batch.images, batch.targets, generator, data.degrees, data.shift, data.flip, data.flip_vertical, data.quarter_turns
+    )
     images = {name: jitter(image, generator, data.intensity) for name, image in images.items()}
     return replace(batch, images=images, targets=regions)
 

@@ -1,9 +1,11 @@
-"""How every network is trained: the paper's optimiser and schedule, a history, and checkpoints that resume exactly."""
+"""How every network is trained: optimiser and schedule, a history, and checkpoints that resume exactly."""
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,14 @@ from torch import nn
 from drifa.config import Config
 from drifa.files import atomic_path
 from drifa.networks.folder import save_weights
+from drifa.training.optim import cosine_factor, make_optimizer, running_average, trunk_parameters
+
+#: A training of fewer epochs is a trial, of which nobody expects that it has learned something after a third.
+FEW_EPOCHS = 6
 
 
 class Recipe(L.LightningModule):
-    """Adam, ReduceLROnPlateau on the validation loss, best weights kept (paper, section 4).
+    """By default Adam, ReduceLROnPlateau on the validation loss, best weights kept (paper, section 4).
 
     Everything random in an epoch is a function of (seed, epoch), and a checkpoint is written after the scheduler has stepped,
     so that a run resumed from it continues to the same weights as one that was never interrupted. What is learned, a subclass
@@ -29,14 +35,26 @@ class Recipe(L.LightningModule):
         config: The resolved configuration.
         seed: Of this member.
         folder: The member's folder: ``model.safetensors`` (best), ``last.ckpt`` (resume), ``history.csv``.
+        floors: Task of classes -> the share of its most common class on validation.
     """
 
-    def __init__(self, net: nn.Module, config: Config, seed: int, folder: Path) -> None:
+    def __init__(self, net: Any, config: Config, seed: int, folder: Path, floors: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.net, self.config, self.seed, self.folder = net, config, seed, folder
         self.history: list[dict[str, float]] = []
         self.best = float("inf")
         self.stale = 0
+        self.floors = floors or {}
+        self.notes: list[str] = []
+        recipe = config.train
+        self.averaged = running_average(net, recipe.ema) if recipe.ema else None
+        self.trunk = trunk_parameters(net)
+        self.pretrained = [net.branches[name] for name in net.loaded]
+
+    @property
+    def judged(self) -> Any:
+        """The network that is validated and kept: the running average of the weights where there is one."""
+        return self.averaged.module if self.averaged is not None else self.net
 
     @abstractmethod
     def epoch_figures(self) -> dict[str, float]:
@@ -44,13 +62,14 @@ class Recipe(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         recipe = self.config.train
-        optimizer = torch.optim.Adam(self.net.parameters(), lr=recipe.lr)
+        optimizer = make_optimizer(self.net, recipe)
+        self.peaks = [group["lr"] for group in optimizer.param_groups]
         # Stepped by hand: Lightning leaves plateau schedulers out when it resumes from an epoch-end checkpoint.
         self.scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer,
             factor=recipe.lr_factor,
             patience=recipe.lr_patience,
-            min_lr=min(recipe.lr_min, recipe.lr),
+            min_lr=[min(recipe.lr_min, peak) for peak in self.peaks],
             threshold=1e-4,
             threshold_mode="abs",
         )
@@ -60,24 +79,61 @@ class Recipe(L.LightningModule):
         self.started = time.perf_counter()
         torch.manual_seed(1_000_003 * self.seed + self.current_epoch)
 
+        frozen = self.current_epoch < self.config.train.freeze_epochs
+        for parameter in self.trunk if self.config.train.freeze_epochs else ():
+            parameter.requires_grad_(not frozen)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        recipe = self.config.train
+        if recipe.schedule == "cosine":
+            steps = recipe.epochs * int(self.trainer.num_training_batches)
+            # In the middle of the step, so that neither the first nor the last of them has no size at all.
+            progress = (self.current_epoch * int(self.trainer.num_training_batches) + batch_idx + 0.5) / steps
+            for group, peak in zip(self.optimizers().param_groups, self.peaks, strict=True):  # type: ignore[union-attr]
+                group["lr"] = peak * cosine_factor(progress, recipe.warmup / recipe.epochs, min(1, recipe.lr_min / peak))
+        if self.current_epoch < recipe.freeze_epochs:
+            # Frozen weights keep the statistics that belong to them.
+            for branch in self.pretrained:
+                _hold_statistics(branch)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.net)
+
     def on_train_epoch_end(self) -> None:
         row: dict[str, float] = {"epoch": self.current_epoch, "lr": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
         row |= self.epoch_figures()
         row["seconds"] = time.perf_counter() - self.started
         self.history.append(row)
         self.log("val_loss", row["val_loss"], prog_bar=True, rank_zero_only=True)
-        self.scheduler.step(row["val_loss"])
+        if self.config.train.schedule == "plateau":
+            self.scheduler.step(row["val_loss"])
         better = row["val_loss"] < self.best
         self.best, self.stale = (row["val_loss"], 0) if better else (self.best, self.stale + 1)
+        self._warn_of_floors(row)
         patience = self.config.train.early_stopping
         if patience and self.stale >= patience:
             self.trainer.should_stop = True
         self._write(better)
 
+    def _warn_of_floors(self, row: dict[str, float]) -> None:
+        """After a third of the epochs, says which tasks are no better than always answering the most common class."""
+        if self.config.train.epochs < FEW_EPOCHS or len(self.history) != self.config.train.epochs // 3:
+            return
+        for task, floor in self.floors.items():
+            best = max(past.get(f"val_accuracy/{task}", 1.0) for past in self.history)
+            if best <= floor:
+                self.notes.append(
+                    f"after {len(self.history)} of {self.config.train.epochs} epochs, task {task!r} has at best "
+                    f"{best:.1%} accuracy on validation, where the most common class alone has {floor:.1%}"
+                )
+                if self.trainer.is_global_zero:
+                    logging.getLogger("drifa").warning(self.notes[-1])
+
     def _write(self, better: bool) -> None:
         if self.trainer.is_global_zero:
             if better:
-                save_weights(self.net, self.folder / "model.safetensors")
+                save_weights(self.judged, self.folder / "model.safetensors")
             with atomic_path(self.folder / "history.csv") as temporary:
                 pd.DataFrame(self.history).to_csv(temporary, index=False)
         checkpoint = self.folder / "last.ckpt"
@@ -92,14 +148,22 @@ class Recipe(L.LightningModule):
             "history": self.history,
             "best": self.best,
             "stale": self.stale,
+            "notes": self.notes,
             "scheduler": self.scheduler.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["drifa"]
         self.history, self.best, self.stale = list(state["history"]), state["best"], state["stale"]
+        self.notes = list(state.get("notes", ()))
         self.restored_scheduler = state["scheduler"]
 
     def on_fit_start(self) -> None:
         if hasattr(self, "restored_scheduler"):
             self.scheduler.load_state_dict(self.restored_scheduler)
+
+
+def _hold_statistics(module: nn.Module) -> None:
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.eval()

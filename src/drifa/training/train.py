@@ -30,7 +30,7 @@ from drifa.progress import Progress
 from drifa.runs.info import RunInfo
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
-from drifa.training.job import build_network, check_training_split, make_loaders
+from drifa.training.job import build_network, check_training_split, common_shares, make_loaders
 from drifa.training.module import MultitaskModule
 
 #: What may change when a run is continued: how long and on what, never what is learned.
@@ -93,6 +93,11 @@ def resume(
         if key not in RESUMABLE:
             raise DrifaError(f"train.{key} cannot change when a run is continued; only {', '.join(RESUMABLE)} can")
         raw["train"][key] = value
+    if run.config.train.schedule == "cosine" and raw["train"]["epochs"] != run.config.train.epochs:
+        raise DrifaError(
+            f"train.epochs cannot change in a run with train.schedule=cosine, which plans all of its {run.config.train.epochs} "
+            f"epochs; train a new one"
+        )
     config = make_config(raw, "--resume")
     check_device(config)
     use_threads(config)
@@ -148,7 +153,7 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
     kinds = kinds_from(run.info.tasks)
     net = build_network(config, study, kinds)
     folder.mkdir(parents=True, exist_ok=True)
-    module = MultitaskModule(net, config, seed, folder, kinds)
+    module = MultitaskModule(net, config, seed, folder, kinds, common_shares(study, "val"))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = L.Trainer(
         max_epochs=config.train.epochs,
@@ -162,6 +167,7 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
         enable_model_summary=False,
         enable_checkpointing=False,
         num_sanity_val_steps=0,
+        gradient_clip_val=config.train.gradient_clip or None,
         log_every_n_steps=10,
         use_distributed_sampler=False,
         deterministic="warn" if torch.cuda.is_available() else False,
@@ -192,6 +198,7 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
                     "best_epoch": best["epoch"],
                     "best_val_loss": best["val_loss"],
                     "seconds": sum(row["seconds"] for row in module.history),
+                    **({"notes": module.notes} if module.notes else {}),
                 },
             },
         )

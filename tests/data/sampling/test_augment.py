@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drifa.data.sampling.augment import augment, flip, jitter
+from drifa.data.sampling.augment import augment, flip, jitter, turn
 
 
 def _batch(count: int = 4, height: int = 24, width: int = 24) -> torch.Tensor:
@@ -118,3 +118,12 @@ def test_no_flip_is_the_identity_and_draws_nothing() -> None:
     before = generator.get_state()
     assert flip(_batch(), generator, 0.0).equal(_batch())
     assert generator.get_state().equal(before)
+
+
+def test_quarter_turns_are_the_four_of_them_and_lose_nothing() -> None:
+    image = torch.arange(3 * 25).reshape(1, 3, 5, 5).expand(400, -1, -1, -1)
+    turned = turn(image, torch.Generator().manual_seed(0))
+    found = {tuple(one.flatten().tolist()) for one in turned}
+    assert found == {tuple(image[0].rot90(quarter, (1, 2)).flatten().tolist()) for quarter in range(4)}
+    first = (turned == image).flatten(1).all(dim=1).float().mean().item()
+    assert first == pytest.approx(0.25, abs=0.06)

@@ -168,3 +168,14 @@ def test_a_task_labelled_on_two_unpaired_sides_is_refused() -> None:
         EpochPairing(_with_labels(subjects, labels), np.arange(10), seed=0)
     labels[:, 1] = -1
     assert task_components(_with_labels(subjects, np.where(labels == 1, -1, labels)))[1] == -1
+
+
+def test_balanced_sampling_meets_every_class_as_often() -> None:
+    subjects = _subjects((400, 300), classes=4)
+    labels = class_indices(subjects)
+    labels[:300, 0] = 0  # three quarters of the first side are of one class
+    labels[300:400, 0] = 1 + np.arange(100) % 3
+    pairing = EpochPairing(_with_labels(subjects, labels), np.arange(700), seed=0, balanced=True)
+    drawn = np.concatenate([labels[pairing.epoch(number)[:, 0], 0] for number in range(20)])
+    np.testing.assert_allclose(np.bincount(drawn) / len(drawn), 0.25, atol=0.02)
+    np.testing.assert_array_equal(pairing.epoch(3), pairing.epoch(3))

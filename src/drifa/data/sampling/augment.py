@@ -67,6 +67,22 @@ def flip(images: torch.Tensor, generator: torch.Generator, probability: float, d
     return torch.where(chosen, images.flip(dim), images)
 
 
+def turn(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Turns each square image by 0, 90, 180 or 270 degrees, each as often.
+
+    Args:
+        images: Any tensor of images, of any type.
+        generator: Source of randomness, as in :func:`augment`.
+
+    Shape:
+        [B, C, S, S] -> the same.
+    """
+    quarters = torch.randint(4, (len(images), 1, 1, 1), generator=generator, device=generator.device).to(images.device)
+    for quarter in (1, 2, 3):
+        images = torch.where(quarters == quarter, images.rot90(quarter, (2, 3)), images)
+    return images
+
+
 def jitter(images: torch.Tensor, generator: torch.Generator, amount: float) -> torch.Tensor:
     """Changes contrast and brightness: multiplies each image by a factor in [1 - amount, 1 + amount], adds up to ± amount.
 
@@ -93,6 +109,8 @@ def augment_together(
     degrees: float,
     shift: float,
     mirrored: float = 0.0,
+    mirrored_front: float = 0.0,
+    quarter_turns: bool = False,
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """One mirroring, rotation and shift per row, the same for its images and its regions, which share a grid.
 
@@ -103,11 +121,15 @@ def augment_together(
         degrees: As in :func:`augment`.
         shift: Likewise.
         mirrored: Probability of swapping the patient's left and right.
+        mirrored_front: Likewise of front and back.
+        quarter_turns: Whether to turn by quarters, see :func:`turn`.
     """
-    if degrees == 0 and shift == 0 and mirrored == 0:
+    if degrees == 0 and shift == 0 and mirrored == 0 and mirrored_front == 0 and not quarter_turns:
         return dict(images), dict(regions)
     parts = [*images.values(), *(region.float() for region in regions.values())]
     both = flip(torch.cat(parts, dim=1), generator, mirrored, dim=-2)
+    both = flip(both, generator, mirrored_front, dim=-1)
+    both = turn(both, generator) if quarter_turns else both
     moved = augment(both, generator, degrees, shift).split([part.shape[1] for part in parts], dim=1)
     masks = [part >= 0.5 for part in moved[len(images) :]]
     return dict(zip(images, moved, strict=False)), dict(zip(regions, masks, strict=True))

@@ -124,16 +124,19 @@ class EpochPairing:
         subjects: All subjects of the study.
         rows: Indices of the training subjects, in any order.
         seed: Seed, not negative.
+        balanced: Draw the subjects of each side with replacement, so that every stratum (class, or quarter of a number) of a
+            task is met as often; several tasks of a side are balanced by the mean of their shares.
 
     Raises:
         DrifaError: A side has no training subject, or a task is labelled on two sides.
     """
 
-    def __init__(self, subjects: Subjects, rows: np.ndarray, seed: int) -> None:
+    def __init__(self, subjects: Subjects, rows: np.ndarray, seed: int, balanced: bool = False) -> None:
         task_components(subjects)
         parts = components(subjects)
         self.seed = seed
         self.pools = _pools(subjects, rows, parts, set(range(len(parts))), "training split")
+        self.shares = [_balanced_shares(subjects.strata[pool]) for pool in self.pools] if balanced else None
 
     def __len__(self) -> int:
         """Samples per epoch: the size of the largest pool."""
@@ -143,11 +146,28 @@ class EpochPairing:
         """Samples of one epoch, already shuffled: int64 [L, components]."""
         random = np.random.default_rng([self.seed, number])
         length = len(self)
+        if self.shares is not None:
+            drawn = zip(self.pools, self.shares, strict=True)
+            return np.stack([random.choice(pool, size=length, p=share) for pool, share in drawn], axis=1)
         columns = [
             random.permutation(pool) if len(pool) == length else pool[random.integers(len(pool), size=length)]
             for pool in self.pools
         ]
         return np.stack(columns, axis=1)
+
+
+def _balanced_shares(strata: np.ndarray) -> np.ndarray:
+    """How often each subject is to be drawn: int64 [n, t] -> [n], sum 1; evenly where no task is known."""
+    shares = []
+    for column in strata.T:
+        known = column >= 0
+        if known.any():
+            counts = np.bincount(column[known])
+            share = np.where(known, 1 / np.maximum(counts, 1)[np.maximum(column, 0)], 0.0)
+            # A subject whose stratum is not known keeps its natural share.
+            share = share / share.sum() * known.mean()
+            shares.append(np.where(known, share, 1 / len(column)))
+    return np.mean(shares, axis=0) if shares else np.full(len(strata), 1 / len(strata))
 
 
 def evaluation_samples(
