@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from drifa import DrifaError, create_model
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from drifa import DrifaError, create_model, load_model, save_model
 from tests.networks.mixed import MIXED, mixed
 from tests.networks.tiny import PAPER, TINY
 
@@ -78,3 +83,32 @@ def test_wrong_arguments_are_refused_with_the_remedy(options: dict, word: str) -
 def test_wrong_settings_by_modality_are_refused_with_the_remedy(options: dict, word: str) -> None:
     with pytest.raises(DrifaError, match=word):
         mixed(**options)
+
+
+def test_pretrained_branches_see_images_as_their_weights_know_them(tmp_path: Path) -> None:
+    plain = timm.create_model("resnet18", **TINY)
+    told, silent = tmp_path / "told.safetensors", tmp_path / "silent.safetensors"
+    state = {key: value.contiguous() for key, value in plain.state_dict().items()}
+    save_file(state, told, metadata={"mean": "[0.1, 0.2, 0.3]", "std": "[0.4, 0.5, 0.6]"})
+    save_file(state, silent)
+    net = create_model(
+        modalities={"a": 3, "b": 3, "c": 1, "d": 3},
+        tasks={"t": 2},
+        backbone_args=TINY,
+        pretrained={"a": str(told), "b": str(silent), "c": str(silent)},
+    )
+    image = {
+        name: torch.full((1, channels, 32, 32), 51, dtype=torch.uint8) for name, channels in net.config["modalities"].items()
+    }
+    found = {name: values[0, :, 0, 0] for name, values in net.to_input(image).items()}
+    torch.testing.assert_close(found["a"], (0.2 - torch.tensor([0.1, 0.2, 0.3])) / torch.tensor([0.4, 0.5, 0.6]))
+    imagenet = timm.models.get_pretrained_cfg("resnet18")
+    torch.testing.assert_close(found["b"], (0.2 - torch.tensor(imagenet.mean)) / torch.tensor(imagenet.std))
+    grey = (0.2 - sum(imagenet.mean) / 3) / (sum(imagenet.std) / 3)
+    torch.testing.assert_close(found["c"], torch.tensor([grey]))
+    torch.testing.assert_close(found["d"], torch.full((3,), -0.6))  # not pretrained: 0.5 and 0.5
+    assert "as the file says" in net.loaded["a"]
+    # It belongs to the model: a saved network reads images in the same way.
+    again = load_model(save_model(net, tmp_path / "model"))
+    for name, values in again.to_input(image).items():
+        assert torch.equal(values, net.to_input(image)[name])

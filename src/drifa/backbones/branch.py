@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from drifa.backbones.cut import StageInfo, cut, native_size, timm_features
 from drifa.backbones.sizes import ImageSizes
-from drifa.backbones.weights import load_pretrained
+from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError, suggest
 
 MFA_AT = ("conv", "block", "stage")
@@ -51,6 +51,7 @@ class Branch(nn.Module):
         infos: K :class:`~drifa.backbones.StageInfo`.
         sizes: Which image sizes the branch takes.
         loaded: How many tensors of the pretrained file were used, as one sentence; ``None`` without one.
+        normalisation: Mean and standard deviation of the images that its pretrained weights know; ``None`` without any.
 
     Shape:
         ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``. Stage by stage for ResNet18, of images ``[2, 3, 128, 128]``:
@@ -97,7 +98,12 @@ class Branch(nn.Module):
             raise DrifaError(f"mfa_at={mfa_at!r} is not known{suggest(mfa_at, MFA_AT)}")
         self.in_channels = in_channels
         features = timm_features(backbone, in_channels, arguments)
-        self.loaded = load_pretrained(features, backbone, in_channels, pretrained, arguments) if pretrained else None
+        self.loaded: str | None = None
+        self.normalisation: tuple[list[float], list[float]] | None = None
+        if pretrained:
+            self.loaded = load_pretrained(features, backbone, in_channels, pretrained, arguments)
+            self.normalisation, words = input_normalisation(backbone, in_channels, pretrained)
+            self.loaded += f"; {words}"
         native = native_size(backbone, arguments)
         stages, self.infos = cut(features, backbone, in_channels, own_stem=own_stem, native=native)
         self.sizes = ImageSizes(backbone, in_channels, self.infos[-1].reduction, native)

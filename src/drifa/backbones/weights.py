@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
-from timm.models import adapt_input_conv
+from timm.models import adapt_input_conv, get_pretrained_cfg
 from torch import Tensor, nn
 
 from drifa.errors import DrifaError
@@ -67,6 +68,41 @@ def load_pretrained(
     left = [name for key, (name, _) in found.items() if key not in used and not name.endswith("num_batches_tracked")]
     tail = f"; not used: {', '.join(left[:4])}{' …' if len(left) > 4 else ''}" if left else ""
     return f"{origin}: matched {len(matched)} of {len(own)} backbone tensors{tail}"
+
+
+def input_normalisation(
+    backbone: str, in_channels: int, source: bool | str | Path
+) -> tuple[tuple[list[float], list[float]], str]:
+    """What the images were standardised by when pretrained weights were learned.
+
+    Args:
+        backbone: timm name.
+        in_channels: Channels of the images; other than three, all get the mean over the three.
+        source: As in :func:`load_pretrained`. A ``.safetensors`` file may say ``mean`` and ``std`` in its metadata, as JSON
+            lists; else timm's figures for a network of this name are taken.
+
+    Returns:
+        ``((mean, std), words)``, per channel, of images in [0, 1]; the words say where they come from.
+    """
+    told = {} if source is True else _metadata(Path(str(source)))
+    cfg = get_pretrained_cfg(backbone)
+    if "mean" in told and "std" in told:
+        mean, std, origin = json.loads(told["mean"]), json.loads(told["std"]), "as the file says"
+    elif cfg is not None and cfg.mean and cfg.std:
+        mean, std, origin = list(cfg.mean), list(cfg.std), f"as timm says of {backbone}"
+    else:
+        mean, std, origin = [0.5] * 3, [0.5] * 3, "not known, so 0.5 is assumed"
+    if in_channels != len(mean):
+        mean, std = [sum(mean) / len(mean)] * in_channels, [sum(std) / len(std)] * in_channels
+    shown = ", ".join(f"{value:.3g}" for value in mean), ", ".join(f"{value:.3g}" for value in std)
+    return (mean, std), f"images standardised by mean {shown[0]} and deviation {shown[1]}, {origin}"
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if path.suffix != ".safetensors":
+        return {}
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError
 from drifa.fusion import Fusion
 from drifa.networks.dropout import dropout
-from drifa.networks.inputs import Features, check_inputs
+from drifa.networks.inputs import Features, check_inputs, to_input
 from drifa.present import column, run_present
 
 
@@ -56,6 +56,8 @@ class BranchedNet(nn.Module):
         #: The arguments of the factory, and what pretrained files gave; both set by it.
         self.config: dict[str, Any] = {}
         self.loaded: dict[str, str] = {}
+        #: Modality -> mean and standard deviation per channel that its images are standardised by; 0.5 and 0.5 for others.
+        self.normalisation: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {}
         if not isinstance(dropout_rate, int | float) or not 0 <= dropout_rate < 1:
             raise DrifaError(f"dropout={dropout_rate!r} is not a probability in [0, 1)")
         self.branches = nn.ModuleDict(branches)
@@ -68,6 +70,10 @@ class BranchedNet(nn.Module):
     def modalities(self) -> tuple[str, ...]:
         """Names, in the order of the columns of ``present``."""
         return self.fusion.spec.modalities
+
+    def to_input(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the network reads: bytes are images and are standardised, floats are features and pass unchanged."""
+        return {name: to_input(image, *self.normalisation.get(name, (0.5, 0.5))) for name, image in images.items()}
 
     def forward(
         self, inputs: Mapping[str, Tensor], present: Tensor | None = None, dropout_keys: Tensor | None = None

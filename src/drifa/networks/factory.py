@@ -41,6 +41,7 @@ def create_model(
     tabular: Sequence[str] = (),
     task_modalities: Mapping[str, Sequence[str]] | None = None,
     links: Mapping[str, str] | None = None,
+    normalisation: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
 ) -> FusionNet:
     """Builds a multimodal network; the defaults are the paper's DRIFA-Net on ResNet18.
 
@@ -70,6 +71,8 @@ def create_model(
             to the modality whose subjects carry its labels.
         links: Task -> what its outputs mean, a key of :data:`drifa.links.LINKS`: ``"softmax"`` (classes, the default),
             ``"identity"`` (one value) or ``"gaussian"`` (the mean and log-variance of a value).
+        normalisation: Modality -> mean and standard deviation per channel that images in [0, 1] are standardised by; by
+            default those that pretrained weights know, and 0.5 and 0.5 for the rest.
 
     Returns:
         The network, randomly initialised unless ``pretrained``. ``net.config`` holds these arguments as plain data and
@@ -145,9 +148,18 @@ def create_model(
     net = FusionNet(branches, between, dropout, "head" if dropout_at == "mifa" else dropout_at)
     if dropout_at == "mifa":
         net.drop_stages = coupled[:-1]
+    net.normalisation = normalisation if normalisation is not None else _normalisation(seeing)
+    if net.normalisation:
+        config["normalisation"] = {name: [list(mean), list(std)] for name, (mean, std) in net.normalisation.items()}
     net.config = config
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
     return net
+
+
+def _normalisation(branches: Mapping[str, Branch]) -> dict[str, tuple[list[float], list[float]]]:
+    """That of the branches whose weights want another than the 0.5 and 0.5 of all others."""
+    found = {name: branch.normalisation for name, branch in branches.items() if branch.normalisation is not None}
+    return {name: value for name, value in found.items() if {*value[0], *value[1]} != {0.5}}
 
 
 def _pictures(modalities: dict[str, int], tabular: Sequence[str], fusion: type[Fusion]) -> dict[str, int]:

@@ -84,6 +84,6 @@ def standardise(images: Tensor, mean: float | Sequence[float] = 0.5, std: float 
     return (images - centre) / scale
 
 
-def to_input(values: Tensor) -> Tensor:
+def to_input(values: Tensor, mean: float | Sequence[float] = 0.5, std: float | Sequence[float] = 0.5) -> Tensor:
     """What a network reads: bytes are images and are standardised, floats are features and pass unchanged."""
-    return values if values.is_floating_point() else standardise(to_float(values))
+    return values if values.is_floating_point() else standardise(to_float(values), mean, std)

@@ -15,7 +15,6 @@ from drifa.data.reading.volumes import Volume, read_volume
 from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
 from drifa.networks.dropout import pass_keys, row_seeds
-from drifa.networks.inputs import to_input
 from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases, given, unseen
@@ -90,13 +89,13 @@ class Predictor:
         self, images: Mapping[str, Tensor], present: Tensor, subsets: Tensor
     ) -> list[list[dict[str, Tensor] | None]]:
         """Member -> subset -> task -> answers, dropout off; see :meth:`drifa.FusionNet.over_subsets`."""
-        on_device = {name: to_input(image.to(self.device)) for name, image in images.items()}
+        on_device = {name: image.to(self.device) for name, image in images.items()}
 
         def answers(net: Any, outputs: dict[str, Tensor] | None) -> dict[str, Tensor] | None:
             return outputs and {task: net.fusion.spec.link(task).answer(values) for task, values in outputs.items()}
 
         return [
-            [answers(net, outputs) for outputs in net.over_subsets(on_device, present.to(self.device), subsets)]
+            [answers(net, outputs) for outputs in net.over_subsets(net.to_input(on_device), present.to(self.device), subsets)]
             for net in self.nets
         ]
 

@@ -14,10 +14,13 @@ from drifa.config import AugmentConfig, Config, DataConfig
 from drifa.data.sampling.augment import augment, augment_together, flip, jitter, turn
 from drifa.data.sampling.batch import Batch
 from drifa.data.targets import Reads
-from drifa.networks.inputs import standardise, to_float, to_input
+from drifa.networks.inputs import standardise, to_float
 from drifa.tasks import Kind
 from drifa.training.losses import multitask_loss, task_weights
 from drifa.training.recipe import Recipe
+
+#: Modality -> mean and standard deviation per channel.
+Normalisation = Mapping[str, tuple[Any, Any]]
 
 
 class MultitaskModule(Recipe):
@@ -54,7 +57,7 @@ class MultitaskModule(Recipe):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         generator = torch.Generator().manual_seed(batch.seed)  # on the CPU: equal on every device
-        batch = self.augment(batch, generator, self.config.data)
+        batch = self.augment(batch, generator, self.config.data, self.net.normalisation)
         outputs, auxiliary = self.net.training_logits(batch.images, batch.present)
         combine = self.net.fusion.combine
         loss, parts = multitask_loss(self.kinds, outputs, batch.targets, batch.known, self.weights, combine)
@@ -69,8 +72,7 @@ class MultitaskModule(Recipe):
         self.val_sums: dict[str, Tensor] = {}
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        images = {name: to_input(image) for name, image in batch.images.items()}
-        self._add(self.val_sums, self.judged(images, batch.present), batch, {})
+        self._add(self.val_sums, self.judged(self.net.to_input(batch.images), batch.present), batch, {})
 
     def epoch_figures(self) -> dict[str, float]:
         found = {"train": self._figures(self.train_sums), "val": self._figures(self.val_sums)}
@@ -102,25 +104,26 @@ class MultitaskModule(Recipe):
         return found
 
 
-def augment_images(batch: Batch, generator: torch.Generator, data: DataConfig) -> Batch:
+def augment_images(batch: Batch, generator: torch.Generator, data: DataConfig, normalisation: Normalisation) -> Batch:
     """Every modality turned and shifted on its own; features of a tabular modality stay as they are."""
-    images = {
-        name: image if image.is_floating_point() else _augmented(image, generator, data.augmentation(name))
-        for name, image in batch.images.items()
-    }
+    images = {}
+    for name, image in batch.images.items():
+        centre = normalisation.get(name, (0.5, 0.5))
+        features = image.is_floating_point()
+        images[name] = image if features else _augmented(image, generator, data.augmentation(name), centre)
     return replace(batch, images=images)
 
 
-def _augmented(images: Tensor, generator: torch.Generator, how: AugmentConfig) -> Tensor:
+def _augmented(images: Tensor, generator: torch.Generator, how: AugmentConfig, centre: tuple[Any, Any]) -> Tensor:
     """Bytes -> augmented, standardised floats."""
     images = flip(images, generator, how.flip or 0)
     images = flip(images, generator, how.flip_vertical or 0, dim=-2)
     images = turn(images, generator) if how.quarter_turns else images
     images = augment(to_float(images), generator, how.degrees or 0, how.shift or 0)
-    return jitter(standardise(images), generator, how.intensity or 0)
+    return jitter(standardise(images, *centre), generator, how.intensity or 0)
 
 
-def augment_slices(batch: Batch, generator: torch.Generator, data: DataConfig) -> Batch:
+def augment_slices(batch: Batch, generator: torch.Generator, data: DataConfig, normalisation: Normalisation) -> Batch:
     """All modalities and the regions of a slice turned and shifted together."""
     images, regions = augment_together(
         batch.images, batch.targets, generator, data.degrees, data.shift, data.flip, data.flip_vertical, data.quarter_turns
@@ -130,7 +133,7 @@ def augment_slices(batch: Batch, generator: torch.Generator, data: DataConfig) -
 
 
 #: What a network looks at -> how its batches are augmented.
-AUGMENTS: dict[Reads, Callable[[Batch, torch.Generator, DataConfig], Batch]] = {
+AUGMENTS: dict[Reads, Callable[[Batch, torch.Generator, DataConfig, Normalisation], Batch]] = {
     "subject": augment_images,
     "pixels": augment_slices,
 }

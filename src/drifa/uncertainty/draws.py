@@ -12,7 +12,6 @@ from torch import Tensor
 
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
-from drifa.networks.inputs import to_input
 
 
 class Given(Protocol):
@@ -80,7 +79,7 @@ def draw(
             stochastic: dict[str, list[Tensor | None]] = {task: [None] * passes for task in net.heads}
             for k in range(partners):
                 batch = fetch(chosen[:, k])
-                images = {name: to_input(image.to(device)) for name, image in batch.images.items()}
+                images = net.to_input({name: image.to(device) for name, image in batch.images.items()})
                 present = batch.present.to(device)
                 for task, outputs in net(images, present).items():
                     fixed[task].append(link[task].answer(outputs).cpu())
