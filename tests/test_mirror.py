@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Files that need no test file of their own, with the reason.
 EXCEPTIONS: dict[str, str] = {
-    "prediction/sources.py": "tried through prediction/test_predict.py and evaluation/test_evaluate.py",
+    "prediction/sources.py": "tried through prediction/test_predict.py and evaluation/test_external.py",
     "prediction/masks.py": "tried through evaluation/test_judge_volumes.py",
     "prediction/cases.py": "tried through prediction/test_predict.py",
     "prediction/answers.py": "records, tried through prediction/test_predict.py",
