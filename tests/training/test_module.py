@@ -127,6 +127,7 @@ def test_modalities_of_a_subject_move_apart_and_those_of_a_slice_together_with_i
     slices = moved(augment_slices, batch, degrees=20.0, shift=4.0)
     assert slices.images["a"].equal(slices.images["b"])
     assert not slices.images["a"].equal(spot)
+    assert not moved(augment_slices, batch, 1, degrees=20.0, shift=4.0).images["a"].equal(slices.images["a"])
     assert ((slices.images["a"] >= 0.5) == slices.targets["tumour"]).all()
     pictures = replace(batch, images={name: (255 * spot).byte() for name in same}, targets={})
     apart = moved(augment_images, pictures, degrees=20.0, shift=4.0).images

@@ -35,11 +35,11 @@ class Recorder(SliceSource):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Four heads: `c` has no mask, `b` no T1, `d` is for validation."""
+    """Four heads: `b` has no T1 and no tumour, `c` no mask, `d` is for validation."""
     root, rows = tmp_path_factory.mktemp("heads"), []
     for seed, (name, split) in enumerate(SPLITS.items()):
         grey, mask = make_head((20, 24, 16), seed)
-        write_nifti(root / name / "seg.nii.gz", mask)
+        write_nifti(root / name / "seg.nii.gz", mask * (name != "b"))
         for modality in ("flair", "t1")[: 1 if name == "b" else 2]:
             write_nifti(root / name / f"{modality}.nii.gz", grey)
             seg = "" if name == "c" else f"{name}/seg.nii.gz"
