@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 import drifa
+from drifa.runs.run import Run
 
 #: Public names that must have an example; ``sample`` is a method of every network.
 EXAMPLES = (
@@ -18,7 +20,11 @@ EXAMPLES = (
     *("drifa.backbones.Branch", "drifa.fusion.Fusion.after_stage", "drifa.config.load_config"),
     *("drifa.metrics.classification.classification_metrics", "drifa.metrics.intervals.bootstrap"),
     *("drifa.metrics.regression.regression_metrics", "drifa.metrics.segmentation.judge_volume"),
+    *("drifa.data.Study.load", "drifa.data.make_phantom", "drifa.data.split", "drifa.data.audit.audit"),
+    *("drifa.tasks.Number.summarise", "drifa.tasks.learn_kinds"),
 )
+#: Those whose example needs a run: it finds one on the phantom as `run`, and its study as `phantom`.
+OF_A_RUN = ("drifa.load", "drifa.Predictor", "drifa.evaluation.evaluate.evaluate")
 PACKAGES = ("attention", "backbones", "fusion", "networks")
 
 
@@ -36,16 +42,32 @@ def found(name: str) -> object:
     raise ModuleNotFoundError(name)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_shows_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # examples may write files
+def check(name: str) -> None:
+    """Runs the example in the docstring of a public name."""
     value = found(name)
     module = importlib.import_module(value.__module__)
     (test,) = doctest.DocTestFinder(recurse=False).find(value, name, module=module)
     assert test.examples, f"{name} has no example in its docstring"
+    assert not any(example.options.get(doctest.SKIP) for example in test.examples), f"the example of {name} is skipped"
     told: list[str] = []
     result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False).run(test, out=told.append)
     assert not result.failed, "".join(told)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_shows_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # examples may write files
+    check(name)
+
+
+@pytest.mark.parametrize("name", OF_A_RUN)
+def test_an_example_of_a_run_shows_what_it_says(
+    name: str, paired_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(paired_run.folder, tmp_path / "run")
+    (tmp_path / "phantom").symlink_to(paired_run.config.data.studies[0])
+    monkeypatch.chdir(tmp_path)
+    check(name)
 
 
 def test_every_name_promised_is_there_and_described() -> None:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
 from drifa import DrifaError
-from drifa.data import Study, make_phantom
+from drifa.data import split, write_receipt
 from drifa.evaluation.evaluate import evaluate
 from drifa.metrics.classification import METRICS
 from drifa.runs.run import Run
 from drifa.uncertainty.modes import MODES
-
-
-def read(folder: Path) -> tuple[dict, dict, pd.DataFrame]:
-    metrics, evaluation = (json.loads((folder / f"{name}.json").read_text()) for name in ("metrics", "evaluation"))
-    return metrics, evaluation, pd.read_parquet(folder / "predictions.parquet")
+from tests.evaluation.outputs import read
 
 
 def test_metrics_are_nested_by_task_and_mode_with_intervals(paired_run: Run) -> None:
@@ -101,65 +96,22 @@ def test_another_split_goes_to_its_own_folder(paired_run: Run) -> None:
     assert (paired_run.folder / "metrics.json").read_text() == before
 
 
-class TestExternal:
-    def test_the_own_images_as_another_study_give_the_own_answers(self, unpaired_run: Run, tmp_path: Path) -> None:
-        own = unpaired_run.study()
-        own.save(tmp_path / "other")
-        where, _ = evaluate(unpaired_run.folder, study=tmp_path / "other", split="test", out=tmp_path / "out")
-        inside, outside = read(unpaired_run.folder)[2], read(where)[2]
-        rows = [
-            table[(table.condition == "alone") & (table["mode"] == "deterministic") & (table.member == 0)].sort_values(
-                "subject"
-            )
-            for table in (inside, outside)
-        ]
-        np.testing.assert_allclose(np.stack(rows[0]["confidence"]), np.stack(rows[1]["confidence"]), atol=1e-5)
-
-    def test_classes_are_matched_by_name(self, paired_run: Run, tmp_path: Path) -> None:
-        other = paired_run.study()
-        other.save(tmp_path / "other")
-        text = yaml.safe_load((tmp_path / "other" / "study.yaml").read_text())
-        for task in text["tasks"].values():
-            task["classes"] = task["classes"][::-1]
-        (tmp_path / "other" / "study.yaml").write_text(yaml.safe_dump(text))
-        _, metrics = evaluate(paired_run.folder, study=tmp_path / "other", split="test", out=tmp_path / "out")
-        own = read(paired_run.folder)[0]
-        for task in own:
-            assert metrics[task]["ensemble"]["accuracy"]["value"] == pytest.approx(own[task]["ensemble"]["accuracy"]["value"])
-
-    def test_one_modality_of_a_paired_run_is_enough(self, paired_run: Run, tmp_path: Path) -> None:
-        paired_run.study().select(["photo"]).save(tmp_path / "photos")
-        _, metrics = evaluate(paired_run.folder, study=tmp_path / "photos", split="all", out=tmp_path / "out")
-        assert "surface" in metrics
-        assert "depth" not in metrics
-
-    def test_a_class_that_the_run_does_not_know_is_named(self, paired_run: Run, tmp_path: Path) -> None:
-        other = make_phantom(tmp_path / "other", subjects=40, image_size=32)
-        other.save(tmp_path / "other")
-        for name in ("study.yaml", "study.csv"):
-            path = tmp_path / "other" / name
-            path.write_text(path.read_text().replace("ragged", "raggedy"))
-        with pytest.raises(DrifaError, match=r"'raggedy'.*did you mean 'ragged'"):
-            evaluate(paired_run.folder, study=tmp_path / "other", split="all")
-
-    def test_a_study_without_a_split_asks_for_all(self, paired_run: Run, tmp_path: Path) -> None:
-        make_phantom(tmp_path / "other", subjects=40, image_size=32)
-        with pytest.raises(DrifaError, match="--split all"):
-            evaluate(paired_run.folder, study=tmp_path / "other")
-
-    def test_a_study_with_nothing_in_common_is_refused(self, unpaired_run: Run, tmp_path: Path) -> None:
-        study = make_phantom(tmp_path / "other", subjects=40, image_size=32)
-        text = (tmp_path / "other" / "study.yaml").read_text()
-        for name in ("surface", "depth"):
-            text = text.replace(f"{name}:", f"{name}2:")
-        (tmp_path / "other" / "study.yaml").write_text(text)
-        table = study.table.rename(columns={"surface": "surface2", "depth": "depth2"})
-        table.to_csv(tmp_path / "other" / "study.csv", index=False)
-        assert "surface2" in Study.load(tmp_path / "other").tasks
-        with pytest.raises(DrifaError, match="surface2"):
-            evaluate(unpaired_run.folder, study=tmp_path / "other", split="all")
-
-
 def test_an_unknown_split_is_refused(paired_run: Run) -> None:
     with pytest.raises(DrifaError, match="choices: test"):
         evaluate(paired_run.folder, split="tset")
+
+
+def test_all_leaves_out_what_was_set_aside(paired_run: Run, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(paired_run.folder, tmp_path / "run"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["cache"] = str(paired_run.folder.parent / ".cache")
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    study = paired_run.study()
+    group = study.subjects().group[study.subjects().in_split("train")[0]]
+    table = study.table.assign(split=study.table["split"].where(study.table["group"] != group, "unused"))
+    made = replace(study, table=table)
+    write_receipt(made, split(made, "given")[1], run)
+    where, _ = evaluate(run, split="all")
+    subjects = made.subjects()
+    assert set(read(where)[2]["subject"]) == set(subjects.ids[subjects.group != group])
+    assert read(where)[1]["subjects"] == (subjects.group != group).sum() < len(subjects)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from drifa.cli.main import app
 from drifa.config import make_config
-from drifa.data import Study, prepare
+from drifa.data import Study, prepare, split, write_receipt
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
 from drifa.metrics.names import VOLUME_METRICS
@@ -173,6 +174,23 @@ def test_another_study_with_fewer_modalities_can_be_judged(run, study, tmp_path)
     other.save(tmp_path / "other")
     where, metrics = evaluate(run.folder, study=tmp_path / "other", split="all")
     assert where != run.folder
+    assert metrics["tumour"]["ensemble"]["dice"]["n"] == 4
+
+
+def test_all_leaves_out_what_was_set_aside_of_the_own_study_alone(run, study, tmp_path):
+    copy = Path(shutil.copytree(run.folder, tmp_path / "run"))
+    own = run.study()
+    aside = str(own.subjects().ids[own.subjects().in_split("train")[0]])
+    made = replace(own, table=own.table.assign(split=own.table["split"].where(own.table["subject"] != aside, "unused")))
+    write_receipt(made, split(made, "given")[1], copy)
+    where, metrics = evaluate(copy, split="all")
+    table = pd.read_csv(where / "volumes.csv")
+    assert set(table["subject"]) == {str(name) for name in own.subjects().ids} - {aside}
+    assert metrics["tumour"]["ensemble"]["dice"]["n"] == 3
+    assert not list((where / "predictions").glob(f"{aside}_*"))
+    # Of another study all that it holds is asked for.
+    made.save(tmp_path / "other")
+    where, metrics = evaluate(copy, study=tmp_path / "other", split="all", out=tmp_path / "out")
     assert metrics["tumour"]["ensemble"]["dice"]["n"] == 4
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,37 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from drifa import DrifaError, load_model
-from drifa.config import make_config
-from drifa.data import Study, make_phantom
+from drifa import DrifaError
+from drifa.data import make_phantom
 from drifa.files import atomic_path
 from drifa.runs.run import Run
-from drifa.tasks import learn_kinds
 from drifa.training import module as module_file
-from drifa.training.train import build_network, choose_precision, resume, train
-from tests.studies import TINY_NET, tiny_config
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("phantom") / "study"
-    make_phantom(folder, subjects=80, image_size=32)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Four epochs in one go, with everything random switched on and a schedule that steps."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    return train(recipe(study, epochs=4), folder, quiet=True)
-
-
-def recipe(study: Path, **changes):
-    return tiny_config(study, **{"members": 1, "modality_dropout": 0.2, "lr_patience": 0, "lr": 0.1, **changes})
-
-
-def weights(run: Run, name: str = "model.safetensors") -> dict[str, torch.Tensor]:
-    return load_file(run.member(0) / name)
+from drifa.training.train import choose_precision, resume, train
+from tests.studies import tiny_config
+from tests.training.recipes import recipe, weights
 
 
 def last(run: Run) -> dict:
@@ -67,29 +43,6 @@ def test_a_run_folder_holds_what_the_others_read(whole: Run) -> None:
     assert json.loads((whole.folder / "split_receipt.json").read_text())["groups_in_two_splits"] == 0
     assert list(whole.member(0).glob("tensorboard/events*"))
     assert not list(whole.folder.rglob("*.tmp"))
-
-
-def test_the_best_weights_are_kept(whole: Run) -> None:
-    history = pd.read_csv(whole.member(0) / "history.csv")
-    training = json.loads((whole.member(0) / "config.json").read_text())["training"]
-    assert training["best_epoch"] == history["val_loss"].idxmin()
-    assert training["best_val_loss"] == history["val_loss"].min()
-    load_model(whole.member(0))
-
-
-def test_the_learning_rate_falls_when_validation_stalls_and_no_further_than_the_floor(study: Path, tmp_path: Path) -> None:
-    config = make_config({"data": {"study": str(study)}, "model": {"backbone_args": TINY_NET}})
-    loaded = Study.load(study)
-    kinds = learn_kinds(loaded, config)
-    module = module_file.MultitaskModule(build_network(config, loaded, kinds), config, 0, tmp_path, kinds)
-    optimizer = module.configure_optimizers()
-    rates = []
-    for _ in range(30):
-        module.scheduler.step(1.0)
-        rates.append(optimizer.param_groups[0]["lr"])
-    assert rates[:6] == [1e-3] * 6  # five epochs of patience
-    assert rates[6] == pytest.approx(2e-4)
-    assert rates[-1] == pytest.approx(1e-5)
 
 
 def test_automatic_precision_is_32_bit_on_a_cpu_and_a_choice_is_kept(study: Path) -> None:
@@ -208,15 +161,6 @@ def test_members_differ_by_seed_and_share_the_split(study: Path, tmp_path: Path)
     assert all(torch.equal(b[key], value) for key, value in weights(alone).items())
 
 
-def test_early_stopping_ends_a_run_that_does_not_improve(study: Path, tmp_path: Path) -> None:
-    run = train(recipe(study, epochs=12, lr=0.3, early_stopping=1), tmp_path / "run", quiet=True)
-    history = pd.read_csv(run.member(0) / "history.csv")["val_loss"]
-    assert len(history) < 12
-    assert history.iloc[-1] >= history.iloc[:-1].min()
-    assert resume(run.folder, quiet=True).folder == run.folder  # finished: nothing is trained again
-    assert len(pd.read_csv(run.member(0) / "history.csv")) == len(history)
-
-
 class TestRefusals:
     def test_a_folder_that_is_not_empty(self, whole: Run, study: Path) -> None:
         with pytest.raises(DrifaError, match="--resume"):
@@ -225,13 +169,6 @@ class TestRefusals:
     def test_a_folder_that_is_no_run(self, tmp_path: Path) -> None:
         with pytest.raises(DrifaError, match="not a run folder"):
             resume(tmp_path, quiet=True)
-
-    def test_a_run_of_another_version(self, whole: Run, tmp_path: Path) -> None:
-        shutil.copytree(whole.folder, tmp_path / "run")
-        path = tmp_path / "run" / "model.json"
-        path.write_text(path.read_text().replace('"drifa_run": 2', '"drifa_run": 7'))
-        with pytest.raises(DrifaError, match="run format 7"):
-            Run.open(tmp_path / "run")
 
     def test_a_setting_that_must_not_change(self, whole: Run) -> None:
         with pytest.raises(DrifaError, match=r"train\.lr cannot change"):
@@ -253,27 +190,6 @@ class TestRefusals:
         assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("section", "settings", "message"),
-    [
-        ("data", {"image_size": 16}, r"16×16 pixels.*32×32 at least"),
-        ("data", {"image_size": 0}, "is for segmentation"),
-        ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
-        ("model", {"backbone": "resnet81"}, "near names: resnet18"),
-    ],
-)
-def test_what_cannot_be_trained_is_refused_before_anything_is_written(
-    study: Path, tmp_path: Path, section: str, settings: dict[str, object], message: str
-) -> None:
-    config = tiny_config(study)
-    for key, value in settings.items():
-        setattr(getattr(config, section), key, value)
-    config.model.backbone_args = {}
-    with pytest.raises(DrifaError, match=message):
-        train(config, tmp_path / "run", quiet=True)
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.parametrize("name", ["cuda", "gpu", "mps"])
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -292,11 +208,3 @@ def test_more_gpus_than_there_are_is_refused(study: Path, tmp_path: Path, monkey
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(DrifaError, match=r"train\.devices=3 .* the 2 "):
         train(tiny_config(study, accelerator="gpu", devices=3), tmp_path / "run", quiet=True)
-
-
-@pytest.mark.parametrize(("key", "value"), [("width", 0.5), ("norm", "group"), ("indices", "mean"), ("output", "classes")])
-def test_a_setting_of_segmentation_networks_is_refused_for_images(study: Path, tmp_path: Path, key: str, value: object) -> None:
-    config = recipe(study)
-    setattr(config.model, key, value)
-    with pytest.raises(DrifaError, match=rf"model\.{key} is for segmentation"):
-        train(config, tmp_path / "run", quiet=True)

@@ -54,6 +54,16 @@ def evaluate(
 
     Raises:
         DrifaError: If the run, the study or the split does not fit, or no image has a label.
+
+    Examples:
+        Of a run that was trained on the phantom:
+
+        >>> where, metrics = evaluate("run", split="val")
+        >>> where.as_posix(), list(metrics), list(metrics["spread"])
+        ('run/evaluations/own-val', ['surface', 'depth', 'spread'], ['deterministic', 'mc', 'ensemble', 'ensemble_mc'])
+        >>> accuracy = metrics["spread"]["ensemble_mc"]["accuracy"]
+        >>> accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+        True
     """
     run = Run.open(folder)
     if split not in SPLITS:

@@ -45,14 +45,19 @@ class Predictor:
         subject_kinds: Those that answer about a subject.
         regions: Of those that answer about the pixels of a volume: task -> region -> mask values.
 
-    Example:
-        >>> import drifa
-        >>> predictor = drifa.load("runs/demo")  # doctest: +SKIP
-        >>> answer = predictor.predict_one({"photo": "photo.png"})  # doctest: +SKIP
-        >>> answer.tasks["surface"].probabilities  # doctest: +SKIP
-
     Raises:
         DrifaError: The run has no completely trained member.
+
+    Examples:
+        Two cases for a run that was trained on the phantom, each with one of its two modalities:
+
+        >>> from pathlib import Path
+        >>> from drifa.prediction.cases import Case
+        >>> predictor = Predictor.open("run", device="cpu")
+        >>> photo, ultrasound = Path("phantom/images/photo/S00000.png"), Path("phantom/images/ultrasound/S00001.png")
+        >>> prediction = predictor.predict([Case("a", {"photo": photo}), Case("b", {"ultrasound": ultrasound})])
+        >>> prediction.mode, [(answer.subject, list(answer.tasks)) for answer in prediction.cases]
+        ('ensemble_mc', [('a', ['surface', 'spread']), ('b', ['depth', 'spread'])])
     """
 
     def __init__(self, run: Run, device: str | torch.device | None = None) -> None:
@@ -239,5 +244,15 @@ def load(folder: str | Path, device: str | torch.device | None = None) -> Predic
 
     Raises:
         DrifaError: ``folder`` is no run, or has no completely trained member.
+
+    Examples:
+        Of a run that was trained on the phantom:
+
+        >>> import drifa
+        >>> predictor = drifa.load("run", device="cpu")
+        >>> answer = predictor.predict_one({"photo": "phantom/images/photo/S00000.png"})
+        >>> surface = answer.tasks["surface"]
+        >>> surface.predicted in surface.probabilities, round(sum(surface.probabilities.values()), 6)
+        (True, 1.0)
     """
     return Predictor.open(folder, device)

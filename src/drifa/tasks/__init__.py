@@ -23,7 +23,16 @@ KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Classes, Regions, N
 
 
 def learn_kinds(study: Study, config: Config) -> dict[str, Kind]:
-    """Task -> its kind, as the training split of a study and a configuration have it."""
+    """Task -> its kind, as the training split of a study and a configuration have it.
+
+    Examples:
+        >>> from drifa.config import make_config
+        >>> from drifa.data import make_phantom, split
+        >>> study, _ = split(make_phantom("phantom", subjects=60, image_size=32))
+        >>> kinds = learn_kinds(study, make_config({"data": {"study": "phantom"}}))
+        >>> kinds["depth"], kinds["spread"].outputs
+        (Classes(classes=('thin', 'thick', 'deep')), 4)
+    """
     subjects = study.subjects()
     train = subjects.in_split("train")
     return {

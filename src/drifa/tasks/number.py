@@ -121,7 +121,17 @@ class Number(SubjectKind[NumberSummary]):
         return {"loss": loss / count, "mae": off / count * self.std} if count else {}
 
     def summarise(self, draws: np.ndarray) -> NumberSummary:
-        """See :func:`drifa.uncertainty.summary.summarise_numbers`; in the unit."""
+        """See :func:`drifa.uncertainty.summary.summarise_numbers`; in the unit.
+
+        Examples:
+            Two draws of one subject, each a standardised value with its variance:
+
+            >>> import numpy as np
+            >>> kind = Number("years", mean=50.0, std=10.0)
+            >>> summary = kind.summarise(np.array([[[0.0, 0.25]], [[1.0, 0.25]]]))
+            >>> summary.value, summary.epistemic_std, summary.aleatoric_std
+            (array([55.]), array([5.]), array([5.]))
+        """
         values = draws[..., 0] * self.std + self.mean
         return summarise_numbers(values, draws[..., 1] * self.std**2 if draws.shape[-1] == 2 else None)
 

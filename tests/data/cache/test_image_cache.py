@@ -146,22 +146,6 @@ def test_many_shards_serve_the_same_images_as_one(own: Study, tmp_path: Path, mo
     assert len(cut._maps) <= 2
 
 
-def test_an_added_image_moves_only_the_cuts_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 50 * 3 * 16 * 16)
-    paths = [f"/data/image_{number:05d}.png" for number in range(5000)]
-
-    def files(some: list[str]) -> set[Path]:
-        plan = shards.plan_shards(Path("cache"), "photo", some, some, (3, 16, 16))
-        assert [path for shard in plan for path in shard.paths] == some
-        assert max(len(shard.paths) for shard in plan) <= 100
-        return {shard.file for shard in plan}
-
-    whole = files(paths)
-    assert 50 < len(whole) < 200
-    for missing in (0, 1234, 4999):
-        assert len(whole - files(paths[:missing] + paths[missing + 1 :])) <= 4
-
-
 def test_a_killed_build_goes_on_with_the_shards_it_finished(
     own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:

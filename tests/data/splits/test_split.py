@@ -1,11 +1,10 @@
-"""A strict split never cuts a group, keeps every class on every side, repeats itself, and can prove all that."""
+"""A strict split never cuts a group, keeps every class on every side, and repeats itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,34 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drifa.data.adapters.prepare import ADAPTERS
-from drifa.data.splits.split import apply_split, read_split, split, verify_split, write_receipt
-from drifa.data.study.schema import Modality, Task
+from drifa.data.splits.split import split, verify_split
+from drifa.data.study.schema import Task
 from drifa.data.study.study import SPLITS, Study
-from drifa.data.targets import ClassTarget, RegionTarget
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
+from tests.data.splits.made import grouped, made_study, published, sides_of
 from tests.studies import class_indices
-
-
-def _study(label: list[int], group: list[int], modality: list[str] | None = None) -> Study:
-    classes = tuple(f"c{number}" for number in sorted(set(label)))
-    names = sorted(set(modality or ["photo"]))
-    table = pd.DataFrame(
-        {
-            "subject": [f"s{number:04d}" for number in range(len(label))],
-            "modality": modality or "photo",
-            "group": [f"g{number}" for number in group],
-            "split": "",
-            "kind": [f"c{number}" for number in label],
-        }
-    )
-    table["path"] = table["subject"] + ".png"
-    tasks = {"kind": Task("kind", ClassTarget(classes), tuple(names))}
-    return Study("made", Path("images"), table, {name: Modality(name) for name in names}, tasks)
-
-
-def _sides(study: Study) -> dict[str, str]:
-    subjects = study.subjects()
-    return dict(zip(subjects.ids.tolist(), subjects.split.tolist(), strict=True))
 
 
 @settings(max_examples=25, deadline=None)
@@ -54,7 +32,7 @@ def test_a_strict_split_is_complete_disjoint_and_holds_every_class_that_has_thre
     group = np.repeat(np.arange(groups), size)
     kind = np.minimum(random.geometric(0.4, groups) - 1, classes - 1)
     kind[:2] = [0, 1]
-    study, receipt = split(_study(np.unique(kind, return_inverse=True)[1][group].tolist(), group.tolist()), seed=seed)
+    study, receipt = split(made_study(np.unique(kind, return_inverse=True)[1][group].tolist(), group.tolist()), seed=seed)
     subjects = study.subjects()
     assert set(subjects.split) == set(SPLITS)
     assert receipt["groups_in_two_splits"] == 0
@@ -70,7 +48,7 @@ def test_fractions_hold_overall_and_in_every_class() -> None:
     random = np.random.default_rng(0)
     group = np.repeat(np.arange(1500), random.integers(1, 4, 1500))
     kind = random.choice(4, p=[0.7, 0.2, 0.07, 0.03], size=1500)[group]
-    study, receipt = split(_study(kind.tolist(), group.tolist()))
+    study, receipt = split(made_study(kind.tolist(), group.tolist()))
     for label in range(4):
         total = int((kind == label).sum())
         for name, share in zip(SPLITS, (0.8, 0.1, 0.1), strict=True):
@@ -95,7 +73,7 @@ def test_a_split_repeats_itself_whatever_the_order_of_rows_and_differs_by_seed(p
     first, receipt = split(phantom, protocol)
     second, again = split(shuffled, protocol)
     other, _ = split(phantom, protocol, seed=1)
-    assert _sides(first) == _sides(second) != _sides(other)
+    assert sides_of(first) == sides_of(second) != sides_of(other)
     assert receipt == again
 
 
@@ -137,7 +115,9 @@ def test_mistakes_are_named(study: Study, phantom: Study) -> None:
         with pytest.raises(DrifaError, match="cannot split a study"):
             split(study, fractions=fractions)
     with pytest.raises(DrifaError, match=r"no subject is left for.*enlarge its fraction, or take the protocol kfold"):
-        split(_study([0, 1, 0, 1], [0, 0, 1, 1]))
+        split(made_study([0, 1, 0, 1], [0, 0, 1, 1]))
+    with pytest.raises(DrifaError, match="too few for 500 folds; use fewer folds"):
+        split(phantom, "kfold", folds=500, fold=5)
     with pytest.raises(DrifaError, match="120 of 120 subjects of study 'phantom' have no split"):
         split(phantom, "given")
 
@@ -164,7 +144,7 @@ def test_over_the_folds_every_subject_is_tested_once_and_no_group_is_cut(phantom
 def test_wanted_sizes_are_met_exactly_where_groups_allow() -> None:
     random = np.random.default_rng(0)
     kind = random.choice(5, p=[0.5, 0.3, 0.1, 0.06, 0.04], size=369)
-    alone = _study(kind.tolist(), list(range(369)))
+    alone = made_study(kind.tolist(), list(range(369)))
     for protocol in ("strict", "paper"):
         _, receipt = split(alone, protocol, sizes=(201, 35, 133))
         assert list(receipt["subjects"].values()) == receipt["sizes"] == [201, 35, 133]
@@ -173,7 +153,7 @@ def test_wanted_sizes_are_met_exactly_where_groups_allow() -> None:
         count = split(alone, sizes=(201, 35, 133))[1]["counts"]["test"]["kind"][f"c{label}"]["subjects"]
         assert abs(count - (kind == label).sum() * 133 / 369) <= 3
     # Pairs cannot make odd numbers; the nearest even ones are two subjects off in all.
-    pairs = _study(np.repeat(kind[:60], 2).tolist(), np.repeat(np.arange(60), 2).tolist())
+    pairs = made_study(np.repeat(kind[:60], 2).tolist(), np.repeat(np.arange(60), 2).tolist())
     _, receipt = split(pairs, sizes=(81, 19, 20))
     assert receipt["groups_in_two_splits"] == 0
     assert sum(abs(found - wanted) for found, wanted in zip(receipt["subjects"].values(), (81, 19, 20), strict=True)) == 2
@@ -191,20 +171,8 @@ def test_wanted_sizes_of_an_image_random_split_keep_the_proportions_of_both_side
             assert abs((subjects.split[here] == name).sum() - size / 120 * here.sum()) <= 1.5
 
 
-def _published(study: Study, seed: int = 0, values: tuple[str, ...] = ("train", "test")) -> Study:
-    """The study with a published split that knows nothing of groups."""
-    chosen = np.random.default_rng(seed).choice(values, size=len(study.table), p=[0.8, 0.2] if len(values) == 2 else None)
-    by_subject = dict(zip(study.table["subject"], chosen, strict=True))
-    return replace(study, table=study.table.assign(official=study.table["subject"].map(by_subject)))
-
-
-def _grouped(count: int = 200, size: int = 2) -> Study:
-    group = np.repeat(np.arange(count // size), size)
-    return _study((group % 3).tolist(), group.tolist())
-
-
 def test_the_official_test_set_is_kept_whole_and_made_clean() -> None:
-    study = _published(_grouped())
+    study = published(grouped())
     official = study.table["official"].to_numpy()
     made, receipt = split(study, "official")
     side, group = made.table["split"].to_numpy(), made.table["group"].to_numpy()
@@ -221,7 +189,7 @@ def test_the_official_test_set_is_kept_whole_and_made_clean() -> None:
 
 
 def test_a_published_validation_set_is_kept_but_for_what_touches_the_test_set() -> None:
-    study = _published(_grouped(), values=("train", "val", "test"))
+    study = published(grouped(), values=("train", "val", "test"))
     official = study.table["official"].to_numpy()
     made, receipt = split(study, "official")
     side, group = made.table["split"].to_numpy(), made.table["group"].to_numpy()
@@ -233,7 +201,7 @@ def test_a_published_validation_set_is_kept_but_for_what_touches_the_test_set() 
 
 
 def test_a_side_published_without_a_split_gets_a_strict_one_but_gaps_are_refused(unpaired: Study) -> None:
-    one = _published(unpaired)
+    one = published(unpaired)
     first = one.table["modality"] == one.table["modality"].iloc[0]
     half = replace(one, table=one.table.assign(official=one.table["official"].where(first, "")))
     subjects = split(half, "official", fractions=(0.6, 0.2, 0.2))[0].subjects()
@@ -247,23 +215,11 @@ def test_a_side_published_without_a_split_gets_a_strict_one_but_gaps_are_refused
         split(unpaired, "official")
 
 
-def test_what_is_set_aside_survives_files_and_is_used_by_nobody(tmp_path: Path) -> None:
-    study = _published(_grouped())
-    made, receipt = split(study, "official")
-    write_receipt(made, receipt, tmp_path)
-    made.save(tmp_path)
-    assert _sides(Study.load(tmp_path)) == _sides(apply_split(study, tmp_path)) == _sides(made)
-    assert split(Study.load(tmp_path), "given")[1]["sha256"] == receipt["sha256"]
-    subjects = made.subjects()
-    used = np.concatenate([subjects.in_split(name) for name in SPLITS])
-    assert len(used) == len(subjects) - receipt["unused"]
-
-
 def test_a_column_of_ones_own_is_taken_and_verified(phantom: Study) -> None:
     made, receipt = split(phantom, fractions=(0.6, 0.2, 0.2))
     mine = replace(phantom, table=phantom.table.assign(mine=made.table["split"]))
     taken, again = split(mine, "column", column="mine")
-    assert _sides(taken) == _sides(made)
+    assert sides_of(taken) == sides_of(made)
     assert (again["column"], again["seed"], again["sha256"]) == ("mine", None, receipt["sha256"])
     for value, word in (("", "1 of 120 subjects .* have nothing"), ("tset", r"'tset' in row 2 .* \(did you mean 'test'\?\)")):
         table = mine.table.copy()
@@ -282,110 +238,13 @@ def test_a_column_of_ones_own_is_taken_and_verified(phantom: Study) -> None:
 
 
 def test_a_mask_counts_its_subjects_and_does_not_upset_the_classes() -> None:
-    study = _grouped()
+    study = grouped()
     masks = np.where(np.arange(200) < 150, "masks/" + study.table["subject"] + ".png", "")
     tumour = Task("tumour", RegionTarget({"whole": (1, 2)}), ("photo",))
     with_masks = replace(study, table=study.table.assign(tumour=masks), tasks={**study.tasks, "tumour": tumour})
     made, receipt = split(with_masks)
-    assert _sides(made) == _sides(split(study)[0])
+    assert sides_of(made) == sides_of(split(study)[0])
     assert sum(receipt["counts"][name]["tumour"]["mask"]["subjects"] for name in SPLITS) == 150
     only = replace(with_masks, tasks={"tumour": tumour})
     assert split(only)[1]["groups_in_two_splits"] == 0
     assert split(only, "kfold", folds=4, fold=1)[1]["subjects"] == {"train": 100, "val": 50, "test": 50}
-
-
-def test_the_receipt_says_what_a_group_is(phantom: Study, tmp_path: Path) -> None:
-    told = replace(phantom, group_meaning="near-duplicate cluster")
-    assert split(told)[1]["group_meaning"] == "near-duplicate cluster"
-    told.save(tmp_path)
-    assert Study.load(tmp_path).group_meaning == "near-duplicate cluster"
-
-
-def test_a_receipt_of_the_first_format_is_still_read(phantom: Study, tmp_path: Path) -> None:
-    made, receipt = split(phantom)
-    older = {key: receipt[key] for key in ("protocol", "seed", "fractions", "groups_in_two_splits", "sha256")}
-    write_receipt(made, {"drifa_split": 1, **older}, tmp_path)
-    assert _sides(apply_split(phantom, tmp_path)) == _sides(made)
-
-
-@pytest.mark.parametrize(
-    ("settings", "word"),
-    [
-        ({"folds": 5}, "folds = 5 does not go with the protocol strict; leave it out, or use the protocol kfold"),
-        ({"column": "x"}, "column = 'x' does not go with the protocol strict"),
-        ({"protocol": "official", "sizes": (1, 1, 1)}, "use the protocol strict or paper"),
-        ({"protocol": "kfold"}, "needs folds and fold"),
-        ({"protocol": "kfold", "folds": 2, "fold": 0}, "folds = 2 leaves nothing to train on"),
-        ({"protocol": "kfold", "folds": 5, "fold": 5}, "fold 5 does not exist; the 5 folds are numbered from 0 to 4"),
-        ({"protocol": "kfold", "folds": 500, "fold": 5}, "too few for 500 folds"),
-        ({"protocol": "column"}, "needs the name of a column"),
-        ({"sizes": (1, 2)}, "cannot split a study"),
-        ({"seed": -1}, "seed -1"),
-        ({"fractions": (float("nan"), 0.5, 0.5)}, "cannot split a study"),
-    ],
-)
-def test_settings_that_do_not_fit_are_named(phantom: Study, settings: dict[str, Any], word: str) -> None:
-    with pytest.raises(DrifaError, match=word):
-        split(phantom, **settings)
-
-
-def test_a_given_split_is_kept_and_counted(phantom: Study) -> None:
-    made, receipt = split(phantom)
-    kept, counted = split(made, "given")
-    assert _sides(kept) == _sides(made)
-    assert counted["sha256"] == receipt["sha256"]
-    assert (counted["protocol"], counted["seed"], counted["fractions"]) == ("given", None, None)
-
-
-def test_the_hash_depends_on_the_split_alone(phantom: Study) -> None:
-    made, receipt = split(phantom)
-    assert split(replace(made, name="renamed", notes="other"), "given")[1]["sha256"] == receipt["sha256"]
-    table = made.table.copy()
-    group = table["group"].iloc[0]
-    table.loc[table["group"] == group, "split"] = "test" if table["split"].iloc[0] != "test" else "val"
-    assert split(replace(made, table=table), "given")[1]["sha256"] != receipt["sha256"]
-
-
-@pytest.mark.parametrize("protocol", ["strict", "paper"])
-def test_a_saved_split_is_applied_again(phantom: Study, tmp_path: Path, protocol: str) -> None:
-    made, receipt = split(phantom, protocol)
-    write_receipt(made, receipt, tmp_path)
-    assert read_split(tmp_path)[1] == receipt
-    for place in (tmp_path, tmp_path / "split.csv"):
-        repeated = apply_split(phantom, place)
-        assert _sides(repeated) == _sides(made)
-        assert repeated.split_protocol == protocol
-    made.save(tmp_path)
-    assert _sides(Study.load(tmp_path)) == _sides(made)
-
-
-def test_a_split_of_other_subjects_is_refused(phantom: Study, unpaired: Study, tmp_path: Path) -> None:
-    made, receipt = split(phantom)
-    write_receipt(made, receipt, tmp_path)
-    fewer = replace(phantom, table=phantom.table[phantom.table["subject"] != "S00003"])
-    with pytest.raises(DrifaError, match=r"1 subjects of split.csv, such as 'S00003', are not in the study"):
-        apply_split(fewer, tmp_path)
-    renamed = replace(phantom, table=phantom.table.replace({"subject": {"S00003": "X"}}))
-    with pytest.raises(DrifaError, match=r"1 subjects, such as 'X', are not in split.csv"):
-        apply_split(renamed, tmp_path)
-
-
-def test_a_split_that_cuts_newly_known_groups_is_refused_unless_it_is_the_papers(phantom: Study, tmp_path: Path) -> None:
-    for protocol in ("strict", "paper"):
-        made, receipt = split(phantom, protocol)
-        write_receipt(made, receipt, tmp_path / protocol)
-    regrouped = replace(phantom, table=phantom.table.assign(group="one"))
-    with pytest.raises(DrifaError, match=r"1 groups are in two splits of .*, such as 'one'"):
-        apply_split(regrouped, tmp_path / "strict")
-    assert apply_split(regrouped, tmp_path / "paper").split_protocol == "paper"
-
-
-def test_a_changed_split_file_is_noticed(phantom: Study, tmp_path: Path) -> None:
-    made, receipt = split(phantom)
-    path = write_receipt(made, receipt, tmp_path) / "split.csv"
-    path.write_text(path.read_text().replace("val", "train", 1))
-    with pytest.raises(DrifaError, match=r"was changed after split_receipt.json was written"):
-        apply_split(phantom, tmp_path)
-    (tmp_path / "split_receipt.json").unlink()
-    with pytest.raises(DrifaError, match=r"split_receipt.json is missing"):
-        read_split(tmp_path)

@@ -64,6 +64,14 @@ def make_phantom(
 
     Raises:
         DrifaError: Too few subjects or too small images.
+
+    Examples:
+        >>> study = make_phantom("phantom", subjects=12, image_size=32)
+        >>> len(study.table), list(study.modalities), study.tasks["depth"].classes
+        (24, ['photo', 'ultrasound'], ('thin', 'thick', 'deep'))
+        >>> sides = make_phantom("sides", subjects=12, image_size=32, paired=False)
+        >>> len(sides.table), list(sides.tasks)
+        (12, ['surface', 'depth'])
     """
     if subjects < SMALLEST_STUDY or image_size < SMALLEST_IMAGE:
         raise DrifaError(

@@ -26,6 +26,14 @@ def audit(study: Study, progress: Progress | None = None) -> Audit:
 
     Returns:
         The findings. A file that cannot be read is one of them, never an exception.
+
+    Examples:
+        >>> from drifa.data import make_phantom
+        >>> study = make_phantom("phantom", subjects=12, image_size=32)
+        >>> study.image_path(0).unlink()
+        >>> result = audit(study)
+        >>> result.ok, [(one.rule, one.files) for one in result.findings if one.severity == "error"]
+        (False, [('unreadable', ('images/photo/S00000.png',))])
     """
     facts = read_study(study, progress)
     masks = mask_findings(study, facts, progress)

@@ -57,6 +57,14 @@ def split(
     Raises:
         DrifaError: An unknown protocol, settings that do not fit it or the study, a side that stays empty, or a given split
             with gaps.
+
+    Examples:
+        >>> from drifa.data import make_phantom
+        >>> study, receipt = split(make_phantom("phantom", subjects=60, image_size=32), fractions=(0.6, 0.2, 0.2))
+        >>> sum(receipt["subjects"].values()), receipt["groups_in_two_splits"], receipt["classes_missing"]
+        (60, 0, [])
+        >>> study.subjects().in_split("test").size == receipt["subjects"]["test"]
+        True
     """
     check_split_settings(protocol, fractions, seed, sizes, folds, fold, column)
     if protocol == "given":

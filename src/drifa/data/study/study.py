@@ -76,6 +76,13 @@ class Study:
 
         Raises:
             DrifaError: A file is missing or unreadable, or its content breaks a rule of the format.
+
+        Examples:
+            >>> from drifa.data import make_phantom
+            >>> _ = make_phantom("phantom", subjects=12, image_size=32)
+            >>> study = Study.load("phantom")
+            >>> study.name, list(study.tasks), len(study.subjects())
+            ('phantom', ['surface', 'depth', 'spread'], 12)
         """
         yaml_path = Path(folder_or_yaml)
         if yaml_path.is_dir():

@@ -1,0 +1,164 @@
+"""A table of one's own becomes a study, wide or long, and every cell that cannot be used is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from drifa.data.adapters.prepare import prepare, prepare_table
+from drifa.data.study.study import Study
+from drifa.errors import DrifaError
+from tests.data.adapters.miniatures import Folder, rewritten, set_cell, set_keys, to_long
+
+
+def test_a_wide_table_becomes_a_study_with_its_extra_columns(fake: Folder, tmp_path: Path) -> None:
+    folder = fake("table")
+    study = prepare("table", folder / "mapping.yaml", tmp_path / "study")
+    Study.load(tmp_path / "study").check_files()
+    subjects = study.subjects()
+    source = pd.read_csv(folder / "cases.csv", dtype=str, keep_default_na=False).set_index("case")
+    assert subjects.ids.tolist() == source.index.tolist()
+    assert subjects.group.tolist() == source["patient"].tolist()
+    assert subjects.present.tolist() == [[path != "" for path in row] for row in source[["photo_file", "us_file"]].to_numpy()]
+    names = {"B": "benign", "M": "malignant", "": ""}
+    per_case = study.table.drop_duplicates("subject").set_index("subject")
+    assert per_case["diagnosis"].to_dict() == {case: names[value] for case, value in source["dx"].items()}
+    assert study.tasks["diagnosis"].classes == ("benign", "malignant")
+    assert study.tasks["site"].classes == ("arm", "back")
+    assert per_case["age"].to_dict() == source["age"].to_dict()
+    assert not {"case", "photo_file", "dx", "where"} & set(study.table.columns)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ".parquet"])
+def test_long_and_wide_tables_of_any_kind_say_the_same(fake: Folder, suffix: str) -> None:
+    folder = fake("table")
+    wide = prepare_table(folder / "mapping.yaml").table
+    long = prepare_table(rewritten(folder, to_long, suffix)).table
+    order = ["subject", "modality"]
+    columns = wide.columns.tolist()
+    assert long.sort_values(order)[columns].reset_index(drop=True).equals(wide.sort_values(order).reset_index(drop=True))
+
+
+def test_whole_numbers_of_a_parquet_file_stay_whole(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        return table.assign(patient=[1, 1, 2, 2, 3, 3], age=[41, 42, None, 44, 45, 46])
+
+    table = prepare_table(rewritten(fake("table"), change, ".parquet")).table
+    assert set(table["group"]) == {"1", "2", "3"}
+    assert set(table["age"]) == {"41", "42", "", "44", "45", "46"}
+
+
+def test_absolute_paths_and_backslashes_below_the_root_are_made_relative(fake: Folder) -> None:
+    folder = fake("table")
+    before = prepare_table(folder / "mapping.yaml").table
+
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        absolute = [f"{(folder / 'images').resolve()}/{path}" for path in table["photo_file"]]
+        return table.assign(photo_file=absolute, us_file=table["us_file"].str.replace("/", "\\"))
+
+    assert prepare_table(rewritten(folder, change)).table.equals(before)
+
+
+def test_absolute_paths_that_reach_the_root_through_a_link_are_below_it(fake: Folder, tmp_path: Path) -> None:
+    folder = fake("table")
+    before = prepare_table(folder / "mapping.yaml").table
+    (tmp_path / "link").symlink_to(folder)
+
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        return table.assign(photo_file=[f"{tmp_path}/link/images/{path}" for path in table["photo_file"]])
+
+    assert prepare_table(rewritten(folder, change)).table.equals(before)
+
+
+def test_splits_masks_and_values_without_a_label(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        mapping["tasks"]["lesion"] = {"column": "mask", "regions": {"all": [1, 2]}, "modalities": ["photo"]}
+        mapping["tasks"]["diagnosis"]["classes"] = {"B": "benign", "M": "malignant", "?": ""}
+        fold = ["train", "train", "val", "val", "test", "test"]
+        return table.assign(fold=fold, mask=table["photo_file"], dx=["B", "M", "?", "B", "M", "?"])
+
+    study = prepare_table(rewritten(fake("table"), change))
+    assert set(study.subjects().split) == {"train", "val", "test"}
+    assert study.tasks["lesion"].target.kind == "regions"
+    assert [path is not None and path.is_file() for path in study.mask_paths("lesion")] == [True] * 6
+    assert (~study.subjects().known_of("diagnosis")).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_cell(3, "photo_file", "../cases.csv"), r"path '\.\./cases.csv' in row 3 of cases.csv leads out of"),
+        (set_cell(3, "photo_file", "/etc/hostname"), r"path '/etc/hostname' in row 3 of cases.csv leads out of"),
+        (set_cell(4, "photo_file", "photo/none.png"), r"none.png cannot be read \(No such file.*; row 4 of cases.csv names it"),
+        (set_cell(4, "photo_file", "photo/loop.png"), r"loop.png is a circle of links; row 4 of cases.csv"),
+        (set_cell(5, "case", ""), "row 5 of cases.csv has nothing in the subject column 'case'"),
+        (
+            set_cell(5, "case", "C1"),
+            r"'C1' has a second image of modality 'photo' in row 5 .*\(the first is in row 2\)",
+        ),
+        (set_cell(3, "dx", "b"), r"label 'b' in row 3 of cases.csv is not listed for task 'diagnosis' \(did you mean 'B'\?\)"),
+        (set_keys(group="patiens"), r"maps group to the column 'patiens', which cases.csv lacks \(did you mean 'patient'\?\)"),
+        (set_keys(split="dx"), "split 'M' in row 2 of cases.csv is none of train, val, test"),
+        (set_keys(modalities={"photo": {"path": "photo_file", "channels": "2"}}), "has channels: 2; use 1"),
+        (
+            set_keys(tasks={"age": {"column": "dx"}}),
+            "has a column 'age' that mapping.yaml does not map, but a study needs that name",
+        ),
+        (
+            set_keys(tasks={"d": {"column": "dx", "modalities": ["photos"]}}),
+            r"unknown modality 'photos' \(did you mean 'photo'\?\)",
+        ),
+        (set_keys(tasks={"d": {"column": "dx", "classes": ["B", "M", "B"]}}), "task 'd' lists the class 'B' twice"),
+    ],
+)
+def test_a_table_that_is_wrong_is_named_with_row_and_remedy(fake: Folder, change: Callable[..., None], message: str) -> None:
+    folder = fake("table")
+    (folder / "images" / "photo" / "loop.png").symlink_to("loop.png")
+    with pytest.raises(DrifaError, match=message):
+        prepare_table(rewritten(folder, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_cell(3, "where", "NaN"), "task 'site' has the label 'NaN' in cases.csv: a missing value"),
+        (set_cell(3, "where", " arm"), "task 'site' has the labels ' arm' and 'arm' in cases.csv: one class"),
+        (set_cell(3, "where", "Back"), "task 'site' has the labels 'Back' and 'back'"),
+        (set_cell(3, "photo_file", "photo"), "photo is not a file; row 3 of cases.csv names it"),
+        (set_cell(3, "photo_file", "a\0b"), "cannot be a path; row 3 of cases.csv names it"),
+        (set_keys(tasks={"path": {"column": "dx"}}), "task 'path' of .*mapping.yaml has the name of a column"),
+    ],
+)
+def test_cells_that_would_pass_for_something_else_are_named(fake: Folder, change: Callable[..., None], message: str) -> None:
+    with pytest.raises(DrifaError, match=message):
+        prepare_table(rewritten(fake("table"), change))
+
+
+def test_unused_subjects_are_a_split_of_a_table_too(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        return table.assign(fold=["train", "train", "val", "test", "unused", "unused"], patient=table["case"])
+
+    assert set(prepare_table(rewritten(fake("table"), change)).table["split"]) == {"train", "val", "test", "unused"}
+
+
+def test_rows_keep_their_number_behind_blank_lines_and_cells_of_two_lines(fake: Folder) -> None:
+    folder = fake("table")
+    lines = (folder / "cases.csv").read_text().splitlines()
+    lines[2] = lines[2].replace("back", '"ba\nck"').replace("arm", '"a\nrm"')
+    lines.insert(1, "")
+    lines[5] = lines[5].replace("photo/", "none/")
+    (folder / "cases.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DrifaError, match="row 6 of cases"):
+        prepare_table(folder / "mapping.yaml")
+
+
+def test_a_table_that_is_not_there_is_named_with_the_key_that_names_it(fake: Folder) -> None:
+    mapping = fake("table") / "mapping.yaml"
+    mapping.write_text(mapping.read_text().replace("cases.csv", "case.csv"))
+    with pytest.raises(DrifaError, match=r"case\.csv cannot be read .*; correct 'table' in the mapping"):
+        prepare_table(mapping)

@@ -1,0 +1,66 @@
+"""What gives the label away without the picture is found, and chance is not called so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from drifa.data.audit import audit
+from drifa.data.audit.shortcuts import cross_validated_auc
+from tests.data.audit.made import make, picture
+
+
+def test_a_label_that_the_image_size_gives_away_is_a_warning(tmp_path: Path) -> None:
+    study = make(tmp_path, count=80)
+    for number in range(1, 80, 2):
+        Image.fromarray(picture(number, 40)).save(tmp_path / f"{number:03d}.png")
+    found = {one.data["mark"]: one for one in audit(study).findings if one.rule == "shortcut"}
+    assert found["image size"].severity == "warning"
+    assert found["image size"].data["auc"] > 0.95
+    assert found["mean colour"].severity == "info"
+
+
+def test_a_folder_that_holds_one_class_names_it_and_is_no_shortcut(tmp_path: Path) -> None:
+    study = make(tmp_path)
+    sites = ["site_b" if number % 2 and number % 10 != 1 else "site_a" for number in range(60)]
+    for site in ("site_a", "site_b", "a", "b"):
+        (tmp_path / site).mkdir()
+    names = study.table["path"]
+    for folders in (sites, study.table["kind"].tolist()):
+        paths = [f"{folder}/{name}" for folder, name in zip(folders, names, strict=True)]
+        for name, path in zip(names, paths, strict=True):
+            (tmp_path / path).write_bytes((tmp_path / name).read_bytes())
+        result = audit(replace(study, table=study.table.assign(path=paths)))
+        marks = {one.data["mark"]: one.severity for one in result.findings if one.rule == "shortcut"}
+        assert marks.get("folder") == ("warning" if folders is sites else None)
+
+
+def test_chance_is_not_called_a_shortcut() -> None:
+    random = np.random.default_rng(0)
+    flagged = 0
+    for seed in range(4):
+        label = random.integers(0, 3, 300)
+        found = cross_validated_auc(random.normal(size=(300, 2)), label, np.arange(300), seed)
+        assert found is not None
+        flagged += found[1] > 0.55
+        assert abs(found[0] - 0.5) < 0.12
+    assert flagged == 0
+
+
+def test_marks_that_only_name_the_group_do_not_predict_unseen_groups() -> None:
+    random = np.random.default_rng(1)
+    group = np.repeat(np.arange(60), 8)
+    label = random.integers(0, 2, 60)[group]
+    found = cross_validated_auc(random.normal(size=60)[group][:, None], label, group)
+    assert found is not None
+    assert found[1] < 0.6
+    assert cross_validated_auc(np.ones((6, 1)), np.array([0, 0, 0, 1, 1, 1]), np.arange(6)) is None
+
+
+def test_few_groups_have_an_interval_too() -> None:
+    label, values = np.repeat([0, 1], 5), np.random.default_rng(0).normal(size=(10, 1))
+    found = [cross_validated_auc(values, label, np.arange(10), seed) for seed in range(10)]
+    assert np.isfinite(np.array(found, dtype=float)).all()

@@ -1,0 +1,51 @@
+"""The recipe of every training: the best weights are kept, the learning rate falls, and patience ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from drifa import load_model
+from drifa.config import make_config
+from drifa.data import Study
+from drifa.runs.run import Run
+from drifa.tasks import learn_kinds
+from drifa.training import module as module_file
+from drifa.training.train import build_network, resume, train
+from tests.studies import TINY_NET
+from tests.training.recipes import recipe
+
+
+def test_the_best_weights_are_kept(whole: Run) -> None:
+    history = pd.read_csv(whole.member(0) / "history.csv")
+    training = json.loads((whole.member(0) / "config.json").read_text())["training"]
+    assert training["best_epoch"] == history["val_loss"].idxmin()
+    assert training["best_val_loss"] == history["val_loss"].min()
+    load_model(whole.member(0))
+
+
+def test_the_learning_rate_falls_when_validation_stalls_and_no_further_than_the_floor(study: Path, tmp_path: Path) -> None:
+    config = make_config({"data": {"study": str(study)}, "model": {"backbone_args": TINY_NET}})
+    loaded = Study.load(study)
+    kinds = learn_kinds(loaded, config)
+    module = module_file.MultitaskModule(build_network(config, loaded, kinds), config, 0, tmp_path, kinds)
+    optimizer = module.configure_optimizers()
+    rates = []
+    for _ in range(30):
+        module.scheduler.step(1.0)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[:6] == [1e-3] * 6  # five epochs of patience
+    assert rates[6] == pytest.approx(2e-4)
+    assert rates[-1] == pytest.approx(1e-5)
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(study: Path, tmp_path: Path) -> None:
+    run = train(recipe(study, epochs=12, lr=0.3, early_stopping=1), tmp_path / "run", quiet=True)
+    history = pd.read_csv(run.member(0) / "history.csv")["val_loss"]
+    assert len(history) < 12
+    assert history.iloc[-1] >= history.iloc[:-1].min()
+    assert resume(run.folder, quiet=True).folder == run.folder  # finished: nothing is trained again
+    assert len(pd.read_csv(run.member(0) / "history.csv")) == len(history)
