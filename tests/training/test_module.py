@@ -102,7 +102,7 @@ def test_accuracy_is_of_what_is_known_and_a_task_of_which_nothing_is_is_left_out
 
 
 def moved(augment: Any, batch: Batch, seed: int = 0, **data: float) -> Batch:
-    return augment(batch, torch.Generator().manual_seed(seed), DataConfig(study="made", **{**STILL, **data}))
+    return augment(batch, torch.Generator().manual_seed(seed), DataConfig(study="made", **{**STILL, **data}), {})
 
 
 def test_images_that_stay_are_the_networks_input_and_features_are_left_alone() -> None:
@@ -117,6 +117,17 @@ def test_images_that_stay_are_the_networks_input_and_features_are_left_alone() -
     again, other = (moved(augment_images, batch, seed, degrees=20.0) for seed in (0, 1))
     assert again.images["photo"].equal(moved(augment_images, batch, degrees=20.0).images["photo"])
     assert not again.images["photo"].equal(other.images["photo"])
+
+
+def test_a_modality_has_its_own_augmentation_and_normalisation() -> None:
+    images = {name: torch.randint(256, (4, 3, 16, 16), dtype=torch.uint8) for name in ("mri", "photo")}
+    batch = Batch(images=images, present=torch.ones(4, 2, dtype=torch.bool))
+    own = {**STILL, "flip": 1.0, "augment": {"mri": {"flip": 0.0}}}
+    centre = {"photo": ([0.2, 0.3, 0.4], [0.5, 0.5, 1.0])}
+    data = DataConfig.model_validate({"study": "made", **own})
+    found = augment_images(batch, torch.Generator().manual_seed(0), data, centre).images
+    torch.testing.assert_close(found["mri"], to_input(images["mri"]))
+    torch.testing.assert_close(found["photo"], to_input(images["photo"].flip(-1), *centre["photo"]))
 
 
 def test_modalities_of_a_subject_move_apart_and_those_of_a_slice_together_with_its_regions() -> None:

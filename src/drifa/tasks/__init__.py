@@ -30,8 +30,8 @@ def learn_kinds(study: Study, config: Config) -> dict[str, Kind]:
         >>> from drifa.data import make_phantom, split
         >>> study, _ = split(make_phantom("phantom", subjects=60, image_size=32))
         >>> kinds = learn_kinds(study, make_config({"data": {"study": "phantom"}}))
-        >>> kinds["depth"], kinds["spread"].outputs
-        (Classes(classes=('thin', 'thick', 'deep')), 4)
+        >>> kinds["depth"].classes, kinds["spread"].outputs
+        (('thin', 'thick', 'deep'), 4)
     """
     subjects = study.subjects()
     train = subjects.in_split("train")
