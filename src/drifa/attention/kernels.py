@@ -1,0 +1,401 @@
+"""The maps of MFA computed tile by tile: what HIFA and CLIA pool, without ever holding a whole map.
+
+MFA needs five pooled vectors of its input. The text of the paper, in :mod:`drifa.attention.mfa`, computes a whole map for
+each of them and keeps those maps for the backward pass; on a CPU they are larger than any cache, and much of the time
+goes into moving them. Here a tile of pixels passes through all convolutions while it stays in the cache, only sums and
+maxima leave it, and the backward pass computes the tile again. The rewritings are exact:
+
+* the first convolution of HIFA and that of CLIA read the same pixels: one matrix product serves both;
+* the sigmoid rises, so the last map needs no sigmoid before its maximum;
+* a mean needs only a sum;
+* the gradient of a maximum is zero outside one pixel, so behind the last map one column per channel is all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn import functional as F
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from drifa.attention.pooling import global_max, global_mean
+from drifa.errors import DrifaError, suggest
+
+IMPLEMENTATIONS = ("auto", "reference", "tiled")
+
+#: Maps of fewer pixels fit in the cache as they are: ``"auto"`` takes the tiles from this size on.
+AUTO_PIXELS = 256
+#: Numbers in the first map of a tile, for each thread: with its companions it fills a second-level cache of half a megabyte.
+TILE_NUMBERS = 32768
+
+_asked: ContextVar[tuple[str | None, int | None]] = ContextVar("asked", default=(None, None))
+
+
+class Pools(NamedTuple):
+    """What the maps of MFA leave behind: ``[B, C // r]`` each, empty for a branch that is switched off."""
+
+    hifa: tuple[Tensor, ...]  # l_0 to l_3 of eq. 1
+    clia: tuple[Tensor, ...]  # the mean of eta_1 of eq. 3
+
+
+@contextmanager
+def implementation(name: str | None = None, *, tile: int | None = None) -> Iterator[None]:
+    """Names the implementation of every MFA that runs inside, whatever the modules themselves say.
+
+    Args:
+        name: One of :data:`IMPLEMENTATIONS`, see :class:`drifa.MFA`; ``None`` leaves it to the modules.
+        tile: Pixels of a tile, at least 1; ``None`` takes what the cache holds.
+
+    Examples:
+        >>> import torch
+        >>> from drifa import MFA
+        >>> mfa, x = MFA(8), torch.rand(2, 8, 5, 5)
+        >>> with implementation("reference"):
+        ...     expected = mfa(x)
+        >>> with implementation("tiled", tile=7):
+        ...     torch.testing.assert_close(mfa(x), expected)
+    """
+    if name is not None:
+        check_implementation(name)
+    if tile is not None and (not isinstance(tile, int) or tile < 1):
+        raise DrifaError(f"tile={tile!r} holds no pixel; take a whole number from 1, or None for what the cache holds")
+    token = _asked.set((name, tile))
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def check_implementation(name: str) -> None:
+    """Refuses an unknown name."""
+    if name not in IMPLEMENTATIONS:
+        raise DrifaError(f"implementation={name!r} is not known{suggest(name, IMPLEMENTATIONS)}")
+
+
+def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
+    """Whether the tiles compute this input: by name and size, and only where they do what the reference would.
+
+    Args:
+        wanted: What the module says, one of :data:`IMPLEMENTATIONS`.
+        x: The input.
+        convs: The convolutions on the way to the pooled vectors.
+    """
+    name = _asked.get()[0] or wanted
+    if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2:].numel() < AUTO_PIXELS):
+        return False
+    return not _watched(x) and x.numel() > 0 and all(_plain(conv, x) for conv in convs)
+
+
+def _watched(x: Tensor) -> bool:
+    """Whether somebody reads or rewrites the single operations, who is to find the text of the paper."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.jit.is_scripting() or is_in_torch_dispatch_mode():
+        return True
+    if type(x) is not Tensor and type(x) is not nn.Parameter:
+        return True
+    if x.device.type != "cpu" or x.is_sparse or torch.is_autocast_enabled("cpu"):
+        return True
+    return torch._C._are_functorch_transforms_active() or forward_ad.unpack_dual(x).tangent is not None
+
+
+def _plain(conv: nn.Module, x: Tensor) -> bool:
+    """A convolution that is nothing but its weight and bias, in the precision of the input."""
+    if type(conv) is not nn.Conv2d or conv.bias is None or conv._forward_hooks or conv._forward_pre_hooks:
+        return False
+    return x.dtype in (torch.float32, torch.float64) and conv.weight.dtype == x.dtype and conv.weight.device == x.device
+
+
+def pooled(x: Tensor, hifa: Sequence[nn.Conv2d], clia: nn.Conv2d | None) -> tuple[Tensor, Pools]:
+    """The pooled vectors of HIFA and CLIA, and the input itself to go on with.
+
+    Whatever is computed from the returned input sends its gradient through the same backward pass, which adds it up tile
+    by tile instead of a whole map later.
+
+    Args:
+        x: ``[B, C, H, W]``.
+        hifa: The four convolutions of HIFA, or none.
+        clia: The first convolution of CLIA.
+    """
+    convs = [*hifa, *([] if clia is None else [clia])]
+    parameters = [tensor for conv in convs for tensor in (conv.weight, conv.bias)]
+    rows = sum(conv.out_channels for conv in ([hifa[0]] if hifa else []) + ([] if clia is None else [clia]))
+    tile = _asked.get()[1] or max(1, TILE_NUMBERS * torch.get_num_threads() // rows)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters)):
+        x, *vectors = _Tiled.apply(x, tile, bool(hifa), *parameters)
+    else:
+        vectors = list(_pool(x, tile, _layers(bool(hifa), parameters), places=False).vectors)
+    split = 4 if hifa else 0
+    if hifa:
+        vectors[3] = torch.sigmoid(vectors[3])
+    return x, Pools(tuple(vectors[:split]), tuple(vectors[split:]))
+
+
+class _Layers(NamedTuple):
+    """The convolutions as matrices; a bias is a column."""
+
+    first: Tensor  # psi_0 of HIFA above psi_1 of CLIA
+    first_bias: Tensor
+    inner: int  # rows of the first matrix that are HIFA's
+    deep: list[tuple[Tensor, Tensor]]  # psi_1 to psi_3 of HIFA
+
+
+def _layers(hifa: bool, parameters: Sequence[Tensor]) -> _Layers:
+    pairs = [(weight.flatten(1), bias[:, None]) for weight, bias in zip(parameters[::2], parameters[1::2], strict=True)]
+    first = [pairs[0], *pairs[4:]] if hifa else pairs
+    weight, bias = (torch.cat(tensors) if len(tensors) > 1 else tensors[0] for tensors in zip(*first, strict=True))
+    return _Layers(weight, bias, len(pairs[0][0]) if hifa else 0, pairs[1:4] if hifa else [])
+
+
+class _Pooled(NamedTuple):
+    """The vectors, and at which pixel the maxima of lambda_1 and of psi_3(lambda_2) stand."""
+
+    vectors: tuple[Tensor, ...]
+    places: tuple[Tensor, ...]
+
+
+class _Maps(NamedTuple):
+    """The maps of one tile, ``[rows, columns]``; a column is one pixel of one image."""
+
+    first: Tensor  # Pi above eta_1
+    lambda_1: Tensor
+    joined: Tensor  # Pi + lambda_1
+    lambda_2: Tensor
+
+
+def _maps(columns: Tensor, layers: _Layers) -> _Maps:
+    first = torch.addmm(layers.first_bias, layers.first, columns).sigmoid_()
+    if not layers.deep:
+        return _Maps(first, first, first, first)
+    (psi_1, bias_1), (psi_2, bias_2), _ = layers.deep
+    features = first[: layers.inner]
+    lambda_1 = torch.addmm(bias_1, psi_1, features).sigmoid_()
+    joined = features + lambda_1
+    return _Maps(first, lambda_1, joined, torch.addmm(bias_2, psi_2, joined).sigmoid_())
+
+
+def _parts(total: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def _tiles(x: Tensor, tile: int) -> tuple[list[slice], list[slice]]:
+    """Which images and which pixels of them share a tile: a part of one image, or several images that are smaller."""
+    pixels = x.shape[2] * x.shape[3]
+    count = -(-pixels // tile)
+    return _parts(x.shape[0], max(1, tile // pixels)), _parts(pixels, -(-pixels // count))
+
+
+def _columns(flat: Tensor, images: slice, pixels: slice) -> Tensor:
+    """``[B, C, P] -> [C, columns]``, a view while the tile is of one image."""
+    return flat[images, :, pixels].transpose(0, 1).flatten(1)
+
+
+def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
+    flat = x.flatten(2)
+    groups, spans = _tiles(x, tile)
+    sums, peaks = [], []  # by group of images
+    for images in groups:
+        count = len(range(x.shape[0])[images])
+        parts = [_pool_tile(_columns(flat, images, pixels), count, pixels.start, layers, places) for pixels in spans]
+        sums.append(torch.stack([part[0] for part in parts]).sum(0) if len(parts) > 1 else parts[0][0])
+        peaks.append([_highest([part[1][k] for part in parts]) for k in range(len(parts[0][1]))])
+    total = torch.cat(sums, dim=1).T / flat.shape[2]
+    means = [total[:, : layers.inner], total[:, layers.inner : len(layers.first)], total[:, len(layers.first) :]]
+    if not layers.deep:
+        return _Pooled((means[1].contiguous(),), ())
+    (peak_1, place_1), (peak_3, place_3) = (
+        tuple(torch.cat(tensors, dim=1).T.contiguous() for tensors in zip(*(group[k] for group in peaks), strict=True))
+        for k in range(2)
+    )
+    vectors = (means[0].contiguous(), peak_1, means[2].contiguous(), peak_3)
+    if len(layers.first) > layers.inner:
+        vectors = (*vectors, means[1].contiguous())
+    return _Pooled(vectors, (place_1, place_3) if places else ())
+
+
+def _pool_tile(
+    columns: Tensor, count: int, start: int, layers: _Layers, places: bool
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """The sums ``[rows, images]`` and, of both maxima, value and pixel."""
+    maps = _maps(columns, layers)
+    if not layers.deep:
+        return maps.first.unflatten(1, (count, -1)).sum(2), []
+    psi_3, bias_3 = layers.deep[2]
+    last = torch.addmm(bias_3, psi_3, maps.lambda_2)
+    sums = [tensor.unflatten(1, (count, -1)).sum(2) for tensor in (maps.first, maps.lambda_2)]
+    peaks = []
+    for tensor in (maps.lambda_1, last):
+        tensor = tensor.unflatten(1, (count, -1))
+        if places:
+            value, place = tensor.max(2)
+            peaks.append((value, place + start))
+        else:  # several times faster than with the place
+            value = tensor.amax(2)
+            peaks.append((value, value))
+    return torch.cat(sums), peaks
+
+
+def _highest(peaks: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The highest of the tiles; of equal ones the first, as in one maximum over all pixels."""
+    if len(peaks) == 1:
+        return peaks[0]
+    value, which = torch.stack([value for value, _ in peaks]).max(0)
+    return value, torch.stack([place for _, place in peaks]).gather(0, which[None])[0]
+
+
+def _whole(x: Tensor, hifa: bool, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The same vectors from whole maps, every step of which autograd knows."""
+    convs = list(zip(parameters[::2], parameters[1::2], strict=True))
+    vectors: tuple[Tensor, ...] = ()
+    if hifa:
+        features = torch.sigmoid(F.conv2d(x, *convs[0]))
+        lambda_1 = torch.sigmoid(F.conv2d(features, *convs[1]))
+        lambda_2 = torch.sigmoid(F.conv2d(features + lambda_1, *convs[2]))
+        last = F.conv2d(lambda_2, *convs[3])
+        vectors = (global_mean(features), global_max(lambda_1), global_mean(lambda_2), global_max(last))
+    return (*vectors, *(global_mean(torch.sigmoid(F.conv2d(x, *conv))) for conv in convs[4 if hifa else 0 :]))
+
+
+class _Tiled(torch.autograd.Function):
+    """``x, tile, hifa, *parameters -> x, *vectors``; saves nothing but its inputs and the places of two maxima."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, tile: int, hifa: bool, *parameters: Tensor) -> tuple[Tensor, ...]:
+        found = _pool(x, tile, _layers(hifa, parameters), places=True)
+        ctx.tile, ctx.hifa = tile, hifa
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, *parameters, *found.places)
+        return x, *found.vectors
+
+    @staticmethod
+    def backward(ctx: Any, through: Tensor | None, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        split = -2 if ctx.hifa else None
+        x, *parameters = ctx.saved_tensors[:split]
+        if all(grad is None for grad in grads):
+            return through, None, None, *(None for _ in parameters)
+        filled = [x.new_zeros(len(x), 1) if grad is None else grad for grad in grads]
+        if torch.is_grad_enabled():  # create_graph=True: this gradient is to be derived once more
+            found = _again(x, ctx.hifa, parameters, ctx.needs_input_grad, through, grads)
+        else:
+            found = _gradients(x, ctx.tile, ctx.hifa, parameters, ctx.saved_tensors[len(parameters) + 1 :], through, filled)
+        return found[0], None, None, *found[1:]
+
+
+def _again(
+    x: Tensor,
+    hifa: bool,
+    parameters: Sequence[Tensor],
+    needed: Sequence[bool],
+    through: Tensor | None,
+    grads: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """The gradients as a graph of whole maps."""
+    inputs = [x, *parameters]
+    wanted = [tensor for tensor, needs in zip(inputs, (needed[0], *needed[3:]), strict=True) if needs]
+    pairs = [(v, grad) for v, grad in zip(_whole(x, hifa, parameters), grads, strict=True) if grad is not None]
+    outputs, given = zip(*pairs, strict=True)
+    results = iter(torch.autograd.grad(outputs, wanted, given, create_graph=True, allow_unused=True))
+    found = [next(results) if needs else None for needs in (needed[0], *needed[3:])]
+    if through is not None and needed[0]:
+        found[0] = through if found[0] is None else found[0] + through
+    return found
+
+
+def _gradients(
+    x: Tensor,
+    tile: int,
+    hifa: bool,
+    parameters: Sequence[Tensor],
+    places: Sequence[Tensor],
+    through: Tensor | None,
+    grads: Sequence[Tensor],
+) -> list[Tensor | None]:
+    """The gradients of x and of the parameters, tile by tile, the maps computed once more."""
+    layers = _layers(hifa, parameters)
+    rows, inner = len(layers.first), layers.inner
+    flat = x.flatten(2)
+    pixels = flat.shape[2]
+    onward = None if through is None else through.flatten(2)
+    grad_x = torch.empty_like(flat, memory_format=torch.contiguous_format)
+    of_first = grads[0].new_empty(len(x), rows)  # the gradient of every mean, at each of the pixels
+    if rows > inner:
+        of_first[:, inner:] = grads[-1] / pixels
+    if hifa:
+        of_first[:, :inner] = grads[0] / pixels
+        of_peak_1, of_lambda_2, of_peak_3 = grads[1].expand(-1, inner), (grads[2] / pixels).expand(-1, inner), grads[3]
+        of_peak_3 = of_peak_3.expand(-1, inner)
+    sums = [torch.zeros_like(tensor) for pair in ((layers.first, layers.first_bias), *layers.deep) for tensor in pair]
+    groups, spans = _tiles(x, tile)
+    for images in groups:
+        for span in spans:
+            columns = _columns(flat, images, span)
+            maps = _maps(columns, layers)
+            grad = _spread(of_first[images], columns.shape[1])
+            if hifa:
+                (psi_1, _), (psi_2, _), (psi_3, _) = layers.deep
+                where_1 = _inside(places[0][images], span)
+                where_3 = _inside(places[1][images], span)
+                grad_2 = _spread(of_lambda_2[images], columns.shape[1])
+                image, channel, column = where_3
+                value = of_peak_3[images][image, channel]
+                grad_2.index_add_(1, column, (psi_3[channel] * value[:, None]).T)
+                sums[6].index_add_(0, channel, (maps.lambda_2.index_select(1, column) * value).T)
+                sums[7].index_add_(0, channel, value[:, None])
+                _through_sigmoid(grad_2, maps.lambda_2)
+                _collect(sums[4:6], grad_2, maps.joined)
+                grad_1 = psi_2.T @ grad_2
+                grad[:inner] += grad_1
+                image, channel, column = where_1
+                grad_1[channel, column] += of_peak_1[images][image, channel]
+                _through_sigmoid(grad_1, maps.lambda_1)
+                _collect(sums[2:4], grad_1, maps.first[:inner])
+                grad[:inner].addmm_(psi_1.T, grad_1)
+            _through_sigmoid(grad, maps.first)
+            _collect(sums[0:2], grad, columns)
+            target = grad_x[images, :, span]
+            if len(target) == 1:
+                if onward is None:
+                    torch.mm(layers.first.T, grad, out=target[0])
+                else:
+                    torch.addmm(onward[images, :, span][0], layers.first.T, grad, out=target[0])
+            else:
+                back = (layers.first.T @ grad).unflatten(1, (len(target), -1)).transpose(0, 1)
+                target.copy_(back if onward is None else back + onward[images, :, span])
+    return [grad_x.view(x.shape), *_as_parameters(sums, layers, hifa, parameters)]
+
+
+def _spread(vectors: Tensor, columns: int) -> Tensor:
+    """``[images, rows] -> [rows, columns]``: one value for all pixels of an image."""
+    images, rows = vectors.shape
+    spread = vectors.new_empty(rows, images, columns // images)
+    return spread.copy_(vectors.T[:, :, None]).flatten(1)
+
+
+def _inside(places: Tensor, span: slice) -> tuple[Tensor, Tensor, Tensor]:
+    """Image, channel and column of the maxima that stand in this tile."""
+    image, channel = torch.nonzero((places >= span.start) & (places < span.stop), as_tuple=True)
+    return image, channel, places[image, channel] + image * (span.stop - span.start) - span.start
+
+
+def _through_sigmoid(grad: Tensor, value: Tensor) -> None:
+    """In place: the gradient before a sigmoid from the one behind it and what it gave."""
+    torch.ops.aten.sigmoid_backward.grad_input(grad, value, grad_input=grad)
+
+
+def _collect(sums: Sequence[Tensor], grad: Tensor, inputs: Tensor) -> None:
+    """Adds the tile's share to the gradients of a matrix and its bias."""
+    sums[0].addmm_(grad, inputs.T)
+    sums[1].add_(grad.sum(1, keepdim=True))
+
+
+def _as_parameters(sums: Sequence[Tensor], layers: _Layers, hifa: bool, parameters: Sequence[Tensor]) -> list[Tensor | None]:
+    """The gradients in the order and shape of the parameters."""
+    inner = layers.inner
+    first = [sums[0][:inner], sums[1][:inner]] if hifa else []
+    last = [sums[0][inner:], sums[1][inner:]]
+    ordered = [*first, *sums[2:], *last] if len(layers.first) > inner else [*first, *sums[2:]]
+    return [grad.reshape(parameter.shape) for grad, parameter in zip(ordered, parameters, strict=True)]
