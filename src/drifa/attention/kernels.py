@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import product
 from typing import Any, NamedTuple
 
 import torch
@@ -31,8 +32,13 @@ IMPLEMENTATIONS = ("auto", "reference", "tiled")
 
 #: Maps of fewer pixels fit in the cache as they are: ``"auto"`` takes the tiles from this size on.
 AUTO_PIXELS = 256
-#: Numbers in the first map of a tile, for each thread: with its companions it fills a second-level cache of half a megabyte.
-TILE_NUMBERS = 32768
+#: Numbers in the first map of a tile, for each thread: with its companions it stays in the caches near a core.
+TILE_NUMBERS = 262144
+
+#: Up to here the columns of all channels' maxima are more work, one by one, than a matrix product that is mostly zeros.
+DENSE_PIXELS = 256
+#: Numbers of x that are multiplied at once.
+RESCALED_NUMBERS = 262144
 
 _asked: ContextVar[tuple[str | None, int | None]] = ContextVar("asked", default=(None, None))
 
@@ -110,6 +116,13 @@ def _plain(conv: nn.Module, x: Tensor) -> bool:
     return x.dtype in (torch.float32, torch.float64) and conv.weight.dtype == x.dtype and conv.weight.device == x.device
 
 
+def rescaled(x: Tensor, scale: Tensor) -> Tensor:
+    """``x * scale``, with one factor ``[B, C]`` for each map; x comes from :func:`pooled`."""
+    if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
+        return _Rescaled.apply(x, scale)
+    return x * scale[:, :, None, None]
+
+
 def pooled(x: Tensor, hifa: Sequence[nn.Conv2d], clia: nn.Conv2d | None) -> tuple[Tensor, Pools]:
     """The pooled vectors of HIFA and CLIA, and the input itself to go on with.
 
@@ -167,15 +180,34 @@ class _Maps(NamedTuple):
     lambda_2: Tensor
 
 
-def _maps(columns: Tensor, layers: _Layers) -> _Maps:
-    first = torch.addmm(layers.first_bias, layers.first, columns).sigmoid_()
+class _Space:
+    """Memory that every tile uses again: fresh memory would have to be fetched into the cache, and from the system."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.like = like
+        self.kept: dict[str, Tensor] = {}
+
+    def __call__(self, name: str, rows: int, columns: int) -> Tensor:
+        """``[rows, columns]`` of any values; the next call of the same name takes them over."""
+        kept = self.kept.get(name)
+        if kept is None or kept.numel() < rows * columns:
+            kept = self.kept[name] = self.like.new_empty(rows * columns)
+        return kept[: rows * columns].view(rows, columns)
+
+    def convolved(self, name: str, weight: Tensor, bias: Tensor, columns: Tensor) -> Tensor:
+        """A 1x1 convolution."""
+        return torch.addmm(bias, weight, columns, out=self(name, len(weight), columns.shape[1]))
+
+
+def _maps(columns: Tensor, layers: _Layers, space: _Space) -> _Maps:
+    first = space.convolved("first", layers.first, layers.first_bias, columns).sigmoid_()
     if not layers.deep:
         return _Maps(first, first, first, first)
     (psi_1, bias_1), (psi_2, bias_2), _ = layers.deep
     features = first[: layers.inner]
-    lambda_1 = torch.addmm(bias_1, psi_1, features).sigmoid_()
-    joined = features + lambda_1
-    return _Maps(first, lambda_1, joined, torch.addmm(bias_2, psi_2, joined).sigmoid_())
+    lambda_1 = space.convolved("lambda_1", psi_1, bias_1, features).sigmoid_()
+    joined = torch.add(features, lambda_1, out=space("joined", *features.shape))
+    return _Maps(first, lambda_1, joined, space.convolved("lambda_2", psi_2, bias_2, joined).sigmoid_())
 
 
 def _parts(total: int, size: int) -> list[slice]:
@@ -197,10 +229,11 @@ def _columns(flat: Tensor, images: slice, pixels: slice) -> Tensor:
 def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
     flat = x.flatten(2)
     groups, spans = _tiles(x, tile)
+    space = _Space(x)
     sums, peaks = [], []  # by group of images
     for images in groups:
         count = len(range(x.shape[0])[images])
-        parts = [_pool_tile(_columns(flat, images, pixels), count, pixels.start, layers, places) for pixels in spans]
+        parts = [_pool_tile(_columns(flat, images, pixels), count, pixels.start, layers, places, space) for pixels in spans]
         sums.append(torch.stack([part[0] for part in parts]).sum(0) if len(parts) > 1 else parts[0][0])
         peaks.append([_highest([part[1][k] for part in parts]) for k in range(len(parts[0][1]))])
     total = torch.cat(sums, dim=1).T / flat.shape[2]
@@ -218,14 +251,14 @@ def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
 
 
 def _pool_tile(
-    columns: Tensor, count: int, start: int, layers: _Layers, places: bool
+    columns: Tensor, count: int, start: int, layers: _Layers, places: bool, space: _Space
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     """The sums ``[rows, images]`` and, of both maxima, value and pixel."""
-    maps = _maps(columns, layers)
+    maps = _maps(columns, layers, space)
     if not layers.deep:
         return maps.first.unflatten(1, (count, -1)).sum(2), []
     psi_3, bias_3 = layers.deep[2]
-    last = torch.addmm(bias_3, psi_3, maps.lambda_2)
+    last = space.convolved("joined", psi_3, bias_3, maps.lambda_2)  # Pi + lambda_1 has been used
     sums = [tensor.unflatten(1, (count, -1)).sum(2) for tensor in (maps.first, maps.lambda_2)]
     peaks = []
     for tensor in (maps.lambda_1, last):
@@ -285,6 +318,27 @@ class _Tiled(torch.autograd.Function):
         return found[0], None, None, *found[1:]
 
 
+class _Rescaled(torch.autograd.Function):
+    """``x * scale``; the products of the backward pass that are only summed are never held for all images."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(x, scale)
+        return x * scale[:, :, None, None]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, scale = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return grad * scale[:, :, None, None], (grad * x).sum((2, 3))
+        grad_x = torch.empty(x.shape, dtype=x.dtype)
+        grad_scale = torch.empty_like(scale)
+        for images in _parts(len(x), max(1, RESCALED_NUMBERS // x[0].numel())):
+            torch.mul(grad[images], scale[images, :, None, None], out=grad_x[images])
+            torch.sum(grad[images] * x[images], (2, 3), out=grad_scale[images])
+        return grad_x, grad_scale
+
+
 def _again(
     x: Tensor,
     hifa: bool,
@@ -317,68 +371,66 @@ def _gradients(
     """The gradients of x and of the parameters, tile by tile, the maps computed once more."""
     layers = _layers(hifa, parameters)
     rows, inner = len(layers.first), layers.inner
-    flat = x.flatten(2)
+    flat, space = x.flatten(2), _Space(x)
     pixels = flat.shape[2]
-    onward = None if through is None else through.flatten(2)
-    grad_x = torch.empty_like(flat, memory_format=torch.contiguous_format)
-    of_first = grads[0].new_empty(len(x), rows)  # the gradient of every mean, at each of the pixels
+    # What arrives was made for this function alone, by the multiplication of _Rescaled: its memory becomes the gradient.
+    grad_x = flat.new_empty(flat.shape) if through is None else through.flatten(2)
+    of_first = flat.new_empty(len(x), rows)  # the gradient of every mean, at each of the pixels
     if rows > inner:
         of_first[:, inner:] = grads[-1] / pixels
     if hifa:
         of_first[:, :inner] = grads[0] / pixels
-        of_peak_1, of_lambda_2, of_peak_3 = grads[1].expand(-1, inner), (grads[2] / pixels).expand(-1, inner), grads[3]
-        of_peak_3 = of_peak_3.expand(-1, inner)
+        of_peak_1, of_lambda_2, of_peak_3 = (grad.expand(-1, inner) for grad in (grads[1], grads[2] / pixels, grads[3]))
     sums = [torch.zeros_like(tensor) for pair in ((layers.first, layers.first_bias), *layers.deep) for tensor in pair]
     groups, spans = _tiles(x, tile)
-    for images in groups:
-        for span in spans:
-            columns = _columns(flat, images, span)
-            maps = _maps(columns, layers)
-            grad = _spread(of_first[images], columns.shape[1])
-            if hifa:
-                (psi_1, _), (psi_2, _), (psi_3, _) = layers.deep
-                where_1 = _inside(places[0][images], span)
-                where_3 = _inside(places[1][images], span)
-                grad_2 = _spread(of_lambda_2[images], columns.shape[1])
-                image, channel, column = where_3
-                value = of_peak_3[images][image, channel]
+    for images, span in product(groups, spans):
+        columns = _columns(flat, images, span)
+        maps = _maps(columns, layers, space)
+        grad = _spread(of_first[images], space("of_first", rows, columns.shape[1]))
+        if hifa:
+            psi_1, psi_2, psi_3 = (weight for weight, _ in layers.deep)
+            grad_2 = _spread(of_lambda_2[images], space("of_lambda_2", inner, columns.shape[1]))
+            channel, column, value = _inside(places[1][images], of_peak_3[images], span)
+            if pixels > DENSE_PIXELS:
                 grad_2.index_add_(1, column, (psi_3[channel] * value[:, None]).T)
                 sums[6].index_add_(0, channel, (maps.lambda_2.index_select(1, column) * value).T)
                 sums[7].index_add_(0, channel, value[:, None])
-                _through_sigmoid(grad_2, maps.lambda_2)
-                _collect(sums[4:6], grad_2, maps.joined)
-                grad_1 = psi_2.T @ grad_2
-                grad[:inner] += grad_1
-                image, channel, column = where_1
-                grad_1[channel, column] += of_peak_1[images][image, channel]
-                _through_sigmoid(grad_1, maps.lambda_1)
-                _collect(sums[2:4], grad_1, maps.first[:inner])
-                grad[:inner].addmm_(psi_1.T, grad_1)
-            _through_sigmoid(grad, maps.first)
-            _collect(sums[0:2], grad, columns)
-            target = grad_x[images, :, span]
-            if len(target) == 1:
-                if onward is None:
-                    torch.mm(layers.first.T, grad, out=target[0])
-                else:
-                    torch.addmm(onward[images, :, span][0], layers.first.T, grad, out=target[0])
             else:
-                back = (layers.first.T @ grad).unflatten(1, (len(target), -1)).transpose(0, 1)
-                target.copy_(back if onward is None else back + onward[images, :, span])
+                grad_3 = space("of_peak_3", inner, columns.shape[1]).zero_()
+                grad_3[channel, column] = value
+                grad_2.addmm_(psi_3.T, grad_3)
+                _collect(sums[6:8], grad_3, maps.lambda_2)
+            _through_sigmoid(grad_2, maps.lambda_2)
+            _collect(sums[4:6], grad_2, maps.joined)
+            grad_1 = torch.mm(psi_2.T, grad_2, out=maps.joined)  # Pi + lambda_1 has been used
+            grad[:inner] += grad_1
+            channel, column, value = _inside(places[0][images], of_peak_1[images], span)
+            grad_1[channel, column] += value
+            _through_sigmoid(grad_1, maps.lambda_1)
+            _collect(sums[2:4], grad_1, maps.first[:inner])
+            grad[:inner].addmm_(psi_1.T, grad_1)
+        _through_sigmoid(grad, maps.first)
+        _collect(sums[0:2], grad, columns)
+        target = grad_x[images, :, span]
+        if len(target) == 1:
+            torch.addmm(target[0], layers.first.T, grad, beta=0 if through is None else 1, out=target[0])
+        else:
+            back = torch.mm(layers.first.T, grad).unflatten(1, (len(target), -1)).transpose(0, 1)
+            target.copy_(back) if through is None else target.add_(back)
     return [grad_x.view(x.shape), *_as_parameters(sums, layers, hifa, parameters)]
 
 
-def _spread(vectors: Tensor, columns: int) -> Tensor:
+def _spread(vectors: Tensor, out: Tensor) -> Tensor:
     """``[images, rows] -> [rows, columns]``: one value for all pixels of an image."""
-    images, rows = vectors.shape
-    spread = vectors.new_empty(rows, images, columns // images)
-    return spread.copy_(vectors.T[:, :, None]).flatten(1)
+    out.view(len(out), len(vectors), -1).copy_(vectors.T[:, :, None])
+    return out
 
 
-def _inside(places: Tensor, span: slice) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, channel and column of the maxima that stand in this tile."""
+def _inside(places: Tensor, values: Tensor, span: slice) -> tuple[Tensor, Tensor, Tensor]:
+    """Channel, column and gradient of the maxima that stand in this tile."""
     image, channel = torch.nonzero((places >= span.start) & (places < span.stop), as_tuple=True)
-    return image, channel, places[image, channel] + image * (span.stop - span.start) - span.start
+    column = places[image, channel] + image * (span.stop - span.start) - span.start
+    return channel, column, values[image, channel]
 
 
 def _through_sigmoid(grad: Tensor, value: Tensor) -> None:

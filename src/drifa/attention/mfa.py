@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from drifa.attention.kernels import check_implementation, pooled, takes_tiles
+from drifa.attention.kernels import check_implementation, pooled, rescaled, takes_tiles
 from drifa.attention.pooling import global_max, global_mean
 from drifa.errors import DrifaError, suggest
 
@@ -170,23 +170,24 @@ class MFA(nn.Module):
         return self._attend(x)[1]
 
     def forward(self, x: Tensor) -> Tensor:
-        x, scale = self._attend(x)
+        tiled, scale = self._attend(x)
         if self.omega_c is not None:
             scale = scale * self.omega_c
-        return x * scale[:, :, None, None]
+        return x * scale[:, :, None, None] if tiled is None else rescaled(tiled, scale)
 
-    def _attend(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The input, to be multiplied, and the attention."""
+    def _attend(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The attention, and before it what is to be multiplied if the tiles have computed it."""
         hifa, clia = self.hifa, self.clia
         convs = [*([] if hifa is None else hifa.convs), *([] if clia is None else [clia.conv1])]
         if takes_tiles(self.implementation, x, convs):
-            x, pools = pooled(x, [] if hifa is None else list(hifa.convs), None if clia is None else clia.conv1)
+            tiled, pools = pooled(x, [] if hifa is None else list(hifa.convs), None if clia is None else clia.conv1)
             hierarchical = None if hifa is None else hifa.join(pools.hifa)
             channelwise = None if clia is None else clia.refine(*pools.clia)
         else:
+            tiled = None
             hierarchical = None if hifa is None else hifa(x)
             channelwise = None if clia is None else clia(x)
-        return x, torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
+        return tiled, torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}"
