@@ -30,8 +30,9 @@ from drifa.errors import DrifaError, suggest
 
 IMPLEMENTATIONS = ("auto", "reference", "tiled")
 
-#: Maps of fewer pixels fit in the cache as they are: ``"auto"`` takes the tiles from this size on.
-AUTO_PIXELS = 256
+#: ``"auto"`` takes the tiles from maps of this size on. They win time on the large maps, on small ones only memory. What
+#: decides must not depend on the batch, so that neither does an answer.
+AUTO_PIXELS = 16
 #: Numbers in the first map of a tile, for each thread: with its companions it stays in the caches near a core.
 TILE_NUMBERS = 262144
 
@@ -93,9 +94,9 @@ def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
         convs: The convolutions on the way to the pooled vectors.
     """
     name = _asked.get()[0] or wanted
-    if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2:].numel() < AUTO_PIXELS):
+    if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2] * x.shape[3] < AUTO_PIXELS):
         return False
-    return not _watched(x) and x.numel() > 0 and all(_plain(conv, x) for conv in convs)
+    return not _watched(x) and x.numel() > 0 and all(_plain(conv, x) for conv in convs) and _fits(convs, x)
 
 
 def _watched(x: Tensor) -> bool:
@@ -121,6 +122,11 @@ def rescaled(x: Tensor, scale: Tensor) -> Tensor:
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
         return _Rescaled.apply(x, scale)
     return x * scale[:, :, None, None]
+
+
+def _fits(convs: Sequence[nn.Module], x: Tensor) -> bool:
+    """A wrong number of channels is for the reference to refuse."""
+    return isinstance(convs[0], nn.Conv2d) and convs[0].in_channels == x.shape[1]
 
 
 def pooled(x: Tensor, hifa: Sequence[nn.Conv2d], clia: nn.Conv2d | None) -> tuple[Tensor, Pools]:
