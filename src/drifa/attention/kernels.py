@@ -96,7 +96,7 @@ def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
     name = _asked.get()[0] or wanted
     if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2] * x.shape[3] < AUTO_PIXELS):
         return False
-    return not _watched(x) and x.numel() > 0 and all(_plain(conv, x) for conv in convs) and _fits(convs, x)
+    return not _watched(x) and x.numel() > 0 and all(_plain(conv, x) for conv in convs)
 
 
 def _watched(x: Tensor) -> bool:
@@ -111,7 +111,7 @@ def _watched(x: Tensor) -> bool:
 
 
 def _plain(conv: nn.Module, x: Tensor) -> bool:
-    """A convolution that is nothing but its weight and bias, in the precision of the input."""
+    """A convolution that is nothing but its weight and bias, and fits the input (what does not, the reference refuses)."""
     if type(conv) is not nn.Conv2d or conv.bias is None or conv._forward_hooks or conv._forward_pre_hooks:
         return False
     return x.dtype in (torch.float32, torch.float64) and conv.weight.dtype == x.dtype and conv.weight.device == x.device
@@ -124,34 +124,34 @@ def rescaled(x: Tensor, scale: Tensor) -> Tensor:
     return x * scale[:, :, None, None]
 
 
-def _fits(convs: Sequence[nn.Module], x: Tensor) -> bool:
-    """A wrong number of channels is for the reference to refuse."""
-    return isinstance(convs[0], nn.Conv2d) and convs[0].in_channels == x.shape[1]
-
-
-def pooled(x: Tensor, hifa: Sequence[nn.Conv2d], clia: nn.Conv2d | None) -> tuple[Tensor, Pools]:
+def pooled(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tensor, Pools]:
     """The pooled vectors of HIFA and CLIA, and the input itself to go on with.
 
-    Whatever is computed from the returned input sends its gradient through the same backward pass, which adds it up tile
-    by tile instead of a whole map later.
+    What :func:`rescaled` computes from the returned input sends its gradient through the same backward pass, which adds to
+    it tile by tile instead of a whole map later.
 
     Args:
         x: ``[B, C, H, W]``.
-        hifa: The four convolutions of HIFA, or none.
-        clia: The first convolution of CLIA.
+        convs: The four convolutions of HIFA and the first of CLIA, or those of one of them.
+        hifa: Whether HIFA is among them.
     """
-    convs = [*hifa, *([] if clia is None else [clia])]
-    parameters = [tensor for conv in convs for tensor in (conv.weight, conv.bias)]
-    rows = sum(conv.out_channels for conv in ([hifa[0]] if hifa else []) + ([] if clia is None else [clia]))
+    parameters = [tensor for conv in convs for tensor in _weight_and_bias(conv)]
+    split = 4 if hifa else 0
+    rows = sum(len(weight) for weight in (parameters[:1] if hifa else []) + parameters[2 * split :: 2])
     tile = _asked.get()[1] or max(1, TILE_NUMBERS * torch.get_num_threads() // rows)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters)):
-        x, *vectors = _Tiled.apply(x, tile, bool(hifa), *parameters)
+        x, *vectors = _Tiled.apply(x, tile, hifa, *parameters)
     else:
-        vectors = list(_pool(x, tile, _layers(bool(hifa), parameters), places=False).vectors)
-    split = 4 if hifa else 0
+        vectors = list(_pool(x, tile, _layers(hifa, parameters), places=False).vectors)
     if hifa:
         vectors[3] = torch.sigmoid(vectors[3])
     return x, Pools(tuple(vectors[:split]), tuple(vectors[split:]))
+
+
+def _weight_and_bias(conv: nn.Module) -> tuple[Tensor, Tensor]:
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    return conv.weight, conv.bias
 
 
 class _Layers(NamedTuple):
@@ -250,7 +250,7 @@ def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
         tuple(torch.cat(tensors, dim=1).T.contiguous() for tensors in zip(*(group[k] for group in peaks), strict=True))
         for k in range(2)
     )
-    vectors = (means[0].contiguous(), peak_1, means[2].contiguous(), peak_3)
+    vectors: tuple[Tensor, ...] = (means[0].contiguous(), peak_1, means[2].contiguous(), peak_3)
     if len(layers.first) > layers.inner:
         vectors = (*vectors, means[1].contiguous())
     return _Pooled(vectors, (place_1, place_3) if places else ())

@@ -179,8 +179,8 @@ class MFA(nn.Module):
         """The attention, and before it what is to be multiplied if the tiles have computed it."""
         hifa, clia = self.hifa, self.clia
         convs = [*([] if hifa is None else hifa.convs), *([] if clia is None else [clia.conv1])]
-        if takes_tiles(self.implementation, x, convs):
-            tiled, pools = pooled(x, [] if hifa is None else list(hifa.convs), None if clia is None else clia.conv1)
+        if x.shape[1:2] == (self.channels,) and takes_tiles(self.implementation, x, convs):
+            tiled, pools = pooled(x, convs, hifa is not None)
             hierarchical = None if hifa is None else hifa.join(pools.hifa)
             channelwise = None if clia is None else clia.refine(*pools.clia)
         else:
