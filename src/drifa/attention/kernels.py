@@ -13,35 +13,32 @@ maxima leave it, and the backward pass computes the tile again. The rewritings a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 from torch.nn import functional as F
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+from drifa.attention.implementation import tile_pixels
 from drifa.attention.pooling import global_max, global_mean
-from drifa.errors import DrifaError, suggest
-
-IMPLEMENTATIONS = ("auto", "reference", "tiled")
-
-#: ``"auto"`` takes the tiles from maps of this size on. They win time on the large maps, on small ones only memory. What
-#: decides must not depend on the batch, so that neither does an answer.
-AUTO_PIXELS = 16
-#: Numbers in the first map of a tile, for each thread: with its companions it stays in the caches near a core.
-TILE_NUMBERS = 262144
+from drifa.attention.tiles import (
+    Space,
+    collect,
+    columns_of,
+    inside,
+    parts,
+    spread,
+    through_sigmoid,
+    tiles_of,
+    weight_and_bias,
+)
 
 #: Up to here the columns of all channels' maxima are more work, one by one, than a matrix product that is mostly zeros.
 DENSE_PIXELS = 256
 #: Numbers of x that are multiplied at once.
 RESCALED_NUMBERS = 262144
-
-_asked: ContextVar[tuple[str | None, int | None]] = ContextVar("asked", default=(None, None))
 
 
 class Pools(NamedTuple):
@@ -49,72 +46,6 @@ class Pools(NamedTuple):
 
     hifa: tuple[Tensor, ...]  # l_0 to l_3 of eq. 1
     clia: tuple[Tensor, ...]  # the mean of eta_1 of eq. 3
-
-
-@contextmanager
-def implementation(name: str | None = None, *, tile: int | None = None) -> Iterator[None]:
-    """Names the implementation of every MFA that runs inside, whatever the modules themselves say.
-
-    Args:
-        name: One of :data:`IMPLEMENTATIONS`, see :class:`drifa.MFA`; ``None`` leaves it to the modules.
-        tile: Pixels of a tile, at least 1; ``None`` takes what the cache holds.
-
-    Examples:
-        >>> import torch
-        >>> from drifa import MFA
-        >>> mfa, x = MFA(8), torch.rand(2, 8, 5, 5)
-        >>> with implementation("reference"):
-        ...     expected = mfa(x)
-        >>> with implementation("tiled", tile=7):
-        ...     torch.testing.assert_close(mfa(x), expected)
-    """
-    if name is not None:
-        check_implementation(name)
-    if tile is not None and (not isinstance(tile, int) or tile < 1):
-        raise DrifaError(f"tile={tile!r} holds no pixel; take a whole number from 1, or None for what the cache holds")
-    token = _asked.set((name, tile))
-    try:
-        yield
-    finally:
-        _asked.reset(token)
-
-
-def check_implementation(name: str) -> None:
-    """Refuses an unknown name."""
-    if name not in IMPLEMENTATIONS:
-        raise DrifaError(f"implementation={name!r} is not known{suggest(name, IMPLEMENTATIONS)}")
-
-
-def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
-    """Whether the tiles compute this input: by name and size, and only where they do what the reference would.
-
-    Args:
-        wanted: What the module says, one of :data:`IMPLEMENTATIONS`.
-        x: The input.
-        convs: The convolutions on the way to the pooled vectors.
-    """
-    name = _asked.get()[0] or wanted
-    if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2] * x.shape[3] < AUTO_PIXELS):
-        return False
-    return not _watched(x) and x.numel() > 0 and all(_plain(conv, x) for conv in convs)
-
-
-def _watched(x: Tensor) -> bool:
-    """Whether somebody reads or rewrites the single operations, who is to find the text of the paper."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.jit.is_scripting() or is_in_torch_dispatch_mode():
-        return True
-    if type(x) is not Tensor and type(x) is not nn.Parameter:
-        return True
-    if x.device.type != "cpu" or x.is_sparse or torch.is_autocast_enabled("cpu"):
-        return True
-    return torch._C._are_functorch_transforms_active() or forward_ad.unpack_dual(x).tangent is not None
-
-
-def _plain(conv: nn.Module, x: Tensor) -> bool:
-    """A convolution that is nothing but its weight and bias, and fits the input (what does not, the reference refuses)."""
-    if type(conv) is not nn.Conv2d or conv.bias is None or conv._forward_hooks or conv._forward_pre_hooks:
-        return False
-    return x.dtype in (torch.float32, torch.float64) and conv.weight.dtype == x.dtype and conv.weight.device == x.device
 
 
 def rescaled(x: Tensor, scale: Tensor) -> Tensor:
@@ -135,10 +66,10 @@ def pooled(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tensor, P
         convs: The four convolutions of HIFA and the first of CLIA, or those of one of them.
         hifa: Whether HIFA is among them.
     """
-    parameters = [tensor for conv in convs for tensor in _weight_and_bias(conv)]
+    parameters = [tensor for conv in convs for tensor in weight_and_bias(conv)]
     split = 4 if hifa else 0
     rows = sum(len(weight) for weight in (parameters[:1] if hifa else []) + parameters[2 * split :: 2])
-    tile = _asked.get()[1] or max(1, TILE_NUMBERS * torch.get_num_threads() // rows)
+    tile = tile_pixels(rows)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters)):
         x, *vectors = _Tiled.apply(x, tile, hifa, *parameters)
     else:
@@ -146,12 +77,6 @@ def pooled(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tensor, P
     if hifa:
         vectors[3] = torch.sigmoid(vectors[3])
     return x, Pools(tuple(vectors[:split]), tuple(vectors[split:]))
-
-
-def _weight_and_bias(conv: nn.Module) -> tuple[Tensor, Tensor]:
-    assert isinstance(conv, nn.Conv2d)
-    assert conv.bias is not None
-    return conv.weight, conv.bias
 
 
 class _Layers(NamedTuple):
@@ -186,26 +111,7 @@ class _Maps(NamedTuple):
     lambda_2: Tensor
 
 
-class _Space:
-    """Memory that every tile uses again: fresh memory would have to be fetched into the cache, and from the system."""
-
-    def __init__(self, like: Tensor) -> None:
-        self.like = like
-        self.kept: dict[str, Tensor] = {}
-
-    def __call__(self, name: str, rows: int, columns: int) -> Tensor:
-        """``[rows, columns]`` of any values; the next call of the same name takes them over."""
-        kept = self.kept.get(name)
-        if kept is None or kept.numel() < rows * columns:
-            kept = self.kept[name] = self.like.new_empty(rows * columns)
-        return kept[: rows * columns].view(rows, columns)
-
-    def convolved(self, name: str, weight: Tensor, bias: Tensor, columns: Tensor) -> Tensor:
-        """A 1x1 convolution."""
-        return torch.addmm(bias, weight, columns, out=self(name, len(weight), columns.shape[1]))
-
-
-def _maps(columns: Tensor, layers: _Layers, space: _Space) -> _Maps:
+def _maps(columns: Tensor, layers: _Layers, space: Space) -> _Maps:
     first = space.convolved("first", layers.first, layers.first_bias, columns).sigmoid_()
     if not layers.deep:
         return _Maps(first, first, first, first)
@@ -216,32 +122,16 @@ def _maps(columns: Tensor, layers: _Layers, space: _Space) -> _Maps:
     return _Maps(first, lambda_1, joined, space.convolved("lambda_2", psi_2, bias_2, joined).sigmoid_())
 
 
-def _parts(total: int, size: int) -> list[slice]:
-    return [slice(start, min(start + size, total)) for start in range(0, total, size)]
-
-
-def _tiles(x: Tensor, tile: int) -> tuple[list[slice], list[slice]]:
-    """Which images and which pixels of them share a tile: a part of one image, or several images that are smaller."""
-    pixels = x.shape[2] * x.shape[3]
-    count = -(-pixels // tile)
-    return _parts(x.shape[0], max(1, tile // pixels)), _parts(pixels, -(-pixels // count))
-
-
-def _columns(flat: Tensor, images: slice, pixels: slice) -> Tensor:
-    """``[B, C, P] -> [C, columns]``, a view while the tile is of one image."""
-    return flat[images, :, pixels].transpose(0, 1).flatten(1)
-
-
 def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
     flat = x.flatten(2)
-    groups, spans = _tiles(x, tile)
-    space = _Space(x)
+    groups, spans = tiles_of(x, tile)
+    space = Space(x)
     sums, peaks = [], []  # by group of images
     for images in groups:
         count = len(range(x.shape[0])[images])
-        parts = [_pool_tile(_columns(flat, images, pixels), count, pixels.start, layers, places, space) for pixels in spans]
-        sums.append(torch.stack([part[0] for part in parts]).sum(0) if len(parts) > 1 else parts[0][0])
-        peaks.append([_highest([part[1][k] for part in parts]) for k in range(len(parts[0][1]))])
+        pieces = [_pool_tile(columns_of(flat, images, pixels), count, pixels.start, layers, places, space) for pixels in spans]
+        sums.append(torch.stack([part[0] for part in pieces]).sum(0) if len(pieces) > 1 else pieces[0][0])
+        peaks.append([_highest([part[1][k] for part in pieces]) for k in range(len(pieces[0][1]))])
     total = torch.cat(sums, dim=1).T / flat.shape[2]
     means = [total[:, : layers.inner], total[:, layers.inner : len(layers.first)], total[:, len(layers.first) :]]
     if not layers.deep:
@@ -257,7 +147,7 @@ def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
 
 
 def _pool_tile(
-    columns: Tensor, count: int, start: int, layers: _Layers, places: bool, space: _Space
+    columns: Tensor, count: int, start: int, layers: _Layers, places: bool, space: Space
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     """The sums ``[rows, images]`` and, of both maxima, value and pixel."""
     maps = _maps(columns, layers, space)
@@ -339,7 +229,7 @@ class _Rescaled(torch.autograd.Function):
             return grad * scale[:, :, None, None], (grad * x).sum((2, 3))
         grad_x = torch.empty(x.shape, dtype=x.dtype)
         grad_scale = torch.empty_like(scale)
-        for images in _parts(len(x), max(1, RESCALED_NUMBERS // x[0].numel())):
+        for images in parts(len(x), max(1, RESCALED_NUMBERS // x[0].numel())):
             torch.mul(grad[images], scale[images, :, None, None], out=grad_x[images])
             torch.sum(grad[images] * x[images], (2, 3), out=grad_scale[images])
         return grad_x, grad_scale
@@ -377,7 +267,7 @@ def _gradients(
     """The gradients of x and of the parameters, tile by tile, the maps computed once more."""
     layers = _layers(hifa, parameters)
     rows, inner = len(layers.first), layers.inner
-    flat, space = x.flatten(2), _Space(x)
+    flat, space = x.flatten(2), Space(x)
     pixels = flat.shape[2]
     # What arrives was made for this function alone, by the multiplication of _Rescaled: its memory becomes the gradient.
     grad_x = flat.new_empty(flat.shape) if through is None else through.flatten(2)
@@ -388,15 +278,15 @@ def _gradients(
         of_first[:, :inner] = grads[0] / pixels
         of_peak_1, of_lambda_2, of_peak_3 = (grad.expand(-1, inner) for grad in (grads[1], grads[2] / pixels, grads[3]))
     sums = [torch.zeros_like(tensor) for pair in ((layers.first, layers.first_bias), *layers.deep) for tensor in pair]
-    groups, spans = _tiles(x, tile)
+    groups, spans = tiles_of(x, tile)
     for images, span in product(groups, spans):
-        columns = _columns(flat, images, span)
+        columns = columns_of(flat, images, span)
         maps = _maps(columns, layers, space)
-        grad = _spread(of_first[images], space("of_first", rows, columns.shape[1]))
+        grad = spread(of_first[images], space("of_first", rows, columns.shape[1]))
         if hifa:
             psi_1, psi_2, psi_3 = (weight for weight, _ in layers.deep)
-            grad_2 = _spread(of_lambda_2[images], space("of_lambda_2", inner, columns.shape[1]))
-            channel, column, value = _inside(places[1][images], of_peak_3[images], span)
+            grad_2 = spread(of_lambda_2[images], space("of_lambda_2", inner, columns.shape[1]))
+            channel, column, value = inside(places[1][images], of_peak_3[images], span)
             if pixels > DENSE_PIXELS:
                 grad_2.index_add_(1, column, (psi_3[channel] * value[:, None]).T)
                 sums[6].index_add_(0, channel, (maps.lambda_2.index_select(1, column) * value).T)
@@ -405,18 +295,18 @@ def _gradients(
                 grad_3 = space("of_peak_3", inner, columns.shape[1]).zero_()
                 grad_3[channel, column] = value
                 grad_2.addmm_(psi_3.T, grad_3)
-                _collect(sums[6:8], grad_3, maps.lambda_2)
-            _through_sigmoid(grad_2, maps.lambda_2)
-            _collect(sums[4:6], grad_2, maps.joined)
+                collect(sums[6:8], grad_3, maps.lambda_2)
+            through_sigmoid(grad_2, maps.lambda_2)
+            collect(sums[4:6], grad_2, maps.joined)
             grad_1 = torch.mm(psi_2.T, grad_2, out=maps.joined)  # Pi + lambda_1 has been used
             grad[:inner] += grad_1
-            channel, column, value = _inside(places[0][images], of_peak_1[images], span)
+            channel, column, value = inside(places[0][images], of_peak_1[images], span)
             grad_1[channel, column] += value
-            _through_sigmoid(grad_1, maps.lambda_1)
-            _collect(sums[2:4], grad_1, maps.first[:inner])
+            through_sigmoid(grad_1, maps.lambda_1)
+            collect(sums[2:4], grad_1, maps.first[:inner])
             grad[:inner].addmm_(psi_1.T, grad_1)
-        _through_sigmoid(grad, maps.first)
-        _collect(sums[0:2], grad, columns)
+        through_sigmoid(grad, maps.first)
+        collect(sums[0:2], grad, columns)
         target = grad_x[images, :, span]
         if len(target) == 1:
             torch.addmm(target[0], layers.first.T, grad, beta=0 if through is None else 1, out=target[0])
@@ -424,30 +314,6 @@ def _gradients(
             back = torch.mm(layers.first.T, grad).unflatten(1, (len(target), -1)).transpose(0, 1)
             target.copy_(back) if through is None else target.add_(back)
     return [grad_x.view(x.shape), *_as_parameters(sums, layers, hifa, parameters)]
-
-
-def _spread(vectors: Tensor, out: Tensor) -> Tensor:
-    """``[images, rows] -> [rows, columns]``: one value for all pixels of an image."""
-    out.view(len(out), len(vectors), -1).copy_(vectors.T[:, :, None])
-    return out
-
-
-def _inside(places: Tensor, values: Tensor, span: slice) -> tuple[Tensor, Tensor, Tensor]:
-    """Channel, column and gradient of the maxima that stand in this tile."""
-    image, channel = torch.nonzero((places >= span.start) & (places < span.stop), as_tuple=True)
-    column = places[image, channel] + image * (span.stop - span.start) - span.start
-    return channel, column, values[image, channel]
-
-
-def _through_sigmoid(grad: Tensor, value: Tensor) -> None:
-    """In place: the gradient before a sigmoid from the one behind it and what it gave."""
-    torch.ops.aten.sigmoid_backward.grad_input(grad, value, grad_input=grad)
-
-
-def _collect(sums: Sequence[Tensor], grad: Tensor, inputs: Tensor) -> None:
-    """Adds the tile's share to the gradients of a matrix and its bias."""
-    sums[0].addmm_(grad, inputs.T)
-    sums[1].add_(grad.sum(1, keepdim=True))
 
 
 def _as_parameters(sums: Sequence[Tensor], layers: _Layers, hifa: bool, parameters: Sequence[Tensor]) -> list[Tensor | None]:

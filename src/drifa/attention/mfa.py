@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from drifa.attention.kernels import check_implementation, pooled, rescaled, takes_tiles
+from drifa.attention.implementation import check_implementation, takes_tiles
+from drifa.attention.kernels import pooled, rescaled
 from drifa.attention.pooling import global_max, global_mean
 from drifa.errors import DrifaError, suggest
 
@@ -179,7 +180,7 @@ class MFA(nn.Module):
         """The attention, and before it what is to be multiplied if the tiles have computed it."""
         hifa, clia = self.hifa, self.clia
         convs = [*([] if hifa is None else hifa.convs), *([] if clia is None else [clia.conv1])]
-        if x.shape[1:2] == (self.channels,) and takes_tiles(self.implementation, x, convs):
+        if takes_tiles(self.implementation, x, convs):
             tiled, pools = pooled(x, convs, hifa is not None)
             hierarchical = None if hifa is None else hifa.join(pools.hifa)
             channelwise = None if clia is None else clia.refine(*pools.clia)
