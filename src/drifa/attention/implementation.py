@@ -15,9 +15,9 @@ from drifa.errors import DrifaError, suggest
 
 IMPLEMENTATIONS = ("auto", "reference", "tiled")
 
-#: ``"auto"`` takes the tiles from maps of this size on. They win time on the large maps, on small ones only memory. What
+#: ``"auto"`` takes the tiles from maps of this size on: on smaller ones they would save memory and cost time. What
 #: decides must not depend on the batch, so that neither does an answer.
-AUTO_PIXELS = 16
+AUTO_PIXELS = 256
 #: Numbers in the widest map of a tile, for each thread: with its companions it stays in the caches near a core.
 TILE_NUMBERS = 262144
 
