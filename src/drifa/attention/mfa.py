@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from drifa.attention.implementation import check_implementation, takes_tiles
+from drifa.attention.kernels import pooled, rescaled
 from drifa.attention.pooling import global_max, global_mean
 from drifa.errors import DrifaError, suggest
 
@@ -45,6 +47,10 @@ class HIFA(nn.Module):
         glorot_init(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.join(self.pooled(x))
+
+    def pooled(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The four descriptors of eq. 1, from whole maps; :mod:`drifa.attention.kernels` computes them by tiles."""
         psi = self.convs
         features = torch.sigmoid(psi[0](x))  # Pi
         lambda_1 = torch.sigmoid(psi[1](features))
@@ -52,6 +58,11 @@ class HIFA(nn.Module):
         lambda_3 = torch.sigmoid(psi[3](lambda_2))
         l_0, l_1 = global_mean(features), global_max(lambda_1)  # eq. 1: beta, gamma alternate
         l_2, l_3 = global_mean(lambda_2), global_max(lambda_3)
+        return l_0, l_1, l_2, l_3
+
+    def join(self, descriptors: tuple[Tensor, ...]) -> Tensor:
+        """Eq. 2 on the four descriptors. ``4 x [B, C // r] -> [B, C]``."""
+        l_0, l_1, l_2, l_3 = descriptors
         parts = (l_0 + l_1, l_2 + l_3) if self.fuse == "add" else (l_0, l_1, l_2, l_3)
         return torch.sigmoid(self.fc(torch.cat(parts, dim=1)))  # eq. 2: d_hat
 
@@ -79,7 +90,14 @@ class CLIA(nn.Module):
         glorot_init(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        compressed = global_mean(torch.sigmoid(self.conv1(x)))
+        return self.refine(self.compressed(x))
+
+    def compressed(self, x: Tensor) -> Tensor:
+        """The mean of eta_1, from a whole map; :mod:`drifa.attention.kernels` computes it by tiles."""
+        return global_mean(torch.sigmoid(self.conv1(x)))
+
+    def refine(self, compressed: Tensor) -> Tensor:
+        """The rest of eq. 3. ``[B, C // r] -> [B, C]``."""
         refined = torch.sigmoid(self.conv2(compressed[:, :, None, None])).flatten(1)
         local = compressed + refined
         return local if self.expand is None else 2 * torch.sigmoid(self.expand(local))
@@ -101,6 +119,10 @@ class MFA(nn.Module):
         omega_c: Learn the per-channel scale of the output (Table 6); fixed to 1 otherwise.
         hifa_fuse: ``"add"`` (released layers) or ``"concat"`` (eq. 2 literally), see :class:`HIFA`.
         reduction: r, inner width C // r; 1 is the paper.
+        implementation: ``"reference"`` computes whole maps, as the equations read; ``"tiled"`` computes the same by tiles
+            of pixels and keeps no map for the backward pass (:mod:`drifa.attention.kernels`); ``"auto"`` takes the tiles
+            where they are faster. They are for tensors on a CPU in float32 or float64: under autocast, in programs that
+            are compiled, traced or exported, and with hooks on the inner convolutions the reference runs in any case.
 
     Shape:
         ``[B, C, H, W] -> [B, C, H, W]``
@@ -130,11 +152,14 @@ class MFA(nn.Module):
         omega_c: bool = True,
         hifa_fuse: str = "add",
         reduction: int = 1,
+        implementation: str = "auto",
     ) -> None:
         super().__init__()
+        check_implementation(implementation)
         if not (hifa or clia):
             raise DrifaError("MFA: hifa=False and clia=False leave nothing to compute; leave the module out with mfa=False")
         self.channels = channels
+        self.implementation = implementation
         self.hifa = HIFA(channels, hifa_fuse, reduction) if hifa else None
         self.clia = CLIA(channels, reduction) if clia else None
         self.omega_d = nn.Parameter(torch.ones(1)) if hifa and omega_d else None
@@ -143,15 +168,27 @@ class MFA(nn.Module):
 
     def attention(self, x: Tensor) -> Tensor:
         """The attention a of eq. 4. ``[B, C, H, W] -> [B, C]``, values in (0, 1)."""
-        hierarchical = None if self.hifa is None else self.hifa(x)
-        channelwise = None if self.clia is None else self.clia(x)
-        return torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
+        return self._attend(x)[1]
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = self.attention(x)
+        tiled, scale = self._attend(x)
         if self.omega_c is not None:
             scale = scale * self.omega_c
-        return x * scale[:, :, None, None]
+        return x * scale[:, :, None, None] if tiled is None else rescaled(tiled, scale)
+
+    def _attend(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The attention, and before it what is to be multiplied if the tiles have computed it."""
+        hifa, clia = self.hifa, self.clia
+        convs = [*([] if hifa is None else hifa.convs), *([] if clia is None else [clia.conv1])]
+        if takes_tiles(self.implementation, x, convs):
+            tiled, pools = pooled(x, convs, hifa is not None)
+            hierarchical = None if hifa is None else hifa.join(pools.hifa)
+            channelwise = None if clia is None else clia.refine(*pools.clia)
+        else:
+            tiled = None
+            hierarchical = None if hifa is None else hifa(x)
+            channelwise = None if clia is None else clia(x)
+        return tiled, torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}"

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drifa.attention.implementation import takes_tiles
+from drifa.attention.local import pooled_local
 from drifa.attention.mfa import gated_sum, glorot_init, inner_channels
 from drifa.attention.pooling import global_max, global_mean, global_min
 from drifa.errors import DrifaError, suggest
@@ -90,8 +92,11 @@ class MLIFA(nn.Module):
             if x is None:
                 descriptors.append(None)
                 continue
-            local = torch.sigmoid(self.convs[i](x))
-            descriptor = torch.stack([pool(local) for pool in POOLS]).sum(0)
+            if takes_tiles("auto", x, [self.convs[i]]):
+                descriptor = pooled_local(x, self.convs[i])
+            else:
+                local = torch.sigmoid(self.convs[i](x))
+                descriptor = torch.stack([pool(local) for pool in POOLS]).sum(0)
             if self.expand is not None:
                 descriptor = len(POOLS) * torch.sigmoid(self.expand[i](descriptor))
             descriptors.append(descriptor)

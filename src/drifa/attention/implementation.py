@@ -1,0 +1,98 @@
+"""Which implementation of an attention module runs: whole maps, as the equations read, or tiles of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from drifa.errors import DrifaError, suggest
+
+IMPLEMENTATIONS = ("auto", "reference", "tiled")
+
+#: ``"auto"`` takes the tiles from maps of this size on: on smaller ones they would save memory and cost time. What
+#: decides must not depend on the batch, so that neither does an answer.
+AUTO_PIXELS = 256
+#: Numbers in the widest map of a tile, for each thread: with its companions it stays in the caches near a core.
+TILE_NUMBERS = 262144
+
+_asked: ContextVar[tuple[str | None, int | None]] = ContextVar("asked", default=(None, None))
+
+
+@contextmanager
+def implementation(name: str | None = None, *, tile: int | None = None) -> Iterator[None]:
+    """Names the implementation of every MFA and MIFA that runs inside, whatever the modules themselves say.
+
+    Args:
+        name: One of :data:`IMPLEMENTATIONS`, see :class:`drifa.MFA`; ``None`` leaves it to the
+            modules, of which MIFA says ``"auto"``.
+        tile: Pixels of a tile, at least 1; ``None`` takes what the cache holds.
+
+    Examples:
+        >>> import torch
+        >>> from drifa import MFA
+        >>> mfa, x = MFA(8), torch.rand(2, 8, 5, 5)
+        >>> with implementation("reference"):
+        ...     expected = mfa(x)
+        >>> with implementation("tiled", tile=7):
+        ...     torch.testing.assert_close(mfa(x), expected)
+    """
+    if name is not None:
+        check_implementation(name)
+    if tile is not None and (not isinstance(tile, int) or tile < 1):
+        raise DrifaError(f"tile={tile!r} holds no pixel; take a whole number from 1, or None for what the cache holds")
+    token = _asked.set((name, tile))
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def check_implementation(name: str) -> None:
+    """Refuses an unknown name."""
+    if name not in IMPLEMENTATIONS:
+        raise DrifaError(f"implementation={name!r} is not known{suggest(name, IMPLEMENTATIONS)}")
+
+
+def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
+    """Whether the tiles compute this input: by name and size, and only where they do what the reference would.
+
+    Args:
+        wanted: What the module says, one of :data:`IMPLEMENTATIONS`.
+        x: The input.
+        convs: The convolutions on the way to the pooled vectors; the first reads the input.
+    """
+    name = _asked.get()[0] or wanted
+    if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2] * x.shape[3] < AUTO_PIXELS):
+        return False
+    if _watched(x) or x.numel() == 0 or not all(_plain(conv, x) for conv in convs):
+        return False
+    return isinstance(convs[0], nn.Conv2d) and convs[0].in_channels == x.shape[1]  # else the reference refuses it
+
+
+def _watched(x: Tensor) -> bool:
+    """Whether somebody reads or rewrites the single operations, who is to find the text of the paper."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.jit.is_scripting() or is_in_torch_dispatch_mode():
+        return True
+    if type(x) is not Tensor and type(x) is not nn.Parameter:
+        return True
+    if x.device.type != "cpu" or x.is_sparse or torch.is_autocast_enabled("cpu"):
+        return True
+    return torch._C._are_functorch_transforms_active() or forward_ad.unpack_dual(x).tangent is not None
+
+
+def _plain(conv: nn.Module, x: Tensor) -> bool:
+    """A convolution that is nothing but its weight and bias, in the precision of the input."""
+    if type(conv) is not nn.Conv2d or conv.bias is None or conv._forward_hooks or conv._forward_pre_hooks:
+        return False
+    return x.dtype in (torch.float32, torch.float64) and conv.weight.dtype == x.dtype and conv.weight.device == x.device
+
+
+def tile_pixels(rows: int) -> int:
+    """Pixels of a tile whose widest map has so many rows."""
+    return _asked.get()[1] or max(1, TILE_NUMBERS * torch.get_num_threads() // rows)
