@@ -45,6 +45,7 @@ docs: $(BIN)/.installed
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/mc_dropout.py
 	$(BIN)/python benchmarks/training_step.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/batches.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/scale.py
