@@ -36,7 +36,8 @@ class Kind(ABC):
         Args:
             task: Name of the task.
             target: Of the task.
-            values, known: Those of the training split.
+            values: Those of the training split.
+            known: Which of them are known.
             config: Of the run.
         """
 
@@ -69,7 +70,9 @@ class Kind(ABC):
         """What :meth:`figures` needs of a batch, as numbers that add up over batches and processes. float64 ``[k]``
 
         Args:
-            outputs, truth, known: As in :meth:`loss`.
+            outputs: As in :meth:`loss`.
+            truth: As in :meth:`loss`.
+            known: As in :meth:`loss`.
             loss: The batch's loss where it has been taken already.
         """
 

@@ -107,7 +107,8 @@ class Target(ABC):
             task: Name of the task.
             study: Name of the study.
             split: ``train`` or ``val``.
-            values, known: Those of the split.
+            values: Those of the split.
+            known: Which of them are known.
         """
 
     @abstractmethod
