@@ -88,3 +88,10 @@ def test_the_bar_stands_from_the_first_step_to_the_last_and_between_phases_there
     assert _Bar.told == ["start", "stop"] * 2  # an error or an end takes it away too
     with progress_bar(quiet=True) as advance:
         assert advance is None
+
+
+def test_a_number_names_its_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = {"age": {"kind": "number", "unit": "years"}, "kind": {"kind": "classes"}}
+    (tmp_path / "evaluation.json").write_text(json.dumps({"tasks": tasks}))
+    print_metrics({"age": {"mc": {"mae": interval(4.2)}}, "kind": {"mc": {"accuracy": interval(0.5)}}}, tmp_path)
+    assert [row[0] for row in lines(capsys)] == ["age, years", "mae", "kind", "accuracy"]

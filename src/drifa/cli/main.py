@@ -110,7 +110,7 @@ def evaluate(
         where, result = evaluate_run(run, study=study, split=split, progress=progress, subsets=subsets)
     if json_file is not None:
         write_json(json_file, result)
-    print_metrics(result)
+    print_metrics(result, where)
     if subsets:
         print_subsets(where)
     answers = "volumes.csv, predictions/" if (where / "volumes.csv").is_file() else "predictions.parquet"

@@ -19,12 +19,17 @@ SUBSETS_SHOWN = ("accuracy", "balanced_accuracy", "auc", "mae", "r2")
 VOLUME_SHOWN = ("dice", "hd95", "missed")
 
 
-def print_metrics(result: dict[str, Any]) -> None:
+def print_metrics(result: dict[str, Any], where: Path | None = None) -> None:
+    """One table per task; beside the evaluation in a folder, a number names its unit."""
+    import json
+
     from rich.console import Console
     from rich.table import Table
 
+    tasks = json.loads((where / "evaluation.json").read_text(encoding="utf-8"))["tasks"] if where is not None else {}
     for task, modes in result.items():
-        table = Table(task, *modes, title_justify="left")
+        unit = tasks.get(task, {}).get("unit")
+        table = Table(f"{task}, {unit}" if unit else task, *modes, title_justify="left")
         regions = [name for name in next(iter(modes.values())) if name.split("_")[0] in VOLUME_SHOWN]
         for name in regions or SHOWN:
             cells = [_cell(metrics.get(name)) for metrics in modes.values()]
