@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from drifa import DrifaError
+from drifa.config import Config
 from drifa.data import make_phantom
 from drifa.files import atomic_path
 from drifa.runs.run import Run
@@ -55,6 +56,21 @@ def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path
     assert_same_training(resume(tmp_path / "run", {"epochs": 4}, quiet=True), whole)
 
 
+def train_until_power_cut(config: Config, folder: Path, epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that is killed in the second step of an epoch."""
+    original = module_file.MultitaskModule.training_step
+
+    def killed(self, batch, index):
+        if self.current_epoch == epoch and index == 1:
+            raise RuntimeError("power cut")
+        return original(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module_file.MultitaskModule, "training_step", killed)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(config, folder, quiet=True)
+
+
 STANDARD = {
     "recipe": "standard",
     "warmup": 1,
@@ -69,17 +85,7 @@ def test_the_standard_recipe_resumes_to_the_same_weights_and_keeps_the_average(
     config = recipe(study, epochs=3, **STANDARD)
     assert (config.train.optimizer, config.train.schedule, config.data.intensity) == ("adamw", "cosine", 0.1)
     whole = train(config, tmp_path / "whole", quiet=True)
-    original = module_file.MultitaskModule.training_step
-
-    def killed(self, batch, index):
-        if self.current_epoch == 1 and index == 1:
-            raise RuntimeError("power cut")
-        return original(self, batch, index)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module_file.MultitaskModule, "training_step", killed)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(config, tmp_path / "run", quiet=True)
+    train_until_power_cut(config, tmp_path / "run", 1, monkeypatch)
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
     rates = pd.read_csv(whole.member(0) / "history.csv")["lr"]
     assert rates.iloc[0] > rates.iloc[1] > rates.iloc[2]
@@ -88,6 +94,12 @@ def test_the_standard_recipe_resumes_to_the_same_weights_and_keeps_the_average(
     assert "weights" not in kinds["spread"]
     with pytest.raises(DrifaError, match="plans all of its 3 epochs"):
         resume(tmp_path / "run", {"epochs": 5}, quiet=True)
+
+
+def test_class_weights_of_an_unknown_task_are_refused(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(DrifaError, match=r"class_weights names the unknown task 'dept' \(did you mean 'depth'"):
+        train(recipe(study, class_weights={"dept": "sqrt"}), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_network_that_is_no_better_than_the_most_common_class_says_so(
@@ -102,17 +114,7 @@ def test_a_network_that_is_no_better_than_the_most_common_class_says_so(
 def test_a_killed_training_resumes_to_the_same_weights(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = module_file.MultitaskModule.training_step
-
-    def killed(self, batch, index):
-        if self.current_epoch == 2 and index == 1:
-            raise RuntimeError("power cut")
-        return original(self, batch, index)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module_file.MultitaskModule, "training_step", killed)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
+    train_until_power_cut(recipe(study, epochs=4), tmp_path / "run", 2, monkeypatch)
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
 
 

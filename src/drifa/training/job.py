@@ -65,6 +65,14 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
     return net
 
 
+def check_tasks(config: Config, study: Study) -> None:
+    """Refuses settings by task that name no task of the study."""
+    chosen = config.train.class_weights
+    for name in chosen if isinstance(chosen, dict) else ():
+        if name not in study.tasks:
+            raise DrifaError(f"train.class_weights names the unknown task {name!r}{suggest(name, study.tasks)}")
+
+
 def _check_pretrained(config: Config, net: FusionNet | FusionSegNet) -> None:
     """Refuses settings of pretrained parts where nothing is pretrained."""
     for key, neutral in (("trunk_lr", 1), ("freeze_epochs", 0)):
@@ -86,6 +94,10 @@ def _without(keys: tuple[str, ...], config: Config, reason: str) -> dict[str, An
 
 def _segmentation_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> FusionSegNet:
     arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
+    if config.data.augment:
+        raise DrifaError("data.augment is for images; the volumes of a subject move together: set data.flip and the others")
+    if config.train.sampling != "natural":
+        raise DrifaError(f"train.sampling={config.train.sampling} is for tasks of subjects; slices are drawn by what they show")
     for name, modality in study.modalities.items():
         if modality.columns:
             raise DrifaError(

@@ -30,7 +30,7 @@ from drifa.progress import Progress
 from drifa.runs.info import RunInfo
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
-from drifa.training.job import build_network, check_training_split, common_shares, make_loaders
+from drifa.training.job import build_network, check_tasks, check_training_split, common_shares, make_loaders
 from drifa.training.module import MultitaskModule
 
 #: What may change when a run is continued: how long and on what, never what is learned.
@@ -67,6 +67,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     study, receipt = split(load_study(config), **config.data.split_settings)
     study.check_files()
     check_training_split(study)
+    check_tasks(config, study)
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
     build_cache(config, folder, study, progress)

@@ -17,8 +17,9 @@ from drifa.errors import DrifaError
 STRATA = 4
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 #: Why a text is no number -> its form; the first that fits is told.
+_NOT_FINITE = "is not finite; leave the cell empty where the number is not known"
 _FAULTS = {
-    "is not finite; leave the cell empty where the number is not known": r"[+-]?(?:nan|inf|infinity)",
+    _NOT_FINITE: r"[+-]?(?:nan|inf|infinity)",
     "has a comma; write a decimal point, and no thousands separator": r"[+-]?[0-9.]*,[0-9.,]*(?:[eE][+-]?[0-9]+)?",
     "has more than the number in it; write the number alone, and its unit once, as 'unit' of the task": _NUMBER + r"\s*\D.*",
 }
@@ -72,14 +73,14 @@ class NumberTarget(Target):
         """Refuses what is not a finite number, and a column without any."""
         if (column == "").all():
             raise DrifaError(f"task {task!r} has no number in {place}; leave it out of the tasks, or add its numbers")
-        wrong = ~column.str.fullmatch(_NUMBER).to_numpy(dtype=bool) & (column != "").to_numpy()
-        if not wrong.any():
-            # An exponent can say more than a number can hold.
-            wrong = ~np.isfinite(self.read(column.to_numpy(dtype=object))) & (column != "").to_numpy()
+        bare = column.str.strip()
+        good = bare.str.fullmatch(_NUMBER).to_numpy(dtype=bool, copy=True)
+        # An exponent can say more than a number can hold.
+        good[good] = np.isfinite(self.read(bare[good].to_numpy(dtype=object)))
+        wrong = ~good & (column != "").to_numpy()
         if wrong.any():
-            texts = column.tolist()
-            fault = (_fault(str(column[wrong].iloc[0])) or next(iter(_FAULTS))) + _mixed(texts)
-            refuse_rows(wrong, column, place, f"value {{value}} of task {task!r} in {{row}} {fault}")
+            fault = _fault(str(bare[wrong].iloc[0])) or _NO_NUMBER
+            refuse_rows(wrong, column, place, f"value {{value}} of task {task!r} in {{row}} {fault}{_mixed(bare.tolist())}")
 
     def read(self, texts: np.ndarray) -> np.ndarray:
         """Numbers in the unit. float64 [S]"""
@@ -125,13 +126,12 @@ class NumberTarget(Target):
 
 
 def _fault(text: str) -> str:
-    """What is wrong with a text; empty for nothing."""
-    if not text or (re.fullmatch(_NUMBER, text) and np.isfinite(float(text))):
+    """What is wrong with a text; empty for a number, and for nothing."""
+    if not text:
         return ""
-    for fault, form in _FAULTS.items():
-        if re.fullmatch(form, text, flags=re.IGNORECASE) or re.fullmatch(_NUMBER, text):
-            return fault
-    return _NO_NUMBER
+    if re.fullmatch(_NUMBER, text):
+        return "" if np.isfinite(float(text)) else _NOT_FINITE
+    return next((fault for fault, form in _FAULTS.items() if re.fullmatch(form, text, flags=re.IGNORECASE)), _NO_NUMBER)
 
 
 def _mixed(texts: Sequence[str]) -> str:

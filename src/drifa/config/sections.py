@@ -1,16 +1,12 @@
-"""Typed configuration: YAML in, checked values out. Plain data and registry names only."""
+"""The sections of a configuration: every setting with its type, default and bounds. Plain data and registry names only."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drifa.data.splits.protocols import check_split_settings
-from drifa.errors import DrifaError, suggest
-from drifa.yaml_text import parse_yaml
 
 ClassWeights = Literal["none", "balanced", "sqrt"]
 
@@ -148,7 +144,7 @@ class TrainConfig(Section):
     """The paper's recipe by default (section 4).
 
     Attributes:
-        recipe: A name in :data:`RECIPES`: other defaults for many keys at once. Each key that is given wins over it.
+        recipe: A key of :data:`drifa.config.recipes.RECIPES`: other defaults for many keys. Each key that is given wins.
         epochs: Passes over the largest modality.
         batch_size: Samples per step and process.
         optimizer: ``adam`` (the paper), ``adamw`` or ``sgd`` (with momentum 0.9).
@@ -237,28 +233,6 @@ class EvaluateConfig(Section):
     batch_size: int = Field(64, ge=1)
 
 
-#: Recipe -> section -> defaults that differ from the paper's.
-RECIPES: dict[str, dict[str, dict[str, Any]]] = {
-    "paper": {},
-    "standard": {
-        "data": {"intensity": 0.1},
-        "train": {
-            "epochs": 12,
-            "optimizer": "adamw",
-            "lr": 1e-3,
-            "weight_decay": 0.05,
-            "schedule": "cosine",
-            "warmup": 1,
-            "lr_min": 1e-6,
-            "gradient_clip": 1.0,
-            "ema": 0.99,
-            "label_smoothing": 0.05,
-            "class_weights": "sqrt",
-        },
-    },
-}
-
-
 class Config(Section):
     """Everything a run is made from."""
 
@@ -266,109 +240,3 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
-
-
-def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
-    """Reads a YAML file and applies ``section.key=value`` overrides.
-
-    Relative study and weights paths count from the working directory, as on the command line.
-
-    Raises:
-        DrifaError: If the file is missing or not YAML, or a key or value is wrong; names key, value and remedy.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> _ = Path("config.yaml").write_text("data: {study: studies/phantom}")
-        >>> config = load_config("config.yaml", ["train.epochs=3"])
-        >>> config.data.study, config.model.fusion, config.train.epochs
-        ('studies/phantom', 'drifa', 3)
-        >>> load_config("config.yaml", ["train.epoch=3"])
-        Traceback (most recent call last):
-        drifa.errors.DrifaError: ...did you mean 'epochs'...
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise DrifaError(f"config file {path} does not exist")
-    try:
-        raw = parse_yaml(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DrifaError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
-    for override in overrides or []:
-        _override(raw, override)
-    return make_config(raw, f"{path} with the overrides" if overrides else str(path))
-
-
-def make_config(raw: dict[str, Any], place: str = "config") -> Config:
-    """Checks plain data, on top of the defaults of its recipe; errors say where (``place``) and what."""
-    try:
-        return Config.model_validate(_with_recipe(raw))
-    except DrifaError as error:
-        raise DrifaError(f"{place}: {error}") from None
-    except ValidationError as error:
-        raise DrifaError(f"{place}: {_explain(error)}") from error
-
-
-def _with_recipe(raw: dict[str, Any]) -> dict[str, Any]:
-    train = raw.get("train")
-    defaults = RECIPES.get(train.get("recipe", "paper"), {}) if isinstance(train, dict) else {}
-    sections = {name: {**values, **(raw.get(name) or {})} for name, values in defaults.items()}
-    return {**raw, **sections}
-
-
-def parse_override(text: str) -> tuple[list[str], Any]:
-    """Splits ``section.key=value`` into the key's parts and the value, read as YAML."""
-    key, equals, value = text.partition("=")
-    parts = key.split(".")
-    if not equals or len(parts) < 2 or not all(parts):
-        raise DrifaError(f"override {text!r} must look like section.key=value, for example train.epochs=5")
-    try:
-        return parts, _number(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise DrifaError(f"override {text!r}: {value!r} is not valid YAML") from error
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; a person means a number."""
-    try:
-        return float(value) if isinstance(value, str) and "e" in value.lower() else value
-    except ValueError:
-        return value
-
-
-def _override(raw: dict[str, Any], text: str) -> None:
-    parts, value = parse_override(text)
-    node = raw
-    for part in parts[:-1]:
-        child = node.setdefault(part, {})
-        if not isinstance(child, dict):
-            raise DrifaError(f"override {text!r}: {part!r} is not a section")
-        node = child
-    node[parts[-1]] = value
-
-
-def _explain(error: ValidationError) -> str:
-    problems = error.errors()
-    first = problems[0]
-    location = [str(part) for part in first["loc"]]
-    dotted = ".".join(location)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {dotted!r}{suggest(location[-1], _keys(location[:-1]))}{more}"
-    if first["type"] == "missing":
-        return f"key {dotted!r} is missing{more}"
-    return f"{dotted} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
-
-
-def _keys(location: list[str]) -> list[str]:
-    model: Any = Config
-    for part in location:
-        annotation = model.model_fields[part].annotation
-        model = next((kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")), model)
-    return list(model.model_fields)
-
-
-def dump_config(config: Config) -> str:
-    """The resolved configuration as YAML."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from drifa import DrifaError
 from drifa.config import dump_config, load_config, make_config, parse_override
@@ -97,34 +96,3 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_override_is_split_once() -> None:
     assert parse_override("data.study=a=b") == (["data", "study"], "a=b")
-
-
-def test_a_recipe_sets_defaults_and_every_given_key_wins() -> None:
-    config = make_config({"data": {"study": "s", "intensity": 0.3}, "train": {"recipe": "standard", "ema": 0.5}})
-    assert (config.train.optimizer, config.train.ema, config.data.intensity) == ("adamw", 0.5, 0.3)
-    paper = make_config({"data": {"study": "s"}})
-    assert (paper.train.recipe, paper.train.optimizer, paper.train.ema) == ("paper", "adam", 0)
-    # The resolved configuration names every key, so that it means the same whatever a recipe becomes.
-    assert make_config(yaml.safe_load(dump_config(config))) == config
-
-
-@pytest.mark.parametrize(
-    ("train", "message"),
-    [
-        ({"recipe": "standart"}, "train.recipe = 'standart'"),
-        ({"epochs": 3, "freeze_epochs": 3}, "freeze_epochs 3 leaves no epoch"),
-        ({"warmup": 2}, "belongs to schedule=cosine"),
-        ({"ema": 1.0}, "train.ema = 1.0"),
-        ({"class_weights": "root"}, "train.class_weights"),
-        ({"optimiser": "sgd"}, r"unknown key 'train.optimiser' \(did you mean 'optimizer'"),
-    ],
-)
-def test_settings_of_a_recipe_that_cannot_be_are_named(train: dict[str, object], message: str) -> None:
-    with pytest.raises(DrifaError, match=message):
-        make_config({"data": {"study": "s"}, "train": train})
-
-
-def test_a_modality_may_have_its_own_augmentation() -> None:
-    data = make_config({"data": {"study": "s", "flip": 0.5, "shift": 2, "augment": {"mri": {"flip": 0}}}}).data
-    assert (data.augmentation("mri").flip, data.augmentation("mri").shift) == (0, 2)
-    assert data.augmentation("photo").flip == 0.5
