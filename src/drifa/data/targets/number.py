@@ -80,7 +80,7 @@ class NumberTarget(Target):
         wrong = ~good & (column != "").to_numpy()
         if wrong.any():
             fault = _fault(str(bare[wrong].iloc[0])) or _NO_NUMBER
-            refuse_rows(wrong, column, place, f"value {{value}} of task {task!r} in {{row}} {fault}{_mixed(bare.tolist())}")
+            refuse_rows(wrong, column, place, f"value {{value}} of task {task!r} in {{row}} {fault}{_mixed(column.tolist())}")
 
     def read(self, texts: np.ndarray) -> np.ndarray:
         """Numbers in the unit. float64 [S]"""
@@ -137,5 +137,5 @@ def _fault(text: str) -> str:
 def _mixed(texts: Sequence[str]) -> str:
     """How much of a column is numbers, where some of it is not."""
     filled = [text for text in texts if text]
-    good = sum(not _fault(text) for text in filled)
+    good = sum(bool(text.strip()) and not _fault(text.strip()) for text in filled)
     return f" ({good} of {len(filled)} values are numbers)"
