@@ -244,8 +244,8 @@ def class_indices(values: NDArray[Any], n_classes: int, noun: str = "label") -> 
     wrong = np.flatnonzero(~np.isin(values, np.arange(n_classes)))
     if wrong.size:
         raise ValueError(
-            f"{noun} {values.tolist()[wrong[0]]!r} in row {wrong[0]} is not a class index: give whole numbers from 0 to {n_classes - 1} "
-            "and leave out images without a label"
+            f"{noun} {values.tolist()[wrong[0]]!r} in row {wrong[0]} is not a class index: give whole numbers from 0 to "
+            f"{n_classes - 1} and leave out images without a label"
         )
     return values.astype(np.int64)
 
