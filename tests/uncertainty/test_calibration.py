@@ -147,6 +147,8 @@ def test_an_unknown_method_is_refused_with_the_nearest() -> None:
         fit_calibration(*classifier(100), "temperatur")
     with pytest.raises(DrifaError, match=r"run/calibration.json: method 'platt' is not known"):
         read_calibration({"method": "platt"}, "run/calibration.json")
+    with pytest.raises(DrifaError, match=r"method \[\] is not known"):
+        read_calibration({"method": []})
 
 
 @pytest.mark.parametrize(

@@ -308,9 +308,9 @@ def temperature_of(slope: Callable[[float], float]) -> float:
 
 
 def _method(name: object, place: str) -> type[ClassCalibration]:
-    if name not in CALIBRATIONS:
+    if not isinstance(name, str) or name not in CALIBRATIONS:
         raise DrifaError(f"{place} {name!r} is not known{suggest(name, CALIBRATIONS)}")
-    return CALIBRATIONS[str(name)]
+    return CALIBRATIONS[name]
 
 
 def _logs(probabilities: Floats) -> Floats:
