@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import typer.main
@@ -27,7 +27,10 @@ from drifa.data.adapters.prepare import ADAPTERS, OWN
 from drifa.data.splits.split import PROTOCOLS
 from drifa.fusion import FUSIONS
 from drifa.metrics.classification import METRICS
+from drifa.uncertainty.calibration import CALIBRATIONS
+from drifa.uncertainty.conformal import Score
 from drifa.uncertainty.modes import MODES
+from drifa.uncertainty.reports import REPORTED
 
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of a reader: later pages use what earlier ones made.
@@ -44,6 +47,7 @@ ORDER = (
         "fusion",
         "rivals",
         "segmentation",
+        "trust",
         "paper",
         "results",
     ),
@@ -220,6 +224,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
     [
         ("evaluate.md", [*METRICS, *MODES, "accuracy_alone", "balanced_accuracy_alone", "partner_flip_rate"]),
         ("split.md", list(PROTOCOLS)),
+        ("trust.md", [*CALIBRATIONS, *get_args(Score), *REPORTED]),
         ("fusion.md", list(FUSIONS)),
         ("datasets.md", [f"drifa data prepare {name} " for name in (*ADAPTERS, "phantom")]),
         ("datasets.md", [*(adapter.kaggle for adapter in ADAPTERS.values()), *(row.name for row in CONVENTIONS)]),

@@ -22,6 +22,7 @@ EXAMPLES = (
     *("drifa.metrics.regression.regression_metrics", "drifa.metrics.segmentation.judge_volume"),
     *("drifa.data.Study.load", "drifa.data.make_phantom", "drifa.data.split", "drifa.data.audit.audit"),
     *("drifa.tasks.Number.summarise", "drifa.tasks.learn_kinds"),
+    "drifa.uncertainty.conformal.least_groups",
 )
 #: Those whose example needs a run: it finds one on the phantom as `run`, and its study as `phantom`.
 OF_A_RUN = ("drifa.load", "drifa.Predictor", "drifa.evaluation.evaluate.evaluate")

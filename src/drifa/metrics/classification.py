@@ -120,7 +120,7 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) ->
     truth, answer = np.asarray(labels), np.asarray(predicted)
     if truth.shape != answer.shape or truth.ndim != 1:
         raise ValueError(f"labels {truth.shape} and predictions {answer.shape} must be two lists of the same length")
-    truth, answer = _class_indices(truth, n_classes, "label"), _class_indices(answer, n_classes, "prediction")
+    truth, answer = class_indices(truth, n_classes, "label"), class_indices(answer, n_classes, "prediction")
     counts = np.bincount(truth * n_classes + answer, minlength=n_classes**2)
     return counts.reshape(n_classes, n_classes).astype(np.int64)
 
@@ -140,14 +140,14 @@ class Judged:
     """
 
     def __init__(self, labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLike | None = None) -> None:
-        p = _probabilities(probabilities)
+        p = probability_table(probabilities)
         count, self.n_classes = p.shape
         truth = np.asarray(labels)
         if truth.shape != (count,):
             raise ValueError(
                 f"labels of shape {truth.shape} do not fit probabilities of shape {p.shape}: give one label per row"
             )
-        self.labels = _class_indices(truth, self.n_classes, "label")
+        self.labels = class_indices(truth, self.n_classes, "label")
         self.predicted = p.argmax(axis=1)
         self.confidence = p.max(axis=1)
         self.correct = (self.predicted == self.labels).astype(np.float64)
@@ -230,17 +230,32 @@ def confidence_bin(confidence: Floats, bins: int) -> Integers:
     return np.searchsorted(inner_edges, confidence, side="left").astype(np.int64)
 
 
-def _class_indices(values: NDArray[Any], n_classes: int, noun: str) -> Integers:
+def class_indices(values: NDArray[Any], n_classes: int, noun: str = "label") -> Integers:
+    """The values as class indices, checked.
+
+    Args:
+        values: Numbers that should be whole and lie between 0 and C - 1. ``[N]``
+        n_classes: C.
+        noun: What they are, for the error.
+
+    Raises:
+        ValueError: One is not a class index.
+    """
     wrong = np.flatnonzero(~np.isin(values, np.arange(n_classes)))
     if wrong.size:
         raise ValueError(
-            f"{noun} {values[wrong[0]]!r} in row {wrong[0]} is not a class index: give whole numbers from 0 to {n_classes - 1} "
-            "and leave out images without a label"
+            f"{noun} {values.tolist()[wrong[0]]!r} in row {wrong[0]} is not a class index: give whole numbers from 0 to "
+            f"{n_classes - 1} and leave out images without a label"
         )
     return values.astype(np.int64)
 
 
-def _probabilities(values: ArrayLike) -> Floats:
+def probability_table(values: ArrayLike) -> Floats:
+    """The values as class probabilities ``[N, C]``, checked.
+
+    Raises:
+        ValueError: They are no table, or a row is negative or does not sum to 1.
+    """
     p = np.asarray(values, dtype=np.float64)
     if p.ndim != 2 or 0 in p.shape:
         raise ValueError(f"probabilities of shape {p.shape} must be a table of N images by C classes, neither of them 0")
