@@ -130,6 +130,15 @@ def test_a_modality_has_its_own_augmentation_and_normalisation() -> None:
     torch.testing.assert_close(found["photo"], to_input(images["photo"].flip(-1), *centre["photo"]))
 
 
+def test_hue_changes_colour_images_alone() -> None:
+    images = {"photo": batch_of(4).images["dermoscopy"], "scan": batch_of(4).images["dermoscopy"][:, :1]}
+    batch = Batch(images=images, present=torch.ones(4, 2, dtype=torch.bool))
+    found = moved(augment_images, batch, hue=0.2).images
+    assert not torch.allclose(found["photo"], to_input(images["photo"]), atol=0.1)
+    torch.testing.assert_close(found["photo"].amax(dim=1), to_input(images["photo"]).amax(dim=1))
+    torch.testing.assert_close(found["scan"], to_input(images["scan"]))
+
+
 def test_modalities_of_a_subject_move_apart_and_those_of_a_slice_together_with_its_regions() -> None:
     spot = torch.zeros(3, 1, 32, 32)
     spot[:, :, 8:14, 18:26] = 1.0

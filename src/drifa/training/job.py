@@ -35,6 +35,7 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
         study: With its split.
         kinds: From :func:`drifa.tasks.learn_kinds`.
     """
+    _check_hue(config, study)
     if study.reads() == "pixels":
         return _segmentation_network(config, study, kinds)
     arguments = _without(SEGMENTATION_ONLY, config, "is for segmentation; this study has no masks: leave it out")
@@ -63,6 +64,18 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
             branch.check_size(config.data.image_size, config.data.image_size, name)
     _check_pretrained(config, net)
     return net
+
+
+def _check_hue(config: Config, study: Study) -> None:
+    """Refuses a change of hue where there is no colour."""
+    coloured = [name for name, modality in study.modalities.items() if modality.channels == 3 and not modality.columns]
+    if config.data.hue and not coloured:
+        raise DrifaError(f"data.hue={config.data.hue} is for images in colour, and study {study.name!r} has none; leave it out")
+    for name, own in config.data.augment.items():
+        if own.hue and name in study.modalities and name not in coloured:
+            raise DrifaError(
+                f"data.augment.{name}.hue={own.hue} is for images in colour, and modality {name!r} has none; leave it out"
+            )
 
 
 def check_tasks(config: Config, study: Study) -> None:

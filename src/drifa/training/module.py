@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from drifa.config import AugmentConfig, Config, DataConfig
-from drifa.data.sampling.augment import augment, augment_together, flip, jitter, turn
+from drifa.data.sampling.augment import augment, augment_together, flip, hue, jitter, turn
 from drifa.data.sampling.batch import Batch
 from drifa.data.targets import Reads
 from drifa.networks.inputs import standardise, to_float
@@ -120,6 +120,7 @@ def _augmented(images: Tensor, generator: torch.Generator, how: AugmentConfig, c
     images = flip(images, generator, how.flip_vertical or 0, dim=-2)
     images = turn(images, generator) if how.quarter_turns else images
     images = augment(to_float(images), generator, how.degrees or 0, how.shift or 0)
+    images = hue(images, generator, how.hue or 0)
     return jitter(standardise(images, *centre), generator, how.intensity or 0)
 
 
