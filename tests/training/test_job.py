@@ -34,16 +34,9 @@ class Numbers:
     [
         ("data", {"image_size": 16}, r"16×16 pixels.*32×32 at least"),
         ("data", {"image_size": 0}, "is for segmentation"),
-        (
-            "data",
-            {"hue": 0.1, "modalities": ["ultrasound"]},
-            r"data\.hue=0\.1 is for .* study 'phantom' has none",
-        ),
-        (
-            "data",
-            {"augment": {"ultrasound": {"hue": 0.1}}},
-            r"ultrasound\.hue=0\.1 .* 'ultrasound' has none",
-        ),
+        ("data", {"hue": 0.1, "modalities": ["ultrasound"]}, r"data\.hue=0\.1 is for .* study 'phantom' has none"),
+        ("data", {"augment": {"ultrasound": {"hue": 0.1}}}, r"ultrasound\.hue=0\.1 .* 'ultrasound' has none"),
+        ("data", {"augment": {"photos": {"hue": 0.1}}}, r"unknown modality 'photos' \(did you mean 'photo'"),
         ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
         ("model", {"backbone": "resnet81"}, "near names: resnet18"),
     ],
