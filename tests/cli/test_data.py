@@ -63,8 +63,8 @@ def drifa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 def test_a_table_in_place_of_its_folder_is_refused_with_the_command_to_type(drifa: Run, tmp_path: Path) -> None:
     make_study(tmp_path / "s")
-    for verb in ("audit", "split"):
-        result = drifa(verb, tmp_path / "s" / "study.csv")
+    for verb, *words in (["audit"], ["split"], ["preview", "--out", tmp_path / "page.html"]):
+        result = drifa(verb, tmp_path / "s" / "study.csv", *words)
         assert result.code == 2
         assert f"drifa data {verb} {tmp_path / 's'}" in result.err
         assert len(result.err) < 300
@@ -218,6 +218,6 @@ def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: P
         assert refused.code == 2
         assert message in refused.err
         assert len(refused.err.splitlines()) == 1
-    assert "no study at" in drifa("preview", tmp_path / "other", "--out", page).err
+    assert f"no study at {tmp_path / 'other'}" in drifa("preview", tmp_path / "other", "--out", page).err
     assert f"--out {tmp_path} is a folder" in drifa("preview", study, "--out", tmp_path).err
     assert not page.exists()

@@ -251,8 +251,8 @@ def preview(
     from drifa.cli.screen import progress_bar
     from drifa.preview import write_preview
 
-    folder, words = _study_folder(study, "preview"), arguments or []
-    config = _preview_config(folder, words)
+    _study_folder(study, "preview")
+    config = _preview_config(study, arguments or [])
     with progress_bar(quiet) as progress:
         page, groups = write_preview(config, out, per_class, seed, progress)
     for group in groups:
@@ -260,7 +260,7 @@ def preview(
     typer.echo(f"wrote {page}, which holds images of patients\nnext: open it in a browser")
 
 
-def _preview_config(folder: Path, words: list[str]) -> Config:
+def _preview_config(study: Path, words: list[str]) -> Config:
     """The configuration of a training on a study; without a file, the defaults."""
     from drifa.config import apply_override, load_config, make_config
 
@@ -269,9 +269,9 @@ def _preview_config(folder: Path, words: list[str]) -> Config:
         raise DrifaError(f"{given!r} names a second study; `drifa data preview STUDY` has it in the first place")
     if words and "=" not in words[0]:
         config = load_config(words[0], words[1:])
-        config.data.study = str(folder)
+        config.data.study = str(study)
         return config
-    raw: dict[str, Any] = {"data": {"study": str(folder)}}
+    raw: dict[str, Any] = {"data": {"study": str(study)}}
     for word in words:
         apply_override(raw, word)
     return make_config(raw, "the overrides")
