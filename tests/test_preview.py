@@ -140,6 +140,13 @@ def test_what_cannot_be_shown_is_refused_and_nothing_is_written(study: Study, tm
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
 
 
+def test_what_else_changes_the_rows_is_named(study: Study, tmp_path: Path) -> None:
+    config = config_of(study)
+    assert "Not shown" not in Page(write_preview(config, tmp_path / "page.html", 1)[0]).source
+    config.train.mixup = 0.2
+    assert Page(write_preview(config, tmp_path / "page.html", 1)[0]).has("augmentation", "Not shown: train.mixup=0.2.")
+
+
 def test_an_augmentation_is_told_as_it_is() -> None:
     assert told(AugmentConfig(degrees=0, shift=0), 3) == "left as it is"
     assert told(AugmentConfig(degrees=5, flip=0.5, hue=0.1), 1) == "turned by up to ±5°, left and right swapped in 50% of cases"

@@ -35,6 +35,8 @@ from drifa.version import __version__
 COLOURS = ((255, 150, 40), (230, 40, 60), (40, 200, 230), (120, 220, 80))
 #: Grey values of a slice between black and white, in standard deviations from the mean of its volume.
 WINDOW = 3.0
+#: Settings of `train` that change the rows of a batch beside the augmentation.
+UNSEEN = ("modality_dropout", "mixup")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def write_preview(
                 {"modality": name, "words": told(config.data.augmentation(name), modality.channels)}
                 for name, modality in small.modalities.items()
             ],
+            unseen=[f"{key}={getattr(config.train, key)}" for key in UNSEEN if getattr(config.train, key)],
             image_size=config.data.image_size,
             regions=_legend(small) if reads == "pixels" else [],
             seed=seed,

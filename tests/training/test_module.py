@@ -12,6 +12,7 @@ import torch
 
 from drifa.config import Config, DataConfig
 from drifa.data.sampling.batch import Batch
+from drifa.data.sampling.mixup import mixup
 from drifa.networks.inputs import to_input
 from drifa.tasks import Classes, Kind
 from drifa.training.losses import multitask_loss
@@ -78,6 +79,27 @@ def test_a_step_costs_the_weighted_losses_of_its_tasks(tmp_path: Path) -> None:
     assert loss.item() == pytest.approx(0.5 * parts["skin_lesion"].item() + 2 * parts["cell"].item(), rel=1e-4)
     loss.backward()
     assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in module.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
+def test_a_mixed_step_learns_blends_and_its_figures_are_of_both_truths(tmp_path: Path) -> None:
+    module, batch = module_of(tmp_path), replace(batch_of(6), seed=5)
+    module.eval()
+    plain = module.training_step(batch, 0).item()
+    module.config.train.mixup, module.train_sums = 1.0, {}
+    loss = module.training_step(batch, 0).item()
+    assert loss == pytest.approx(module.training_step(batch, 0).item())
+    assert loss != pytest.approx(plain, rel=1e-4)
+    floats = replace(batch, images={name: to_input(image) for name, image in batch.images.items()})
+    mixed, share = mixup(floats, torch.Generator().manual_seed(5), 1.0)
+    outputs = module.net(mixed.images, mixed.present)
+    expected, _ = multitask_loss(KINDS, outputs, mixed.targets, mixed.known, module.weights, share=share)
+    assert loss == pytest.approx(expected.item(), rel=1e-4)
+    for column, (task, kind) in enumerate(KINDS.items()):
+        accuracy = kind.figures(module.train_sums[task])["accuracy"]
+        known, twice = mixed.known[:, column], torch.cat([outputs[task], outputs[task]])
+        hits = (twice.argmax(dim=1) == mixed.targets[task])[known]
+        assert accuracy == pytest.approx(((hits * share[known]).sum() / share[known].sum()).item(), rel=1e-5)
 
 
 def test_figures_do_not_depend_on_how_an_epoch_is_cut_into_batches(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ STANDARD = {
     "warmup": 1,
     "class_weights": {"surface": "balanced", "depth": "sqrt"},
     "sampling": "balanced",
+    "mixup": 0.4,
 }
 
 

@@ -170,6 +170,8 @@ class TrainConfig(Section):
         task_weights: Task -> weight in the loss (eq. 9); 1/t each where not given.
         early_stopping: Stop after so many epochs without a better validation loss; 0 = never.
         modality_dropout: Probability that a modality is hidden from a training sample (one always stays).
+        mixup: α of mixup: each training row is blended with another of the same modalities, in shares drawn of Beta(α, α); 0 =
+            never. For tasks of subjects.
         members: Networks of the ensemble, each with its own seed.
         seed: Seed of the first member; member n uses ``seed + n``.
         number_loss: Of tasks of the kind number: ``gaussian_nll`` (the network states how far off it may be) or ``mse``.
@@ -200,6 +202,7 @@ class TrainConfig(Section):
     task_weights: dict[str, float] = {}
     early_stopping: int = Field(0, ge=0)
     modality_dropout: float = Field(0.0, ge=0, lt=1)
+    mixup: float = Field(0.0, ge=0, le=100)
     members: int = Field(5, ge=1)
     seed: int = Field(0, ge=0)
     number_loss: Literal["gaussian_nll", "mse"] = "gaussian_nll"

@@ -117,6 +117,10 @@ def _segmentation_network(config: Config, study: Study, kinds: Mapping[str, Kind
     arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
     if config.train.sampling != "natural":
         raise DrifaError(f"train.sampling={config.train.sampling} is for tasks of subjects; slices are drawn by what they show")
+    if config.train.mixup:
+        raise DrifaError(
+            f"train.mixup={config.train.mixup} is for tasks of subjects; blended slices have no regions to draw: leave it out"
+        )
     for name, modality in study.modalities.items():
         if modality.columns:
             raise DrifaError(
