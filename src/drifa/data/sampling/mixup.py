@@ -23,7 +23,7 @@ def mixup(batch: Batch, generator: torch.Generator, alpha: float) -> tuple[Batch
     Args:
         batch: With standardised images and features, floats.
         generator: Source of randomness, on the CPU.
-        alpha: Of the Beta distribution, above 0; small values mix few rows much.
+        alpha: Of the Beta distribution, above 0; the smaller it is, the more rows stay almost as they are.
 
     Returns:
         The batch, its ``targets`` and ``known`` twice as long: those of the rows, then those of their partners; and the share
