@@ -63,8 +63,8 @@ def drifa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 def test_a_table_in_place_of_its_folder_is_refused_with_the_command_to_type(drifa: Run, tmp_path: Path) -> None:
     make_study(tmp_path / "s")
-    for verb in ("audit", "split"):
-        result = drifa(verb, tmp_path / "s" / "study.csv")
+    for verb, *words in (["audit"], ["split"], ["preview", "--out", tmp_path / "page.html"]):
+        result = drifa(verb, tmp_path / "s" / "study.csv", *words)
         assert result.code == 2
         assert f"drifa data {verb} {tmp_path / 's'}" in result.err
         assert len(result.err) < 300
@@ -195,3 +195,29 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     strict = drifa("split", tmp_path / "s", "--fractions", 0.8, 0, 0.2).out
     assert "warning: val is empty, so training refuses this split; give it a share by --fractions" in strict
     assert "of kind in test; try another --seed or other --fractions" in strict
+
+
+def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: Path) -> None:
+    study, page, config = tmp_path / "s", tmp_path / "new" / "page.html", tmp_path / "config.yaml"
+    make_study(study)
+    config.write_text("data: {study: elsewhere, image_size: 16}")
+    for words in ([], ["data.image_size=16", "data.flip=0.5"], [config], [config, "data.flip=0.5"]):
+        done = drifa("preview", study, *words, "--out", page, "--per-class", 2, "-q")
+        assert done.code == 0, done.err
+        assert "kind: a: 2 of " in done.out
+        assert f"wrote {page}, which holds images of patients" in done.out
+        assert page.is_file()
+        page.unlink()
+    for words, message in (
+        (["data.study=other"], "names a second study"),
+        (["data.fliped=1"], "did you mean 'flip'"),
+        ([tmp_path / "none.yaml"], "does not exist"),
+        (["--per-class", 0], "take 1 or more"),
+    ):
+        refused = drifa("preview", study, *words, "--out", page)
+        assert refused.code == 2
+        assert message in refused.err
+        assert len(refused.err.splitlines()) == 1
+    assert f"no study at {tmp_path / 'other'}" in drifa("preview", tmp_path / "other", "--out", page).err
+    assert f"--out {tmp_path} is a folder" in drifa("preview", study, "--out", tmp_path).err
+    assert not page.exists()

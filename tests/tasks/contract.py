@@ -145,6 +145,18 @@ class SubjectKindContract(KindContract):
         assert isinstance(kind, SubjectKind)
         return kind, subjects.targets["asked"], subjects.known_of("asked")
 
+    def test_a_row_counts_by_its_share(self, tmp_path: Path) -> None:
+        kind, values, has = self.example(tmp_path)
+        truth, known = torch.from_numpy(values), torch.from_numpy(has)
+        outputs = self.outputs(kind, truth).roll(1, dims=0)
+        share = torch.tensor([1.0, 3, 2, 1, 4, 1, 2, 1])
+        again = torch.arange(8).repeat_interleave(share.long())
+        expected = kind.loss(outputs[again], truth[again], known[again]).item()
+        assert kind.loss(outputs, truth, known, share).item() == pytest.approx(expected, rel=1e-5)
+        assert kind.loss(outputs, truth, known).item() != pytest.approx(expected, rel=1e-3)
+        figures = kind.figures(kind.sums(outputs[again], truth[again], known[again]))
+        assert kind.figures(kind.sums(outputs, truth, known, share=share)) == pytest.approx(figures, rel=1e-5)
+
     def test_a_perfect_answer_has_perfect_metrics(self, tmp_path: Path) -> None:
         kind, truth, known = self.example(tmp_path)
         measured = kind.measured(kind.summarise(self.answers(kind, truth)), truth, known)

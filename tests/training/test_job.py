@@ -7,11 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from drifa import DrifaError
-from drifa.data import Study, make_phantom, split
+from drifa.config import make_config
+from drifa.data import Modality, Study, Task, make_phantom, split
+from drifa.data.targets import RegionTarget
 from drifa.tasks import learn_kinds
 from drifa.training.job import build_network, check_training_split, make_loaders
 from drifa.training.train import train
@@ -34,6 +37,9 @@ class Numbers:
     [
         ("data", {"image_size": 16}, r"16×16 pixels.*32×32 at least"),
         ("data", {"image_size": 0}, "is for segmentation"),
+        ("data", {"hue": 0.1, "modalities": ["ultrasound"]}, r"data\.hue=0\.1 is for .* study 'phantom' has none"),
+        ("data", {"augment": {"ultrasound": {"hue": 0.1}}}, r"ultrasound\.hue=0\.1 .* 'ultrasound' has none"),
+        ("data", {"augment": {"photos": {"hue": 0.1}}}, r"unknown modality 'photos' \(did you mean 'photo'"),
         ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
         ("model", {"backbone": "resnet81"}, "near names: resnet18"),
     ],
@@ -78,6 +84,27 @@ def test_a_class_that_training_never_meets_is_refused(study: Path) -> None:
     wrong = replace(made, table=made.table.assign(split=moved), split_protocol="paper")
     with pytest.raises(DrifaError, match="class 'ragged' of task 'surface' has no image in the training split"):
         check_training_split(wrong)
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "message"),
+    [
+        ("train", {"mixup": 0.2}, r"train\.mixup=0\.2 is for tasks of subjects"),
+        ("train", {"sampling": "balanced"}, r"train\.sampling=balanced is for tasks of subjects"),
+        ("data", {"hue": 0.1}, r"data\.hue=0\.1 is for images in colour"),
+        ("data", {"augment": {"flair": {"flip": 0.5}}}, r"data\.augment is for images"),
+    ],
+)
+def test_a_setting_of_images_is_refused_for_volumes(
+    tmp_path: Path, section: str, settings: dict[str, object], message: str
+) -> None:
+    table = pd.DataFrame({"subject": ["a"], "modality": "flair", "path": "a.nii", "group": "a", "split": "", "tumour": "m.nii"})
+    tasks = {"tumour": Task("tumour", RegionTarget({"WT": (1,)}), ("flair",))}
+    made = Study("volumes", tmp_path, table, {"flair": Modality("flair", 1)}, tasks)
+    raw: dict[str, dict[str, object]] = {"data": {"study": "volumes"}, "train": {}}
+    raw[section] |= settings
+    with pytest.raises(DrifaError, match=message):
+        build_network(make_config(raw), made, {})
 
 
 def test_the_network_takes_what_the_study_has_and_answers_what_it_asks(study: Path) -> None:

@@ -73,5 +73,16 @@ def test_several_answers_to_a_task_are_added_and_a_fusion_may_combine_tasks_its_
     assert loss.item() == pytest.approx(parts["a"].item() ** 2)
 
 
+def test_mixed_rows_cost_the_losses_of_both_truths_by_share() -> None:
+    kinds: dict[str, Kind] = {"a": Classes(("x", "y", "z")), "years": Number("years", 50.0, 10.0)}
+    outputs = {"a": torch.randn(6, 3), "years": torch.randn(6, 2)}
+    first, second = ({"a": torch.randint(3, (6,)), "years": 50 + 10 * torch.randn(6)} for _ in range(2))
+    both = {task: torch.cat([first[task], second[task]]) for task in kinds}
+    weights, share = {"a": 0.3, "years": 2.0}, torch.tensor([0.8, 0.2]).repeat_interleave(6)
+    loss, _ = multitask_loss(kinds, outputs, both, torch.cat([ALL, ALL]), weights, share=share)
+    alone = [multitask_loss(kinds, outputs, truth, ALL, weights)[0].item() for truth in (first, second)]
+    assert loss.item() == pytest.approx(0.8 * alone[0] + 0.2 * alone[1], rel=1e-5)
+
+
 def test_weights_default_to_equal_shares() -> None:
     assert task_weights(["a", "b"], {"b": 0.9}) == {"a": 0.5, "b": 0.9}

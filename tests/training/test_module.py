@@ -12,6 +12,7 @@ import torch
 
 from drifa.config import Config, DataConfig
 from drifa.data.sampling.batch import Batch
+from drifa.data.sampling.mixup import mixup
 from drifa.networks.inputs import to_input
 from drifa.tasks import Classes, Kind
 from drifa.training.losses import multitask_loss
@@ -80,6 +81,27 @@ def test_a_step_costs_the_weighted_losses_of_its_tasks(tmp_path: Path) -> None:
     assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in module.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
+def test_a_mixed_step_learns_blends_and_its_figures_are_of_both_truths(tmp_path: Path) -> None:
+    module, batch = module_of(tmp_path), replace(batch_of(6), seed=5)
+    module.eval()
+    plain = module.training_step(batch, 0).item()
+    module.config.train.mixup, module.train_sums = 1.0, {}
+    loss = module.training_step(batch, 0).item()
+    assert loss == pytest.approx(module.training_step(batch, 0).item())
+    assert loss != pytest.approx(plain, rel=1e-4)
+    floats = replace(batch, images={name: to_input(image) for name, image in batch.images.items()})
+    mixed, share = mixup(floats, torch.Generator().manual_seed(5), 1.0)
+    outputs = module.net(mixed.images, mixed.present)
+    expected, _ = multitask_loss(KINDS, outputs, mixed.targets, mixed.known, module.weights, share=share)
+    assert loss == pytest.approx(expected.item(), rel=1e-4)
+    for column, (task, kind) in enumerate(KINDS.items()):
+        accuracy = kind.figures(module.train_sums[task])["accuracy"]
+        known, twice = mixed.known[:, column], torch.cat([outputs[task], outputs[task]])
+        hits = (twice.argmax(dim=1) == mixed.targets[task])[known]
+        assert accuracy == pytest.approx(((hits * share[known]).sum() / share[known].sum()).item(), rel=1e-5)
+
+
 def test_figures_do_not_depend_on_how_an_epoch_is_cut_into_batches(tmp_path: Path) -> None:
     whole = batch_of(10)
     once = validated(tmp_path, whole)
@@ -128,6 +150,15 @@ def test_a_modality_has_its_own_augmentation_and_normalisation() -> None:
     found = augment_images(batch, torch.Generator().manual_seed(0), data, centre).images
     torch.testing.assert_close(found["mri"], to_input(images["mri"]))
     torch.testing.assert_close(found["photo"], to_input(images["photo"].flip(-1), *centre["photo"]))
+
+
+def test_hue_changes_colour_images_alone() -> None:
+    images = {"photo": batch_of(4).images["dermoscopy"], "scan": batch_of(4).images["dermoscopy"][:, :1]}
+    batch = Batch(images=images, present=torch.ones(4, 2, dtype=torch.bool))
+    found = moved(augment_images, batch, hue=0.2).images
+    assert not torch.allclose(found["photo"], to_input(images["photo"]), atol=0.1)
+    torch.testing.assert_close(found["photo"].amax(dim=1), to_input(images["photo"]).amax(dim=1))
+    torch.testing.assert_close(found["scan"], to_input(images["scan"]))
 
 
 def test_modalities_of_a_subject_move_apart_and_those_of_a_slice_together_with_its_regions() -> None:

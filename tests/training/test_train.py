@@ -76,6 +76,7 @@ STANDARD = {
     "warmup": 1,
     "class_weights": {"surface": "balanced", "depth": "sqrt"},
     "sampling": "balanced",
+    "mixup": 0.4,
 }
 
 
@@ -83,6 +84,7 @@ def test_the_standard_recipe_resumes_to_the_same_weights_and_keeps_the_average(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = recipe(study, epochs=3, **STANDARD)
+    config.data.hue = 0.1
     assert (config.train.optimizer, config.train.schedule, config.data.intensity) == ("adamw", "cosine", 0.1)
     whole = train(config, tmp_path / "whole", quiet=True)
     train_until_power_cut(config, tmp_path / "run", 1, monkeypatch)

@@ -15,6 +15,7 @@ from drifa.data.splits.protocols import PROTOCOLS
 from drifa.errors import DrifaError
 
 if TYPE_CHECKING:
+    from drifa.config import Config
     from drifa.data import Study
     from drifa.data.audit import Audit
 
@@ -232,6 +233,48 @@ def _print_findings(result: Audit) -> None:
             lines.append(Text(f"→ {one.remedy}"))
         table.add_row(Text(one.severity, style=styles[one.severity]), one.rule, Text("\n").join(lines))
     Console().print(table)
+
+
+@data_app.command()
+def preview(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[CONFIG] [KEY=VALUE]...", help="YAML, then overrides, as for `drifa train`.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="HTML file to write. It holds images of the study.")],
+    per_class: Annotated[int, typer.Option(help="Subjects per class.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of subjects and of the augmentation.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Training images by class as a network will see them, raw and augmented, on one page to look at before training."""
+    from drifa.cli.screen import progress_bar
+    from drifa.preview import write_preview
+
+    _study_folder(study, "preview")
+    config = _preview_config(study, arguments or [])
+    with progress_bar(quiet) as progress:
+        page, groups = write_preview(config, out, per_class, seed, progress)
+    for group in groups:
+        typer.echo(f"  {group.task}: {group.title}: {len(group.shown)} of {group.count} training subjects")
+    typer.echo(f"wrote {page}, which holds images of patients\nnext: open it in a browser")
+
+
+def _preview_config(study: Path, words: list[str]) -> Config:
+    """The configuration of a training on a study; without a file, the defaults."""
+    from drifa.config import apply_override, load_config, make_config
+
+    given = next((word for word in words if word.partition("=")[0] == "data.study"), None)
+    if given is not None:
+        raise DrifaError(f"{given!r} names a second study; `drifa data preview STUDY` has it in the first place")
+    if words and "=" not in words[0]:
+        config = load_config(words[0], words[1:])
+        config.data.study = str(study)
+        return config
+    raw: dict[str, Any] = {"data": {"study": str(study)}}
+    for word in words:
+        apply_override(raw, word)
+    return make_config(raw, "the overrides")
 
 
 @data_app.command()

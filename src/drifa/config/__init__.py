@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drifa.config.reading import dump_config, load_config, make_config, parse_override
+from drifa.config.reading import apply_override, dump_config, load_config, make_config, parse_override
 from drifa.config.recipes import RECIPES
 from drifa.config.sections import AugmentConfig, Config, DataConfig, EvaluateConfig, ModelConfig, TrainConfig
 
@@ -14,6 +14,7 @@ __all__ = [
     "EvaluateConfig",
     "ModelConfig",
     "TrainConfig",
+    "apply_override",
     "dump_config",
     "load_config",
     "make_config",

@@ -42,7 +42,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     if not isinstance(raw, dict):
         raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
     for override in overrides or []:
-        _override(raw, override)
+        apply_override(raw, override)
     return make_config(raw, f"{path} with the overrides" if overrides else str(path))
 
 
@@ -76,7 +76,8 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _override(raw: dict[str, Any], text: str) -> None:
+def apply_override(raw: dict[str, Any], text: str) -> None:
+    """Sets the key of ``section.key=value`` in the plain data of a configuration."""
     parts, value = parse_override(text)
     node = raw
     for part in parts[:-1]:

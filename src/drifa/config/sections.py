@@ -26,6 +26,7 @@ class AugmentConfig(Section):
     flip_vertical: float | None = Field(None, ge=0, le=1)
     quarter_turns: bool | None = None
     intensity: float | None = Field(None, ge=0, lt=1)
+    hue: float | None = Field(None, ge=0, le=0.5)
 
 
 class DataConfig(Section):
@@ -53,7 +54,9 @@ class DataConfig(Section):
         quarter_turns: Turn by 0, 90, 180 or 270 degrees in training, each as often: for images without an upright.
         intensity: Random change of contrast and brightness in training, plus or minus, in standard deviations of a volume or
             halves of an image's range; the paper has none.
-        augment: Modality -> its own values of the six keys before: a mirror image is harmless for a cell and wrong for a
+        hue: Random change of hue in training, plus or minus, as a share of the colour circle, of images of 3 channels; grey
+            ones stay as they are. The paper has none.
+        augment: Modality -> its own values of the seven keys before: a mirror image is harmless for a cell and wrong for a
             heart.
     """
 
@@ -76,6 +79,7 @@ class DataConfig(Section):
     flip_vertical: float = Field(0.0, ge=0, le=1)
     quarter_turns: bool = False
     intensity: float = Field(0.0, ge=0, lt=1)
+    hue: float = Field(0.0, ge=0, le=0.5)
     augment: dict[str, AugmentConfig] = {}
 
     def augmentation(self, modality: str) -> AugmentConfig:
@@ -166,6 +170,8 @@ class TrainConfig(Section):
         task_weights: Task -> weight in the loss (eq. 9); 1/t each where not given.
         early_stopping: Stop after so many epochs without a better validation loss; 0 = never.
         modality_dropout: Probability that a modality is hidden from a training sample (one always stays).
+        mixup: α of mixup: each training row is blended with another of the same modalities, in shares drawn of Beta(α, α); 0 =
+            never. For tasks of subjects.
         members: Networks of the ensemble, each with its own seed.
         seed: Seed of the first member; member n uses ``seed + n``.
         number_loss: Of tasks of the kind number: ``gaussian_nll`` (the network states how far off it may be) or ``mse``.
@@ -196,6 +202,7 @@ class TrainConfig(Section):
     task_weights: dict[str, float] = {}
     early_stopping: int = Field(0, ge=0)
     modality_dropout: float = Field(0.0, ge=0, lt=1)
+    mixup: float = Field(0.0, ge=0, le=100)
     members: int = Field(5, ge=1)
     seed: int = Field(0, ge=0)
     number_loss: Literal["gaussian_nll", "mse"] = "gaussian_nll"

@@ -36,7 +36,7 @@ def write_report(run: Path) -> Path:
     """
     run = Path(run)
     files = read_run(run)
-    environment = _environment()
+    environment = page_environment()
     page = environment.get_template("page.jinja").render(
         run_name=run.resolve().name,
         version=metadata.version("drifa"),
@@ -49,7 +49,8 @@ def write_report(run: Path) -> Path:
     return write_text(run / "report.html", page)
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """The templates of this folder; whatever they print is escaped."""
     import jinja2
 
     environment = jinja2.Environment(

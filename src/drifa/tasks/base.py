@@ -100,6 +100,23 @@ class SubjectKind(Kind, Generic[Summarised]):
     partner_metric: ClassVar[str]
     effect: ClassVar[str]
 
+    @abstractmethod
+    def loss(self, outputs: Tensor, truth: Tensor, known: Tensor, share: Tensor | None = None) -> Tensor:
+        """As in :meth:`Kind.loss`, a mean weighted by ``share``.
+
+        Args:
+            outputs: As in :meth:`Kind.loss`.
+            truth: Likewise.
+            known: Likewise.
+            share: How much each row counts; None = all alike. float32 ``[B]``, above 0 where known.
+        """
+
+    @abstractmethod
+    def sums(
+        self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None, share: Tensor | None = None
+    ) -> Tensor:
+        """As in :meth:`Kind.sums`, with ``share`` as in :meth:`loss`."""
+
     @property
     @abstractmethod
     def link(self) -> str:

@@ -99,24 +99,32 @@ class Classes(SubjectKind[Summary]):
         """One per class."""
         return len(self.classes)
 
-    def loss(self, outputs: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-        """Cross-entropy, its mean weighted by class; with smoothing."""
-        return F.cross_entropy(
+    def loss(self, outputs: Tensor, truth: Tensor, known: Tensor, share: Tensor | None = None) -> Tensor:
+        """Cross-entropy, its mean weighted by class, and by share where one is given; with smoothing."""
+        labels, weights = truth.masked_fill(~known, _IGNORED), self._weights(outputs)
+        losses = F.cross_entropy(
             outputs.float(),
-            truth.masked_fill(~known, _IGNORED),
-            weight=self._weights(outputs),
+            labels,
+            weight=weights,
             ignore_index=_IGNORED,
             label_smoothing=self.smoothing,
+            reduction="mean" if share is None else "none",
         )
+        if share is None:
+            return losses
+        counted = share * known if weights is None else share * known * weights[truth.masked_fill(~known, 0)]
+        return (share * losses).sum() / counted.sum()
 
-    def sums(self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Weighted cross-entropies without smoothing, hits, subjects, weights."""
+    def sums(
+        self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None, share: Tensor | None = None
+    ) -> Tensor:
+        """Weighted cross-entropies without smoothing, hits, subjects, weights; each by share where one is given."""
         value, truth = outputs.detach().float(), truth.masked_fill(~known, 0)
-        weights = self._weights(value)
+        weights, counted = self._weights(value), known.double() if share is None else known * share.double()
         losses = F.cross_entropy(value, truth, weight=weights, reduction="none")
-        hits = (value.argmax(1) == truth) & known
-        total = known.sum() if weights is None else (weights[truth] * known).sum()
-        return torch.stack([(losses * known).sum(), hits.sum(), known.sum(), total]).double()
+        hits = value.argmax(1) == truth
+        total = counted if weights is None else counted * weights[truth]
+        return torch.stack([(losses * counted).sum(), (hits * counted).sum(), counted.sum(), total.sum()])
 
     def figures(self, sums: Tensor) -> dict[str, float]:
         """Mean cross-entropy (weighted as in training) and accuracy (not weighted)."""

@@ -105,15 +105,19 @@ class Number(SubjectKind[NumberSummary]):
         """``gaussian`` or ``identity``."""
         return LOSSES[self.criterion]
 
-    def loss(self, outputs: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, truth: Tensor, known: Tensor, share: Tensor | None = None) -> Tensor:
         """Of the standardised numbers."""
-        return self._losses(outputs[known], truth[known]).mean()
+        losses = self._losses(outputs[known], truth[known])
+        return losses.mean() if share is None else (share[known] * losses).sum() / share[known].sum()
 
-    def sums(self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Losses, absolute errors, subjects."""
+    def sums(
+        self, outputs: Tensor, truth: Tensor, known: Tensor, loss: Tensor | None = None, share: Tensor | None = None
+    ) -> Tensor:
+        """Losses, absolute errors, subjects; each by share where one is given."""
         outputs, truth = outputs.detach()[known], truth[known]
+        counted = torch.ones_like(truth, dtype=torch.float64) if share is None else share[known].double()
         off = (outputs[:, 0].float() - self._standardised(truth)).abs()
-        return torch.stack([self._losses(outputs, truth).sum(), off.sum(), known.sum()]).double()
+        return torch.stack([(self._losses(outputs, truth) * counted).sum(), (off * counted).sum(), counted.sum()])
 
     def figures(self, sums: Tensor) -> dict[str, float]:
         """Mean loss, and mean absolute error in the unit."""

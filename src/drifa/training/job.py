@@ -35,18 +35,14 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
         study: With its split.
         kinds: From :func:`drifa.tasks.learn_kinds`.
     """
+    check_images(config, study)
     if study.reads() == "pixels":
         return _segmentation_network(config, study, kinds)
     arguments = _without(SEGMENTATION_ONLY, config, "is for segmentation; this study has no masks: leave it out")
     chosen = arguments.pop("task_modalities")
-    if not config.data.image_size:
-        raise DrifaError("data.image_size=0, slices as they are, is for segmentation; give a side in pixels, such as 128")
     own = {task.name: list(task.modalities) for task in study.tasks.values()}
     if not own:
         raise DrifaError(f"study {study.name!r} has no task for the modalities {', '.join(study.modalities)}")
-    for name in config.data.augment:
-        if name not in study.modalities:
-            raise DrifaError(f"data.augment names the unknown modality {name!r}{suggest(name, study.modalities)}")
     encoders = fit_encoders(study)
     net = create_model(
         modalities={
@@ -63,6 +59,31 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
             branch.check_size(config.data.image_size, config.data.image_size, name)
     _check_pretrained(config, net)
     return net
+
+
+def check_images(config: Config, study: Study) -> None:
+    """Refuses a size and an augmentation that the images of a study cannot have.
+
+    Args:
+        config: The resolved configuration.
+        study: Any study.
+    """
+    if study.reads() == "pixels":
+        if config.data.augment:
+            raise DrifaError("data.augment is for images; the volumes of a subject move together: set data.flip and the others")
+    elif not config.data.image_size:
+        raise DrifaError("data.image_size=0, slices as they are, is for segmentation; give a side in pixels, such as 128")
+    for name in config.data.augment:
+        if name not in study.modalities:
+            raise DrifaError(f"data.augment names the unknown modality {name!r}{suggest(name, study.modalities)}")
+    coloured = [name for name, modality in study.modalities.items() if modality.channels == 3 and not modality.columns]
+    if config.data.hue and not coloured:
+        raise DrifaError(f"data.hue={config.data.hue} is for images in colour, and study {study.name!r} has none; leave it out")
+    for name, own in config.data.augment.items():
+        if own.hue and name not in coloured:
+            raise DrifaError(
+                f"data.augment.{name}.hue={own.hue} is for images in colour, and modality {name!r} has none; leave it out"
+            )
 
 
 def check_tasks(config: Config, study: Study) -> None:
@@ -94,10 +115,12 @@ def _without(keys: tuple[str, ...], config: Config, reason: str) -> dict[str, An
 
 def _segmentation_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> FusionSegNet:
     arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
-    if config.data.augment:
-        raise DrifaError("data.augment is for images; the volumes of a subject move together: set data.flip and the others")
     if config.train.sampling != "natural":
         raise DrifaError(f"train.sampling={config.train.sampling} is for tasks of subjects; slices are drawn by what they show")
+    if config.train.mixup:
+        raise DrifaError(
+            f"train.mixup={config.train.mixup} is for tasks of subjects; blended slices have no regions to draw: leave it out"
+        )
     for name, modality in study.modalities.items():
         if modality.columns:
             raise DrifaError(

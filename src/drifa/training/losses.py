@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from drifa.fusion.base import weighted_losses
-from drifa.tasks import Kind
+from drifa.tasks import Kind, SubjectKind
 
 Combine = Callable[[Mapping[str, Tensor], Mapping[str, float]], Tensor | float]
 
@@ -20,6 +20,7 @@ def multitask_loss(
     known: Tensor,
     weights: Mapping[str, float],
     combine: Combine | None = None,
+    share: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     r"""Weighted sum of the losses of all tasks, :math:`\sum_t \omega_t\,L_t` (eq. 9), in float32 whatever the outputs are in.
 
@@ -30,6 +31,8 @@ def multitask_loss(
         known: bool ``[B, t]``, columns in the order of ``kinds``; what is not known costs nothing.
         weights: Task -> :math:`\omega_t`.
         combine: Another way to make one number of the tasks' losses, see :meth:`drifa.fusion.base.Fusion.combine`.
+        share: Of mixed rows: how much each row of ``targets`` and ``known`` counts, see
+            :func:`drifa.data.sampling.mixup.mixup`; the first half of these rows and the second are of the same ``outputs``.
 
     Returns:
         The loss (a scalar) and the loss of each task of which the batch knows anything.
@@ -41,8 +44,16 @@ def multitask_loss(
     for column, (task, kind) in enumerate(kinds.items()):
         here = known[:, column]
         if bool(here.any()):
-            parts[task] = torch.stack([kind.loss(value, targets[task], here) for value in answers[task]]).sum()
+            losses = [_loss(kind, value, targets[task], here, share) for value in answers[task]]
+            parts[task] = torch.stack(losses).sum()
     return nothing + (combine or weighted_losses)(parts, weights), parts
+
+
+def _loss(kind: Kind, outputs: Tensor, truth: Tensor, known: Tensor, share: Tensor | None) -> Tensor:
+    if share is None:
+        return kind.loss(outputs, truth, known)
+    assert isinstance(kind, SubjectKind), "other kinds are refused before they are trained"
+    return kind.loss(torch.cat([outputs, outputs]), truth, known, share)
 
 
 def task_weights(tasks: Iterable[str], given: Mapping[str, float]) -> dict[str, float]:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from drifa.config import AugmentConfig, Config, DataConfig
-from drifa.data.sampling.augment import augment, augment_together, flip, jitter, turn
+from drifa.data.sampling.augment import augment, augment_together, flip, hue, jitter, turn
 from drifa.data.sampling.batch import Batch
+from drifa.data.sampling.mixup import mixup
 from drifa.data.targets import Reads
 from drifa.networks.inputs import standardise, to_float
-from drifa.tasks import Kind
+from drifa.tasks import Kind, SubjectKind
 from drifa.training.losses import multitask_loss, task_weights
 from drifa.training.recipe import Recipe
 
@@ -58,14 +59,17 @@ class MultitaskModule(Recipe):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         generator = torch.Generator().manual_seed(batch.seed)  # on the CPU: equal on every device
         batch = self.augment(batch, generator, self.config.data, self.net.normalisation)
+        share = None
+        if self.config.train.mixup:
+            batch, share = mixup(batch, generator, self.config.train.mixup)
         outputs, auxiliary = self.net.training_logits(batch.images, batch.present)
         combine = self.net.fusion.combine
-        loss, parts = multitask_loss(self.kinds, outputs, batch.targets, batch.known, self.weights, combine)
+        loss, parts = multitask_loss(self.kinds, outputs, batch.targets, batch.known, self.weights, combine, share)
         loss = loss + sum(auxiliary.values())
         self.log("loss", loss.detach(), prog_bar=True)
         for name, part in {**parts, **auxiliary}.items():
             self.log(f"loss/{name}", part.detach(), prog_bar=True)
-        self._add(self.train_sums, {task: values[0] for task, values in outputs.items()}, batch, parts)
+        self._add(self.train_sums, {task: values[0] for task, values in outputs.items()}, batch, parts, share)
         return loss
 
     def on_validation_epoch_start(self) -> None:
@@ -86,10 +90,22 @@ class MultitaskModule(Recipe):
                     row[f"{split}_{figure}/{task}{slash}{part}"] = value
         return row
 
-    def _add(self, sums: dict[str, Tensor], outputs: Mapping[str, Tensor], batch: Batch, losses: Mapping[str, Tensor]) -> None:
-        """Adds a batch to the sums of an epoch, which stay on the device until it ends."""
+    def _add(
+        self,
+        sums: dict[str, Tensor],
+        outputs: Mapping[str, Tensor],
+        batch: Batch,
+        losses: Mapping[str, Tensor],
+        share: Tensor | None = None,
+    ) -> None:
+        """Adds a batch to the sums of an epoch, which stay on the device until it ends; both truths of a mixed row by share."""
         for column, (task, kind) in enumerate(self.kinds.items()):
-            added = kind.sums(outputs[task], batch.targets[task], batch.known[:, column], losses.get(task))
+            value, truth, known = outputs[task], batch.targets[task], batch.known[:, column]
+            if share is None:
+                added = kind.sums(value, truth, known, losses.get(task))
+            else:
+                assert isinstance(kind, SubjectKind), "other kinds are refused before they are trained"
+                added = kind.sums(torch.cat([value, value]), truth, known, share=share)
             sums[task] = sums[task] + added if task in sums else added
 
     def _figures(self, sums: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
@@ -120,6 +136,7 @@ def _augmented(images: Tensor, generator: torch.Generator, how: AugmentConfig, c
     images = flip(images, generator, how.flip_vertical or 0, dim=-2)
     images = turn(images, generator) if how.quarter_turns else images
     images = augment(to_float(images), generator, how.degrees or 0, how.shift or 0)
+    images = hue(images, generator, how.hue or 0)
     return jitter(standardise(images, *centre), generator, how.intensity or 0)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import pytest
 import torch
 
-from drifa.data.sampling.augment import augment, flip, jitter, turn
+from drifa.data.sampling.augment import augment, flip, hue, jitter, turn
 
 
 def _batch(count: int = 4, height: int = 24, width: int = 24) -> torch.Tensor:
@@ -127,3 +129,43 @@ def test_quarter_turns_are_the_four_of_them_and_lose_nothing() -> None:
     assert found == {tuple(image[0].rot90(quarter, (1, 2)).flatten().tolist()) for quarter in range(4)}
     first = (turned == image).flatten(1).all(dim=1).float().mean().item()
     assert first == pytest.approx(0.25, abs=0.06)
+
+
+def test_hue_turns_each_image_by_its_own_angle_and_keeps_saturation_and_value() -> None:
+    images = _images()[:1, :, :6, :6].expand(64, -1, -1, -1)
+    turned = hue(images, _seed(), 0.1)
+    old = [colorsys.rgb_to_hsv(*pixel) for pixel in images[0].flatten(1).T.tolist()]
+    angles = []
+    for image in turned:
+        new = [colorsys.rgb_to_hsv(*pixel) for pixel in image.flatten(1).T.tolist()]
+        off = [((a[0] - b[0] + 0.5) % 1) - 0.5 for a, b in zip(new, old, strict=True)]
+        assert max(off) - min(off) < 1e-4
+        for channel in (1, 2):
+            assert [a[channel] for a in new] == pytest.approx([b[channel] for b in old], abs=1e-5)
+        angles.append(off[0])
+    assert max(map(abs, angles)) <= 0.1001
+    assert min(angles) < -0.08
+    assert max(angles) > 0.08
+
+
+def test_hue_of_bytes_is_that_of_floats_rounded() -> None:
+    turned = hue(_batch(), _seed(), 0.1)
+    assert turned.dtype == torch.uint8
+    assert turned.equal((hue(_images(), _seed(), 0.1) * 255).round().to(torch.uint8))
+    assert not turned.equal(_batch())
+
+
+def test_grey_has_no_hue() -> None:
+    grey = _batch()[:, :1]
+    torch.testing.assert_close(hue(grey.expand(-1, 3, -1, -1) / 255, _seed(), 0.5), grey.expand(-1, 3, -1, -1) / 255)
+    generator = _seed()
+    before = generator.get_state()
+    assert hue(grey, generator, 0.5).equal(grey)
+    assert generator.get_state().equal(before)
+
+
+def test_no_change_of_hue_is_the_identity_and_draws_nothing() -> None:
+    generator = _seed()
+    before = generator.get_state()
+    assert hue(_batch(), generator, 0.0).equal(_batch())
+    assert generator.get_state().equal(before)

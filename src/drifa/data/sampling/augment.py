@@ -1,5 +1,5 @@
 """Augmentation on the fly, for training only: one small random rotation and shift per image, on the device, in one call;
-on request, mirror images, contrast and brightness too.
+on request, mirror images, hue, contrast and brightness too.
 
 The paper rotates by 20 degrees and shifts by 5 pixels; its code stored such copies, with black borders that mark them. Here
 nothing is stored, and borders are reflected.
@@ -81,6 +81,36 @@ def turn(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     for quarter in (1, 2, 3):
         images = torch.where(quarters == quarter, images.rot90(quarter, (2, 3)), images)
     return images
+
+
+def hue(images: torch.Tensor, generator: torch.Generator, amount: float) -> torch.Tensor:
+    """Turns the hue of each colour image by a share of the colour circle in [-amount, amount]; saturation and value stay (HSV).
+
+    Stains and lamps differ so between laboratories. A grey pixel has no hue and stays; a grey image, of one channel, stays as a
+    whole, and nothing is drawn for it.
+
+    Args:
+        images: Bytes, or floats in [0, 1]; the result is of the same type.
+        generator: Source of randomness, as in :func:`augment`.
+        amount: Largest turn, 1 being the whole circle; 0 for none, and then nothing is drawn.
+
+    Shape:
+        [B, C, H, W] -> the same.
+    """
+    if amount == 0 or images.shape[1] != 3:
+        return images
+    turns = amount * (2 * torch.rand(len(images), 1, 1, generator=generator, device=generator.device) - 1).to(images.device)
+    floats = images if images.is_floating_point() else images.float() / 255
+    value, chroma = floats.amax(dim=1), floats.amax(dim=1) - floats.amin(dim=1)
+    red, green, blue = floats.unbind(dim=1)
+    # The hue in sixths of the circle, counted from the colour that is strongest: red, green or blue.
+    sixths = torch.where(
+        value == red, green - blue, torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma)
+    )
+    sixths = sixths / chroma.clamp(min=torch.finfo(chroma.dtype).tiny) + 6 * turns.to(chroma.dtype)
+    place = (sixths[:, None] + torch.tensor([5, 3, 1], device=images.device, dtype=chroma.dtype).reshape(3, 1, 1)) % 6
+    turned = value[:, None] - chroma[:, None] * torch.minimum(place, 4 - place).clamp(0, 1)
+    return turned if images.is_floating_point() else (turned * 255).round().to(images.dtype)
 
 
 def jitter(images: torch.Tensor, generator: torch.Generator, amount: float) -> torch.Tensor:
