@@ -43,7 +43,7 @@ SEEDS = row_seeds([f"s{number}" for number in range(COUNT)], 0)
 
 
 def drawn(net, samples: np.ndarray = SAMPLES, seeds: Tensor = SEEDS, passes: int = PASSES, batch: int = 2) -> dict[str, Draws]:
-    return draw(net, Bank(), samples, seeds, passes, batch)
+    return draw([net], Bank(), samples, seeds, passes, batch)[0]
 
 
 def test_without_dropout_pass_t_is_the_answer_with_partner_t_modulo_k() -> None:
@@ -87,7 +87,7 @@ def test_passes_differ_under_dropout_and_belong_to_the_seed_of_the_row() -> None
 
 def test_no_passes_are_no_draws_and_progress_counts_targets() -> None:
     done: list[int] = []
-    found = draw(tiny(), Bank(), SAMPLES, SEEDS, 0, 2, done.append)
+    found = draw([tiny()], Bank(), SAMPLES, SEEDS, 0, 2, done.append)[0]
     assert done == [2, 2, 1]
     for task, draws in found.items():
         assert draws.mc.shape == (0, COUNT, PAPER["tasks"][task])

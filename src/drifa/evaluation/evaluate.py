@@ -182,7 +182,7 @@ def _conditions(
     if len(components(subjects)) > 1:
         conditions = {"partners": samples, "alone": alone_samples(subjects, chosen, number)}
     fetch = partial(make_batch, source, subjects)
-    total, done = len(conditions) * len(predictor.nets) * len(chosen), 0
+    total, done = len(conditions) * len(chosen), 0
 
     def advance(count: int) -> None:
         nonlocal done

@@ -18,6 +18,9 @@ from drifa.networks.dropout import dropout
 from drifa.networks.inputs import Features, check_inputs, to_input
 from drifa.present import column, run_present
 
+#: Numbers in the widest map of several draws that run as one batch: below it calling costs more than computing.
+DRAWN_NUMBERS = 2**20
+
 
 class Begun(NamedTuple):
     """A pass that stands behind the body of a stage; what follows may be run from here many times.
@@ -33,6 +36,13 @@ class Begun(NamedTuple):
     features: Features
     present: Tensor | None
     size: tuple[int, int] = (0, 0)
+
+    def repeated(self, times: int) -> Begun:
+        """The same rows so often, one copy of all behind the other."""
+        if times == 1:
+            return self
+        features = [None if x is None else x.repeat(times, 1, 1, 1) for x in self.features]
+        return self._replace(features=features, present=None if self.present is None else self.present.repeat(times, 1))
 
 
 class BranchedNet(nn.Module):
@@ -116,9 +126,14 @@ class BranchedNet(nn.Module):
             >>> torch.allclose(alone[:, 0], draws[:, 1], atol=1e-5)
             True
         """
-        begun = self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
-        draws = [self._answers(begun, keys) for keys in dropout_keys]
-        return {task: torch.stack([draw[task] for draw in draws]) for task in self.heads}
+        return self._draws(self._begin_draws(inputs, present), dropout_keys)
+
+    def answer_and_sample(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None, dropout_keys: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What :meth:`forward` answers without dropout, and what :meth:`sample` does, for less than the two together."""
+        begun = self._begin_draws(inputs, present)
+        return self._answers(begun, None), self._draws(begun, dropout_keys)
 
     def over_subsets(
         self, inputs: Mapping[str, Tensor], present: Tensor | None, subsets: Tensor
@@ -176,6 +191,18 @@ class BranchedNet(nn.Module):
             Task name -> its outputs, as a list of one; with ``supervised`` all that its loss is taken on. And the last maps.
         """
         raise NotImplementedError
+
+    def _begin_draws(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> Begun:
+        return self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
+
+    def _draws(self, begun: Begun, dropout_keys: Tensor) -> dict[str, Tensor]:
+        """Every draw from where the pass has begun, several at once while their maps are small: task -> ``[T, B, …]``."""
+        widest = max(x.numel() for x in begun.features if x is not None)
+        parts = []
+        for keys in dropout_keys.split(max(1, DRAWN_NUMBERS // widest)):
+            answers = self._answers(begun.repeated(len(keys)), keys.flatten())
+            parts.append({task: values.unflatten(0, keys.shape) for task, values in answers.items()})
+        return {task: torch.cat([part[task] for part in parts]) for task in self.heads}
 
     def _answers(self, begun: Begun, keys: Tensor | None) -> dict[str, Tensor]:
         return {task: values[0] for task, values in self._finish(begun, keys)[0].items()}

@@ -83,11 +83,11 @@ class Predictor:
             fetch: Reads a batch.
             samples: K samples per subject. ``[N, K, components]``
             names: The subjects' ids, which decide their dropout masks.
-            progress: Called with the number of subjects finished.
+            progress: Called with the number of subjects finished by all members.
         """
         settings = self.run.config.evaluate
         seeds = row_seeds(names, settings.seed)
-        return [draw(net, fetch, samples, seeds, settings.passes, settings.batch_size, progress) for net in self.nets]
+        return draw(self.nets, fetch, samples, seeds, settings.passes, settings.batch_size, progress)
 
     @torch.inference_mode()
     def over_subsets(
