@@ -28,6 +28,7 @@ from drifa.networks.folder import load_weights, read_config, save_model
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
 from drifa.runs.info import RunInfo
+from drifa.runs.places import AS_STORED, Places, allow_cache
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
 from drifa.training.job import build_network, check_tasks, check_training_split, common_shares, make_loaders
@@ -70,15 +71,19 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     check_tasks(config, study)
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
-    build_cache(config, folder, study, progress)
+    build_cache(config, Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache", study, progress)
     write_receipt(study, receipt, folder)
-    run = write_run(folder, config, _describe(config, study, net, kinds))
+    run = write_run(folder, config, _placed(_describe(config, study, net, kinds), config))
     _train_members(run, study, progress, quiet)
     return run
 
 
 def resume(
-    folder: str | Path, overrides: dict[str, Any] | None = None, progress: Progress | None = None, quiet: bool = False
+    folder: str | Path,
+    overrides: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+    quiet: bool = False,
+    places: Places | None = None,
 ) -> Run:
     """Continues a run exactly where it stopped; finished members are left alone unless ``epochs`` grows.
 
@@ -87,8 +92,9 @@ def resume(
         overrides: New values of ``train`` settings, among :data:`RESUMABLE`.
         progress: As in :func:`train`.
         quiet: As in :func:`train`.
+        places: Where its study and its cache are now, if not where the run says; the run says so from then on.
     """
-    run = Run.open(folder)
+    run = Run.open(folder, places)
     raw = run.config.model_dump(mode="json")
     for key, value in (overrides or {}).items():
         if key not in RESUMABLE:
@@ -102,8 +108,14 @@ def resume(
     config = make_config(raw, "--resume")
     check_device(config)
     use_threads(config)
-    run = write_run(run.folder, config, replace(run.info, members=config.train.members))
-    _train_members(run, run.study(), progress, quiet)
+    study = run.study()
+    info = replace(run.info, members=config.train.members)
+    if run.places != AS_STORED:
+        config.data.study = list(run.places.study) or config.data.study
+        config.data.cache = run.places.cache or config.data.cache
+        info = _placed(info, config)
+    run = write_run(run.folder, config, info)
+    _train_members(run, study, progress, quiet)
     return run
 
 
@@ -249,6 +261,12 @@ def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet, kinds
         pretrained=list(net.loaded.values()),
         study={key: getattr(study, key) for key in ("name", "licence", "citation", "source", "notes")},
     )
+
+
+def _placed(info: RunInfo, config: Config) -> RunInfo:
+    """With where the study and the cache are, the latter marked as one that this run may use."""
+    token = allow_cache(Path(config.data.cache), info.token) if config.data.cache else info.token
+    return replace(info, places=config.data.studies, token=token)
 
 
 def _absolute(config: Config) -> Config:
