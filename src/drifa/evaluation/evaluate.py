@@ -18,7 +18,7 @@ from drifa.evaluation.external import external_subjects, own_subjects
 from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
 from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
-from drifa.files import atomic_path, write_json
+from drifa.files import atomic_path, digest, write_json
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.places import Places
@@ -86,6 +86,9 @@ def evaluate(
     assert study_judged is not None
     subjects, source, targets = _targets(run, own, other, split, progress)
     judged = _judge(predictor, subjects, source, targets, own, progress)
+    write_json(where / "metrics.json", judged["metrics"])
+    with atomic_path(where / "predictions.parquet") as temporary:
+        judged["predictions"].to_parquet(temporary, index=False)
     evaluation = Evaluation.of(
         run.config.evaluate,
         split=split,
@@ -95,11 +98,9 @@ def evaluate(
         partners=run.config.evaluate.partners if len(components(subjects)) > 1 else 0,
         tasks=judged["tasks"],
         subsets=judge_subsets(predictor, subjects, source, targets, progress) if subsets else {},
+        files={name: digest(where / name) for name in ("metrics.json", "predictions.parquet")},
     )
-    write_json(where / "metrics.json", judged["metrics"])
     write_json(where / "evaluation.json", evaluation.to_json())
-    with atomic_path(where / "predictions.parquet") as temporary:
-        judged["predictions"].to_parquet(temporary, index=False)
     return where, judged["metrics"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
 from drifa.networks import load_model
+from drifa.networks.folder import read_config
 from drifa.runs.info import RunInfo
 from drifa.runs.places import AS_STORED, Places, another_study, cache_root, from_run, study_places
 from drifa.version import __version__
@@ -57,7 +59,12 @@ class Run:
         folder = Path(folder)
         path = folder / "model.json"
         if not path.is_file() or not (folder / "config.yaml").is_file():
-            raise DrifaError(f"{folder} is not a run folder (model.json or config.yaml is missing); `drifa train` makes one")
+            begun = (folder / "split_receipt.json").is_file() and not path.is_file()
+            remedy = f"its training was stopped before it began: `drifa train CONFIG --out {folder}` begins it anew"
+            raise DrifaError(
+                f"{folder} is not a run folder (model.json or config.yaml is missing); "
+                f"{remedy if begun else '`drifa train` makes one'}"
+            )
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -69,13 +76,26 @@ class Run:
         """Folder of one member, counted from 0."""
         return self.folder / "members" / str(number)
 
+    def is_trained(self, number: int) -> bool:
+        """Whether a member has all the epochs that the run wants, or stopped early; its config.json, written last, tells."""
+        if not (self.member(number) / "config.json").is_file():
+            return False
+        told = read_config(self.member(number)).get("training")
+        return not told or told["epochs"] >= self.config.train.epochs or told["stopped_early"]
+
     def trained_members(self) -> list[int]:
         """Numbers of the members whose training is complete.
 
         Raises:
             DrifaError: If there is none.
         """
-        found = [n for n in range(self.config.train.members) if (self.member(n) / "config.json").is_file()]
+        wanted = self.config.train.members
+        found = [number for number in range(wanted) if self.is_trained(number)]
+        if found and len(found) < wanted:
+            logging.getLogger("drifa").warning(
+                "%s has %d of %d members completely trained; the others are left out: continue with `drifa train --resume %s`",
+                *(self.folder, len(found), wanted, self.folder),
+            )
         if not found:
             raise DrifaError(
                 f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`"

@@ -23,8 +23,9 @@ from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.sampling.image_batches import ImageSource
 from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
+from drifa.files import LOCK_FILE, locked, sweep
 from drifa.networks import FusionNet
-from drifa.networks.folder import load_weights, read_config, save_model
+from drifa.networks.folder import load_weights, save_model
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
 from drifa.runs.info import RunInfo
@@ -36,6 +37,10 @@ from drifa.training.module import MultitaskModule
 
 #: What may change when a run is continued: how long and on what, never what is learned.
 RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
+
+#: What a run folder holds before its `model.json`.
+BEFORE_MODEL = ("split.csv", "split_receipt.json", "config.yaml", "environment.json", LOCK_FILE)
+_BUSY = "another process is training in {}; wait for its end, or choose another --out"
 
 
 def train(config: Config, folder: str | Path, progress: Progress | None = None, quiet: bool = False) -> Run:
@@ -60,8 +65,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
         use_threads(run.config)
         _train_members(run, run.study(), None, quiet=True)
         return run
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
+    _check_new(folder)
     config = _absolute(config)
     check_device(config)
     use_threads(config)
@@ -72,9 +76,12 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
     build_cache(config, Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache", study, progress)
-    write_receipt(study, receipt, folder)
-    run = write_run(folder, config, _placed(_describe(config, study, net, kinds), config))
-    _train_members(run, study, progress, quiet)
+    with locked(folder, _BUSY.format(folder)):
+        _check_new(folder)  # another training may have begun here in the meantime
+        sweep(folder)
+        write_receipt(study, receipt, folder)
+        run = write_run(folder, config, _placed(_describe(config, study, net, kinds), config))
+        _train_members(run, study, progress, quiet)
     return run
 
 
@@ -114,9 +121,19 @@ def resume(
         config.data.study = list(run.places.study) or config.data.study
         config.data.cache = run.places.cache or config.data.cache
         info = _placed(info, config)
-    run = write_run(run.folder, config, info)
-    _train_members(run, study, progress, quiet)
+    with locked(run.folder, _BUSY.format(run.folder)):
+        sweep(run.folder)
+        run = write_run(run.folder, config, info)
+        _train_members(run, study, progress, quiet)
     return run
+
+
+def _check_new(folder: Path) -> None:
+    """Refuses a folder that holds anything; what a training leaves that was stopped before its first step is nothing."""
+    left = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.is_file() or not all(name in BEFORE_MODEL or name.endswith(".tmp") for name in left):
+        remedy = f"continue it with --resume {folder}" if "model.json" in left else "move away what is in it"
+        raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or {remedy}")
 
 
 def process_rank() -> int:
@@ -138,8 +155,10 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
     config = run.config
     source = run.cache(study, progress)
     for number in range(config.train.members):
-        if _finished(run, number):
+        if run.is_trained(number):
             continue
+        # Written last, and so the one record that a member is complete.
+        (run.member(number) / "config.json").unlink(missing_ok=True)
         try:
             _train_member(run, study, source, number, quiet)
         except OSError as error:
@@ -149,13 +168,6 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
                     f"`drifa train --resume {run.folder}`"
                 ) from error
             raise
-
-
-def _finished(run: Run, number: int) -> bool:
-    if not (run.member(number) / "config.json").is_file():
-        return False
-    training = read_config(run.member(number))["training"]
-    return training["epochs"] >= run.config.train.epochs or training["stopped_early"]
 
 
 def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, number: int, quiet: bool) -> None:
