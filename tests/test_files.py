@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from drifa.files import atomic_path, write_json, write_text
+from drifa.errors import DrifaError
+from drifa.files import LOCK_FILE, atomic_path, digest, locked, sweep, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -59,3 +63,34 @@ def test_json_is_read_back_and_nan_is_refused_before_anything_is_written(tmp_pat
         write_json(path, {"a": math.nan})
     assert json.loads(path.read_text(encoding="utf-8")) == value
     assert names(tmp_path) == ["a.json"]
+
+
+def test_all_files_have_the_mode_of_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic_path(tmp_path / "secret") as temporary:
+        temporary.touch(mode=0o600)
+    assert (tmp_path / "secret").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_what_killed_writers_left_is_swept_and_what_living_ones_write_is_not(tmp_path: Path) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
+    for name in (f".a.{gone.stdout.strip()}.01234567.tmp", f".a.{os.getpid()}.01234567.tmp", "mine.tmp"):
+        (tmp_path / "members").mkdir(exist_ok=True)
+        (tmp_path / "members" / name).touch()
+    sweep(tmp_path)
+    assert names(tmp_path / "members") == [f".a.{os.getpid()}.01234567.tmp", "mine.tmp"]
+
+
+def test_a_folder_is_held_by_one_and_let_go(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    with locked(tmp_path / "run", "busy"):
+        assert names(tmp_path / "run") == [LOCK_FILE]
+        with pytest.raises(DrifaError, match="busy"), locked(tmp_path / "run", "busy"):
+            pass
+    with locked(tmp_path / "run", "busy"):
+        pass
+
+
+def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
+    a, b, c = (write_text(tmp_path / name, text) for name, text in (("a", "x"), ("b", "x"), ("c", "y")))
+    assert digest(a) == digest(b) != digest(c)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from drifa.errors import DrifaError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_FILE = ".lock"
+# Can only be read by setting it.
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
 
 
 @contextmanager
@@ -16,16 +30,65 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the target's folder and renames it onto ``target`` on success.
 
     On any exception (a full disk and Ctrl-C included) the temporary file is removed and whatever stood at ``target``
-    before is untouched.
+    before is untouched. Every file gets the mode that a new one has here, whatever its writer would give it.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: str | Path) -> None:
+    """Deletes the temporary files below a folder whose writers were killed: of processes that this machine has no more."""
+    for path in Path(folder).rglob(".*.tmp"):
+        found = re.fullmatch(r"\..+\.(\d+)\.[0-9a-f]{8}\.tmp", path.name)
+        if found and path.is_file() and not _alive(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+@contextmanager
+def locked(folder: str | Path, message: str) -> Iterator[None]:
+    """Holds a folder for one process; the system lets go of it when the process ends, however it does.
+
+    Args:
+        folder: Created if missing.
+        message: What is said where another process holds it.
+
+    Raises:
+        DrifaError: Another process holds it.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK_FILE, "a", encoding="utf-8") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DrifaError(message) from None
+            except OSError:  # a file system without locks
+                pass
+        yield
+
+
+def digest(path: str | Path) -> str:
+    """The sha256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(target: str | Path, text: str) -> Path:

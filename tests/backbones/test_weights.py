@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,57 @@ class TestPretrained:
         a, b = (Branch("resnet18", 3, pretrained=str(p), arguments=TINY) for p in (path, tmp_path / "w.pth"))
         for p, q in zip(a.parameters(), b.parameters(), strict=True):
             assert torch.equal(p, q)
+
+    @pytest.mark.parametrize("prefix", ["module.", "model.", "backbone.", "encoder.", "module.model.backbone."])
+    @pytest.mark.parametrize("nest", [(), ("state_dict",), ("model",), ("ema",), ("checkpoint", "model")])
+    def test_what_training_programs_add_is_taken_away_and_said(
+        self, weights, tmp_path: Path, caplog: pytest.LogCaptureFixture, prefix: str, nest: tuple[str, ...]
+    ) -> None:
+        path, state = weights
+        content: dict = {prefix + key: value for key, value in state.items()} | {"head.extra": torch.zeros(3)}
+        for key in reversed(nest):
+            content = {key: content, "epoch": 3}
+        torch.save(content, tmp_path / "w.pth")
+        a, b = (Branch("resnet18", 3, pretrained=str(p), arguments=TINY) for p in (path, tmp_path / "w.pth"))
+        assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+        assert f"prefix {prefix!r}" in caplog.text
+        assert prefix in str(b.loaded)
+        assert ("".join(f"[{key!r}]" for key in nest) in caplog.text) or not nest
+
+    def test_what_is_ambiguous_or_something_else_is_told(self, weights, tmp_path: Path) -> None:
+        _, state = weights
+        twice = {f"{side}.{key}": value for side in ("student", "teacher") for key, value in state.items()}
+        for content, words in (
+            (twice, r"holds resnet18 2 times, below 'student\.' and 'teacher\.'"),
+            ({"model": state, "ema": state}, "holds weights as 'model' and as 'ema'"),
+            ({"epoch": 3, "optimizer": {"lr": 0.1}}, "no state dict .* but epoch, optimizer"),
+            ({"blocks.weight": torch.zeros(2)}, r"it holds blocks\.weight …, and conv1\.weight is needed"),
+        ):
+            torch.save(content, tmp_path / "w.pth")
+            with pytest.raises(DrifaError, match=words):
+                Branch("resnet18", 3, pretrained=str(tmp_path / "w.pth"), arguments=TINY)
+
+    def test_a_part_of_the_network_is_taken_and_said(self, weights, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        _, state = weights
+        torch.save({key: value for key, value in state.items() if not key.startswith("layer4")}, tmp_path / "w.pth")
+        Branch("resnet18", 3, pretrained=str(tmp_path / "w.pth"), arguments=TINY)
+        assert "the others keep their random values" in caplog.text
+
+    def test_without_a_connection_one_error_says_how_to_bring_a_file(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        original = timm.create_model
+
+        def unreachable(*names, pretrained: bool = False, **arguments):
+            if pretrained:
+                logging.getLogger("timm").warning("retrying")
+                raise ConnectionError("no route\nto host")
+            return original(*names, **arguments)
+
+        monkeypatch.setattr(timm, "create_model", unreachable)
+        with pytest.raises(DrifaError, match=r"ConnectionError: no route\).*torch\.save.*model\.pretrained=resnet18\.pth"):
+            Branch("resnet18", 3, pretrained=True, arguments=TINY)
+        assert caplog.text == ""
 
     def test_one_channel_images_get_the_summed_first_convolution(self, weights) -> None:
         path, state = weights

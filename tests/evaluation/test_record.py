@@ -14,7 +14,8 @@ from drifa.evaluation.record import FORMAT, Evaluation
 def test_a_record_comes_back_from_json_as_it_was() -> None:
     settings = EvaluateConfig(passes=3, resamples=30, seed=7)
     tasks = {"grade": {"kind": "classes", "count": 4}}
-    record = Evaluation.of(settings, split="test", study="s", subjects=4, members=2, tasks=tasks, subsets={}, partners=8)
+    head = {"split": "test", "study": "s", "subjects": 4, "members": 2}
+    record = Evaluation.of(settings, **head, tasks=tasks, subsets={}, files={"metrics.json": "0a"}, partners=8)
     plain = json.loads(json.dumps(record.to_json()))
     assert plain["drifa_evaluation"] == FORMAT
     assert Evaluation.from_json(plain) == record

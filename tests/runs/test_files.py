@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from drifa.errors import DrifaError
 from drifa.runs.files import CASE_COLUMNS, ROW_COLUMNS, read_run
+from drifa.runs.run import Run
 from tests.report.other_runs import edit, number_run, regions_run
 
 
@@ -88,3 +90,11 @@ def test_a_run_of_both_needs_the_columns_of_both(numbers: Path) -> None:
     table = read_run(numbers).predictions
     assert table is not None
     assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["classes"], *CASE_COLUMNS["number"]]
+
+
+def test_files_of_two_evaluations_are_not_read_as_one(paired_run: Run, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(paired_run.folder, tmp_path / "run"))
+    assert read_run(run).metrics is not None
+    (run / "metrics.json").write_text((run / "metrics.json").read_text() + " ")
+    with pytest.raises(DrifaError, match=r"metrics\.json is not of the evaluation .* run `drifa evaluate"):
+        read_run(run)

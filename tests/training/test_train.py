@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from drifa import DrifaError
 from drifa.config import Config
 from drifa.data import make_phantom
-from drifa.files import atomic_path
+from drifa.files import atomic_path, locked
 from drifa.runs.run import Run
 from drifa.training import module as module_file
 from drifa.training.train import choose_precision, resume, train
@@ -212,3 +212,44 @@ def test_more_gpus_than_there_are_is_refused(study: Path, tmp_path: Path, monkey
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(DrifaError, match=r"train\.devices=3 .* the 2 "):
         train(tiny_config(study, accelerator="gpu", devices=3), tmp_path / "run", quiet=True)
+
+
+def test_a_training_that_was_killed_before_its_first_step_can_begin_anew(study: Path, tmp_path: Path) -> None:
+    run = train(tiny_config(study, epochs=1, members=1), tmp_path / "whole", quiet=True)
+    stuck = tmp_path / "stuck"
+    stuck.mkdir()
+    for name in ("split.csv", "split_receipt.json", "config.yaml", ".lock", ".model.json.1.01234567.tmp"):
+        (stuck / name).write_text("half")
+    with pytest.raises(DrifaError, match=f"stopped before it began: `drifa train CONFIG --out {stuck}`"):
+        resume(stuck, quiet=True)
+    again = train(run.config, stuck, quiet=True)
+    assert all(torch.equal(weights(run)[key], value) for key, value in weights(again).items())
+
+
+def test_two_trainings_do_not_share_a_folder(study: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    with locked(tmp_path / "run", ""), pytest.raises(DrifaError, match=r"another process is training in .*run"):
+        train(tiny_config(study, epochs=1), tmp_path / "run", quiet=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_a_resume_that_was_killed_does_not_look_finished(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = train(tiny_config(study, epochs=1, members=2), tmp_path / "run", quiet=True)
+    modes = {path.stat().st_mode for path in run.folder.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
+    assert len(modes) == 1
+
+    def killed(self, batch, index):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module_file.MultitaskModule, "training_step", killed)
+        with pytest.raises(RuntimeError, match="power cut"):
+            resume(run.folder, {"epochs": 2}, quiet=True)
+    with pytest.raises(DrifaError, match="no completely trained member"):
+        Run.open(run.folder).trained_members()
+    assert resume(run.folder, quiet=True).trained_members() == [0, 1]
+    (run.member(1) / "config.json").unlink()
+    assert Run.open(run.folder).trained_members() == [0]
+    assert "1 of 2 members completely trained" in caplog.text

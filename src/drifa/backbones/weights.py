@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,22 @@ from timm.models import adapt_input_conv, get_pretrained_cfg
 from torch import Tensor, nn
 
 from drifa.errors import DrifaError
+
+#: Where checkpoints of training programs keep the weights of the network.
+NESTED = (
+    "checkpoint",
+    "state_dict",
+    "model",
+    "model_state_dict",
+    "net",
+    "network",
+    "weights",
+    "ema",
+    "model_ema",
+    "state_dict_ema",
+    "teacher",
+    "student",
+)
 
 
 def load_pretrained(
@@ -44,15 +64,16 @@ def load_pretrained(
         state, origin = _timm_state(backbone, in_channels, arguments), f"timm's weights of {backbone}"
     else:
         state, origin = read_state(Path(str(source))), str(source)
-    # timm names a flattened child `features_0` where the plain model says `features.0`.
-    found = {key.replace(".", "_"): (key, value) for key, value in state.items()}
     own = {key: value for key, value in features.state_dict().items() if not key.endswith("num_batches_tracked")}
+    state, prefix = _without_prefix(state, {_flat(key) for key in own}, origin, backbone)
+    # timm names a flattened child `features_0` where the plain model says `features.0`.
+    found = {_flat(key): (key, value) for key, value in state.items()}
     matched: dict[str, Tensor] = {}
     first_convolution = next(name for name, module in features.named_modules() if isinstance(module, nn.Conv2d))
     for key, value in own.items():
-        if key.replace(".", "_") not in found:
+        if _flat(key) not in found:
             continue
-        name, candidate = found[key.replace(".", "_")]
+        name, candidate = found[_flat(key)]
         if key == f"{first_convolution}.weight" and candidate.ndim == 4 and candidate.shape[1] == 3 != in_channels:
             candidate = adapt_input_conv(in_channels, candidate)
         if candidate.shape != value.shape:
@@ -62,12 +83,57 @@ def load_pretrained(
             )
         matched[key] = candidate
     if not matched:
-        raise DrifaError(f"{origin} does not fit {backbone}: none of its {len(state)} tensors has a name of that network")
+        raise DrifaError(
+            f"{origin} does not fit {backbone}: none of its {len(state)} tensors has a name of that network (it holds "
+            f"{', '.join(list(state)[:3])} …, and {next(iter(own))} is needed); give the weights of a plain timm {backbone}"
+        )
     features.load_state_dict(matched, strict=False)
-    used = {key.replace(".", "_") for key in matched}
+    used = {_flat(key) for key in matched}
     left = [name for key, (name, _) in found.items() if key not in used and not name.endswith("num_batches_tracked")]
     tail = f"; not used: {', '.join(left[:4])}{' …' if len(left) > 4 else ''}" if left else ""
-    return f"{origin}: matched {len(matched)} of {len(own)} backbone tensors{tail}"
+    told = f", without the prefix {prefix!r} of their names" if prefix else ""
+    if prefix:
+        logging.getLogger("drifa").warning("%s: the prefix %r of the tensors' names was taken away", origin, prefix)
+    if len(matched) < len(own):
+        logging.getLogger("drifa").warning(
+            "%s has %d of the %d tensors of %s; the others keep their random values", origin, len(matched), len(own), backbone
+        )
+    return f"{origin}: matched {len(matched)} of {len(own)} backbone tensors{told}{tail}"
+
+
+def _flat(key: str) -> str:
+    return key.replace(".", "_")
+
+
+def _without_prefix(state: dict[str, Tensor], own: set[str], origin: str, backbone: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a network that stands inside another, such as ``module.`` or ``model.backbone.``, under their own names.
+
+    Args:
+        state: All tensors of the file.
+        own: Flat names that the network wants.
+        origin: How errors call the file.
+        backbone: Name, for errors.
+
+    Returns:
+        The tensors below the prefix (all of them where it is empty), and the prefix.
+
+    Raises:
+        DrifaError: Below two prefixes stands as much of the network.
+    """
+    counts: Counter[str] = Counter()
+    for key in state:
+        parts = key.split(".")
+        starts = [".".join(parts[:k]) + "." if k else "" for k in range(len(parts))]
+        counts.update(start for start in starts if _flat(key[len(start) :]) in own)
+    most = max(counts.values(), default=0)
+    best = sorted(prefix for prefix, count in counts.items() if count == most)
+    if len(best) > 1:
+        raise DrifaError(
+            f"{origin} holds {backbone} {len(best)} times, below {' and '.join(map(repr, best))}; save the tensors of the one "
+            f"that is meant, under their own names, in a file"
+        )
+    prefix = best[0] if best else ""
+    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}, prefix
 
 
 def input_normalisation(
@@ -116,22 +182,63 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise DrifaError(f"weights file {path} cannot be read as plain tensors: {str(error).splitlines()[0]}") from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DrifaError(f"weights file {path} holds no state dict (a mapping from names to tensors)")
-    return state
+    inside, where = state, ""
+    while (found := _inner(inside, path)) is not None:
+        key, inside = found
+        where += f"[{key!r}]"
+    if where:
+        logging.getLogger("drifa").warning("%s: the weights were read from its %s", path, where)
+    if not _is_state(inside):
+        held = ", ".join(map(str, list(inside)[:5])) if isinstance(inside, dict) else f"a {type(inside).__name__}"
+        raise DrifaError(
+            f"weights file {path} holds no state dict (a mapping from names to tensors) but {held or 'nothing'}; save that of "
+            f"the network alone, as torch.save(net.state_dict(), PATH)"
+        )
+    return dict(inside)
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(one, Tensor) for one in value.values())
+
+
+def _inner(value: Any, path: Path) -> tuple[str, Any] | None:
+    """The entry of a checkpoint that holds the weights; None where the weights are reached, or nothing is known."""
+    if not isinstance(value, dict) or _is_state(value):
+        return None
+    found = [key for key in NESTED if isinstance(value.get(key), dict) and value[key]]
+    if len(found) > 1:
+        raise DrifaError(
+            f"weights file {path} holds weights as {' and as '.join(map(repr, found))}; save the ones that are meant in a file "
+            f"of their own"
+        )
+    return (found[0], value[found[0]]) if found else None
 
 
 def _timm_state(backbone: str, in_channels: int, arguments: dict[str, Any] | None) -> dict[str, Tensor]:
     try:
-        model = timm.create_model(backbone, pretrained=True, in_chans=in_channels, **(arguments or {}))
+        with _quiet("timm", "huggingface_hub", "urllib3", "httpx"):
+            model = timm.create_model(backbone, pretrained=True, in_chans=in_channels, **(arguments or {}))
     except Exception as error:  # timm, huggingface_hub and requests raise many kinds when a hub cannot be reached
+        lines = str(error).splitlines() or [""]
         raise DrifaError(
-            f"timm's weights of {backbone!r} could not be loaded ({type(error).__name__}: {str(error).splitlines()[0]}); "
-            "without a connection, give the path of a weights file: pretrained=PATH"
+            f"timm's weights of {backbone!r} could not be loaded ({type(error).__name__}: {lines[0]}); without a connection, "
+            f"save them where there is one, as torch.save(timm.create_model({backbone!r}, pretrained=True).state_dict(), "
+            f"'{backbone}.pth'), bring the file, and give its path: model.pretrained={backbone}.pth"
         ) from error
     return model.state_dict()
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Silences loggers that would tell of every try before the one error that says what to do."""
+    loggers = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in loggers.items():
+            logger.setLevel(level)

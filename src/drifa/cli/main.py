@@ -24,6 +24,13 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command()(models)
 
+#: Where the folders of a run are, if not where it says.
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="data.study=FOLDER, data.cache=FOLDER: where they are now, if a run was moved."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -31,6 +38,13 @@ def _version(show: bool) -> None:
     if show:
         typer.echo(f"drifa {__version__}")
         raise typer.Exit
+
+
+def _places(words: list[str] | None) -> Any:
+    from drifa.config import parse_override
+    from drifa.runs.places import Places
+
+    return Places.of([parse_override(word) for word in words or ()])
 
 
 @app.callback()
@@ -76,12 +90,16 @@ def train(
             if out is not None:
                 raise DrifaError("--resume continues a run in its own folder; leave --out away")
             overrides: dict[str, Any] = {}
+            said: list[str] = []
             for word in words:
                 keys, value = parse_override(word)
-                if len(keys) != 2 or keys[0] != "train":
-                    raise DrifaError(f"with --resume only train.… settings can be given, not {word!r}")
-                overrides[keys[1]] = value
-            run = resume_run(resume, overrides, progress, quiet)
+                if len(keys) == 2 and keys[0] == "train":
+                    overrides[keys[1]] = value
+                elif keys in (["data", "study"], ["data", "cache"]):
+                    said.append(word)
+                else:
+                    raise DrifaError(f"with --resume only train.…, data.study and data.cache can be given, not {word!r}")
+            run = resume_run(resume, overrides, progress, quiet, _places(said))
         else:
             if not words or out is None:
                 raise DrifaError("give a config and a new folder: drifa train CONFIG [key=value …] --out RUN")
@@ -96,6 +114,7 @@ def train(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
+    settings: Settings = None,
     study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
     split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
@@ -107,7 +126,9 @@ def evaluate(
     from drifa.files import write_json
 
     with progress_bar(quiet) as progress:
-        where, result = evaluate_run(run, study=study, split=split, progress=progress, subsets=subsets)
+        where, result = evaluate_run(
+            run, study=study, split=split, progress=progress, subsets=subsets, places=_places(settings)
+        )
     if json_file is not None:
         write_json(json_file, result)
     print_metrics(result, where)
@@ -124,6 +145,7 @@ def evaluate(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
+    settings: Settings = None,
     image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
     value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
@@ -148,7 +170,7 @@ def predict(
     if out is not None:
         _predict_masks(run, cases, out, json_file)
         return
-    result = predict_cases(run, cases, partners)
+    result = predict_cases(run, cases, partners, _places(settings))
     answers = as_table(result)
     if json_file is not None:
         write_json(json_file, result.to_json())

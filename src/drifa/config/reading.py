@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +18,8 @@ from drifa.yaml_text import parse_yaml
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     """Reads a YAML file and applies ``section.key=value`` overrides.
 
-    Relative study and weights paths count from the working directory, as on the command line.
+    Relative study and weights paths count from the working directory, as on the command line. Those in the `config.yaml` of a
+    run count from its folder.
 
     Raises:
         DrifaError: If the file is missing or not YAML, or a key or value is wrong; names key, value and remedy.
@@ -41,6 +43,8 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise DrifaError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
+    if path.name == "config.yaml" and _is_run(path.parent):
+        _anchor_study(raw, path.parent.resolve())
     for override in overrides or []:
         apply_override(raw, override)
     return make_config(raw, f"{path} with the overrides" if overrides else str(path))
@@ -66,6 +70,23 @@ def parse_override(text: str) -> tuple[list[str], Any]:
         return parts, _number(yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise DrifaError(f"override {text!r}: {value!r} is not valid YAML") from error
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return '"drifa_run"' in (folder / "model.json").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _anchor_study(raw: dict[str, Any], folder: Path) -> None:
+    """Makes the study folders of a run's configuration absolute; what is wrong in it stays wrong."""
+    data = raw.get("data")
+    named = data.get("study") if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(named, str):
+        data["study"] = os.path.normpath(folder / named)
+    elif isinstance(data, dict) and isinstance(named, list):
+        data["study"] = [os.path.normpath(folder / name) if isinstance(name, str) else name for name in named]
 
 
 def _number(value: Any) -> Any:

@@ -14,13 +14,14 @@ from drifa.data.sampling.image_batches import ImageSource, make_batch
 from drifa.data.sampling.pairing import targets_by_component, task_components
 from drifa.data.study.checks import UNUSED
 from drifa.errors import DrifaError
-from drifa.evaluation.external import external_subjects
+from drifa.evaluation.external import external_subjects, own_subjects
 from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
 from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
-from drifa.files import atomic_path, write_json
+from drifa.files import atomic_path, digest, write_json
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
+from drifa.runs.places import Places
 from drifa.runs.run import Run, with_tabular
 from drifa.uncertainty.draws import Draws
 
@@ -34,6 +35,7 @@ def evaluate(
     out: str | Path | None = None,
     progress: Progress | None = None,
     subsets: bool = False,
+    places: Places | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Judges a run and writes metrics.json, evaluation.json and predictions.parquet (segmentation: volumes.csv and masks).
 
@@ -48,6 +50,7 @@ def evaluate(
             ``evaluations/NAME-SPLIT`` inside it.
         progress: Called with (done, total, what).
         subsets: Also judge every subset of the modalities, as ``subsets`` in evaluation.json.
+        places: Where the run's own study and cache are, if not where the run says.
 
     Returns:
         The folder written to, and the content of metrics.json: ``task -> mode -> metric -> {value, low, high}``.
@@ -65,7 +68,7 @@ def evaluate(
         >>> accuracy["low"] <= accuracy["value"] <= accuracy["high"]
         True
     """
-    run = Run.open(folder)
+    run = Run.open(folder, places)
     if split not in SPLITS:
         raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
     other = with_tabular(Study.load(study), run.config) if study is not None else None
@@ -77,23 +80,27 @@ def evaluate(
 
         return where, evaluate_volumes(run, where, other, split, subsets, progress)
     predictor = Predictor(run)
-    own = run.study()
+    # Another study is judged without the own one, unless partners come from there.
+    own = run.study() if other is None or run.info.components > 1 else None
+    study_judged = other or own
+    assert study_judged is not None
     subjects, source, targets = _targets(run, own, other, split, progress)
     judged = _judge(predictor, subjects, source, targets, own, progress)
+    write_json(where / "metrics.json", judged["metrics"])
+    with atomic_path(where / "predictions.parquet") as temporary:
+        judged["predictions"].to_parquet(temporary, index=False)
     evaluation = Evaluation.of(
         run.config.evaluate,
         split=split,
-        study=(other or own).name,
+        study=study_judged.name,
         subjects=len(targets),
         members=len(predictor.nets),
         partners=run.config.evaluate.partners if len(components(subjects)) > 1 else 0,
         tasks=judged["tasks"],
         subsets=judge_subsets(predictor, subjects, source, targets, progress) if subsets else {},
+        files={name: digest(where / name) for name in ("metrics.json", "predictions.parquet")},
     )
-    write_json(where / "metrics.json", judged["metrics"])
     write_json(where / "evaluation.json", evaluation.to_json())
-    with atomic_path(where / "predictions.parquet") as temporary:
-        judged["predictions"].to_parquet(temporary, index=False)
     return where, judged["metrics"]
 
 
@@ -104,17 +111,18 @@ def _where(run: Run, other: Study | None, split: str) -> Path:
 
 
 def _targets(
-    run: Run, own: Study, other: Study | None, split: str, progress: Progress | None
+    run: Run, own: Study | None, other: Study | None, split: str, progress: Progress | None
 ) -> tuple[Subjects, ImageSource, np.ndarray]:
     """All subjects that may be needed, where their images are, and the indices of those to judge."""
     if other is None:
+        assert own is not None
         subjects = own.subjects()
         targets = np.flatnonzero(subjects.split != UNUSED) if split == "all" else subjects.in_split(split)
         if not len(targets):
             raise DrifaError(f"the {split} split of {own.name!r} is empty")
         return subjects, run.cache(own, progress), targets
     subjects, source = external_subjects(run, own, other, progress)
-    first = len(own.subjects().ids)
+    first = len(own_subjects(run, own))
     targets = np.arange(first, len(subjects.ids))
     if split != "all":
         targets = targets[subjects.split[targets] == split]
@@ -128,13 +136,13 @@ def _judge(
     subjects: Subjects,
     source: ImageSource,
     targets: np.ndarray,
-    own: Study,
+    own: Study | None,
     progress: Progress | None,
 ) -> dict[str, Any]:
     settings = predictor.run.config.evaluate
     owners = np.array(task_components(subjects))
     pool = subjects.in_split("train") if len(components(subjects)) > 1 else np.empty(0, dtype=np.int64)
-    pool = pool[pool < len(own.subjects().ids)]
+    pool = pool[pool < len(own_subjects(predictor.run, own))]
     found: dict[str, Any] = {"metrics": {}, "tasks": {}, "predictions": []}
     for number, chosen in targets_by_component(subjects, targets).items():
         tasks = [task for task, owner in zip(subjects.tasks, owners, strict=True) if owner == number]

@@ -19,7 +19,7 @@ from drifa.data.study.checks import UNUSED
 from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 from drifa.evaluation.record import Evaluation
-from drifa.files import atomic_path, write_json
+from drifa.files import atomic_path, digest, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
 from drifa.prediction.masks import write_predictions
 from drifa.prediction.predictor import Predictor, SliceAnswers
@@ -85,6 +85,7 @@ def evaluate_volumes(
             for task, rows in table.groupby("task", sort=False)
         },
         subsets=_by("subset", table[table["subset"] != ""], run),
+        files={name: digest(where / name) for name in ("metrics.json", TABLE)},
     )
     write_json(where / "evaluation.json", evaluation.to_json())
     return metrics

@@ -29,6 +29,7 @@ class Evaluation:
         seed: Of partners, dropout masks and bootstrap.
         tasks: Task -> ``kind``, ``count``, ``groups``, ``modalities``, and what its kind adds (tables, curves).
         subsets: Task -> subset of the modalities -> metrics; empty where nobody asked.
+        files: Name of each file beside it -> sha256 of its content. Written last, it tells which files are of one evaluation.
     """
 
     split: str
@@ -41,6 +42,7 @@ class Evaluation:
     seed: int
     tasks: Mapping[str, Any]
     subsets: Mapping[str, Any]
+    files: Mapping[str, str]
 
     @classmethod
     def of(
@@ -53,11 +55,12 @@ class Evaluation:
         members: int,
         tasks: Mapping[str, Any],
         subsets: Mapping[str, Any],
+        files: Mapping[str, str],
         partners: int = 0,
     ) -> Self:
         """One that was made under the settings of a run."""
         return cls(
-            split, study, subjects, members, settings.passes, partners, settings.resamples, settings.seed, tasks, subsets
+            split, study, subjects, members, settings.passes, partners, settings.resamples, settings.seed, tasks, subsets, files
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -82,5 +85,6 @@ class Evaluation:
             study=value["study"],
             tasks=value.get("tasks", {}),
             subsets=value.get("subsets", {}),
+            files=value.get("files", {}),
             **numbers,
         )

@@ -12,12 +12,13 @@ from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases
 from drifa.prediction.masks import mask_files, mask_suffixes, write_predictions
 from drifa.prediction.predictor import Predictor
+from drifa.runs.places import Places
 from drifa.tasks.regions import RegionAnswer, RegionsAnswer
 
 
-def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True) -> Prediction:
+def predict(folder: str | Path, cases: Sequence[Case], partners: bool = True, places: Places | None = None) -> Prediction:
     """Opens a run and asks it; see :meth:`drifa.prediction.predictor.Predictor.predict`."""
-    return Predictor.open(folder).predict(cases, partners)
+    return Predictor.open(folder, places=places).predict(cases, partners)
 
 
 def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) -> Prediction:

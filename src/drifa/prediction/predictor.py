@@ -20,6 +20,7 @@ from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases, given, unseen
 from drifa.prediction.sources import FileImages, fill_absent, partner_pool, with_values
 from drifa.present import subset_mask
+from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
 from drifa.uncertainty.draws import Draws, Fetch, draw
@@ -70,9 +71,9 @@ class Predictor:
         self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
 
     @classmethod
-    def open(cls, folder: str | Path, device: str | torch.device | None = None) -> Predictor:
-        """Loads a run folder; see the class."""
-        return cls(Run.open(folder), device)
+    def open(cls, folder: str | Path, device: str | torch.device | None = None, places: Places | None = None) -> Predictor:
+        """Loads a run folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
+        return cls(Run.open(folder, places), device)
 
     def draw(
         self, fetch: Fetch, samples: np.ndarray, names: Sequence[str], progress: Callable[[int], None] | None = None

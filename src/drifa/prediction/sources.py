@@ -36,6 +36,19 @@ class FileImages:
         return torch.stack([self.pixels.get((modality, int(row)), blank) for row in rows])
 
 
+class Blank:
+    """Images and features of nobody: zeros, whatever the row."""
+
+    def __init__(self, channels: Mapping[str, int], widths: Mapping[str, int], size: int) -> None:
+        self.channels, self.widths, self.size = channels, widths, size
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """uint8 ``[n, C, H, W]``, or float32 ``[n, F, 1, 1]`` of a tabular modality."""
+        if modality in self.widths:
+            return torch.zeros(len(rows), self.widths[modality], 1, 1)
+        return torch.zeros(len(rows), self.channels[modality], self.size, self.size, dtype=torch.uint8)
+
+
 class TwoSources:
     """Rows below ``boundary`` come from the first source, the others from the second."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from drifa.errors import DrifaError
+from drifa.files import digest
 from drifa.metrics.names import METRICS_OF, Kind
 from drifa.runs.info import upgraded
 
@@ -30,6 +31,9 @@ CASE_COLUMNS: dict[Kind, tuple[str, ...]] = {
 
 #: Metrics that tell a number from classes where nothing else does.
 ONLY_OF_NUMBERS = METRICS_OF["number"].keys() - METRICS_OF["classes"].keys()
+
+#: What an evaluation writes beside its `evaluation.json`.
+JUDGED_FILES = ("metrics.json", "predictions.parquet", "volumes.csv")
 
 VOLUME_COLUMNS = ("dice", "sensitivity", "hd95", "truth_ml", "predicted_ml")
 
@@ -120,6 +124,12 @@ def read_run(folder: str | Path) -> RunFiles:
         predictions=None,
         volumes=_volumes(folder / "volumes.csv"),
     )
+    for name, sha256 in ((files.evaluation or {}).get("files") or {}).items():
+        if name in JUDGED_FILES and not ((folder / name).is_file() and digest(folder / name) == sha256):
+            raise DrifaError(
+                f"{folder / name} is not of the evaluation that {folder / 'evaluation.json'} tells of, which was stopped half-"
+                f"way or changed since: run `drifa evaluate {folder}` again"
+            )
     # Which columns the answers must have depends on what the tasks answer, which the files above say.
     return replace(files, predictions=_predictions(folder / "predictions.parquet", files))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from drifa.data.targets import TARGETS, Reads
@@ -13,6 +13,9 @@ from drifa.version import __version__
 FORMAT = 2
 #: Format 1 told the classes of every task, and beside them the regions of those that have some; it is read as if written today.
 READABLE = (1, 2)
+
+#: What a `model.json` may leave out.
+OPTIONAL = ("places", "token")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class RunInfo:
         members: Networks of the ensemble.
         pretrained: What was read of weights files, one line per branch.
         study: ``name``, ``licence``, ``citation``, ``source`` and ``notes`` of the study.
+        places: Absolute study folders in training, for a run that was moved away from them.
+        token: What a cache folder outside holds the name of, where the run may use it; empty for none.
     """
 
     backbone: str | Mapping[str, str]
@@ -46,6 +51,8 @@ class RunInfo:
     members: int
     pretrained: Sequence[str]
     study: Mapping[str, str]
+    places: Sequence[str] = field(default_factory=list)
+    token: str = ""
 
     @property
     def reads(self) -> Reads:
@@ -72,13 +79,14 @@ class RunInfo:
         if number not in READABLE:
             raise DrifaError(f"{place} was written in run format {number!r}; this drifa ({__version__}) reads up to {FORMAT}")
         fields = upgraded(value, output)
-        missing = [name for name in cls.__dataclass_fields__ if name not in fields]
+        known = cls.__dataclass_fields__
+        missing = [name for name in known if name not in fields and name not in OPTIONAL]
         if missing:
             raise DrifaError(f"{place} has no {missing[0]!r}; it is not whole: train the run again, or restore the file")
         for name, task in fields["tasks"].items():
             if task.get("kind") not in TARGETS:
                 raise DrifaError(f"task {name!r} of {place} is of the unknown kind {task.get('kind')!r}; update drifa")
-        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: fields[name] for name in known if name in fields})
 
 
 def upgraded(value: Mapping[str, Any], output: str = "regions") -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,11 +18,14 @@ import torch
 from drifa.config import Config, dump_config, load_config
 from drifa.data import ImageCache, Study, apply_split
 from drifa.data.cache.volume_cache import VolumeCache
+from drifa.data.splits.receipts import fits_split
 from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
 from drifa.networks import load_model
+from drifa.networks.folder import read_config
 from drifa.runs.info import RunInfo
+from drifa.runs.places import AS_STORED, Places, another_study, cache_root, from_run, study_places
 from drifa.version import __version__
 
 
@@ -32,15 +37,21 @@ class Run:
         folder: Its path.
         config: The resolved configuration.
         info: What model.json says: names, sizes, tasks, study.
+        places: What the caller says of its study and its cache.
     """
 
     folder: Path
     config: Config
     info: RunInfo
+    places: Places = AS_STORED
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
+    def open(cls, folder: str | Path, places: Places | None = None) -> Run:
         """Opens a run folder.
+
+        Args:
+            folder: Its path.
+            places: Where its study and its cache are, if not where the run says.
 
         Raises:
             DrifaError: If it is none, or another format version wrote it.
@@ -48,17 +59,29 @@ class Run:
         folder = Path(folder)
         path = folder / "model.json"
         if not path.is_file() or not (folder / "config.yaml").is_file():
-            raise DrifaError(f"{folder} is not a run folder (model.json or config.yaml is missing); `drifa train` makes one")
+            begun = (folder / "split_receipt.json").is_file() and not path.is_file()
+            remedy = f"its training was stopped before it began: `drifa train CONFIG --out {folder}` begins it anew"
+            raise DrifaError(
+                f"{folder} is not a run folder (model.json or config.yaml is missing); "
+                f"{remedy if begun else '`drifa train` makes one'}"
+            )
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DrifaError(f"{path} is not valid JSON: {error}") from error
         config = load_config(folder / "config.yaml")
-        return cls(folder, config, RunInfo.from_json(value, str(path), config.model.output))
+        return cls(folder, config, RunInfo.from_json(value, str(path), config.model.output), places or AS_STORED)
 
     def member(self, number: int) -> Path:
         """Folder of one member, counted from 0."""
         return self.folder / "members" / str(number)
+
+    def is_trained(self, number: int) -> bool:
+        """Whether a member has all the epochs that the run wants, or stopped early; its config.json, written last, tells."""
+        if not (self.member(number) / "config.json").is_file():
+            return False
+        told = read_config(self.member(number)).get("training")
+        return not told or told["epochs"] >= self.config.train.epochs or told["stopped_early"]
 
     def trained_members(self) -> list[int]:
         """Numbers of the members whose training is complete.
@@ -66,7 +89,13 @@ class Run:
         Raises:
             DrifaError: If there is none.
         """
-        found = [n for n in range(self.config.train.members) if (self.member(n) / "config.json").is_file()]
+        wanted = self.config.train.members
+        found = [number for number in range(wanted) if self.is_trained(number)]
+        if found and len(found) < wanted:
+            logging.getLogger("drifa").warning(
+                "%s has %d of %d members completely trained; the others are left out: continue with `drifa train --resume %s`",
+                *(self.folder, len(found), wanted, self.folder),
+            )
         if not found:
             raise DrifaError(
                 f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`"
@@ -79,12 +108,24 @@ class Run:
         return [load_model(self.member(number)) for number in self.trained_members()]
 
     def study(self) -> Study:
-        """The study of the run with the run's own split."""
-        return apply_split(load_study(self.config), self.folder)
+        """The study of the run with the run's own split.
+
+        Looked for where the caller said, else where `config.yaml` says, relative to the run, else where it lay in training.
+
+        Raises:
+            DrifaError: It is in none of these places, or another study is.
+        """
+        found = study_places(self.folder, self.config, self.info.places, self.places)
+        for folders in found:
+            study = load_study(self.config, folders)
+            if fits_split(study, self.folder):
+                return apply_split(study, self.folder)
+        raise another_study(self.folder, found[0])
 
     def cache(self, study: Study, progress: Any = None) -> Any:
         """The decoded images, or the slices, of a study at the run's size; built if needed. With the encoded columns."""
-        cache = build_cache(self.config, self.folder, study, progress)
+        root = cache_root(self.folder, self.config, self.info.token, self.places)
+        cache = build_cache(self.config, root, study, progress)
         encoders = self.encoders
         return WithColumns(cache, study.table, encoders) if encoders else cache
 
@@ -94,9 +135,8 @@ class Run:
         return {name: TabularEncoder.from_json(columns) for name, columns in self.info.tabular.items()}
 
 
-def build_cache(config: Config, folder: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
-    """The decoded images (or slices, of a segmentation study) for the run in ``folder``, which need not exist yet."""
-    root = Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache"
+def build_cache(config: Config, root: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
+    """The decoded images (or slices, of a segmentation study) in the cache folder ``root``."""
     if study.reads() == "pixels":
         return VolumeCache.build(study, root, size=config.data.image_size, progress=progress)
     return ImageCache.build(study, config.data.image_size, root, progress=progress)
@@ -109,9 +149,9 @@ def with_tabular(study: Study, config: Config) -> Study:
     return study
 
 
-def load_study(config: Config) -> Study:
-    """The study that a configuration names: loaded, merged, restricted to the chosen modalities and tasks."""
-    studies = [Study.load(folder) for folder in config.data.studies]
+def load_study(config: Config, folders: Sequence[str] = ()) -> Study:
+    """The study that a configuration names, or that lies in ``folders``: merged, with the chosen modalities and tasks."""
+    studies = [Study.load(folder) for folder in folders or config.data.studies]
     study = studies[0] if len(studies) == 1 else Study.merge(studies)
     study = with_tabular(study, config)
     if not config.data.modalities and not config.data.tasks:
@@ -122,7 +162,7 @@ def load_study(config: Config) -> Study:
 def write_run(folder: Path, config: Config, info: RunInfo) -> Run:
     """Writes config.yaml, environment.json and, last, model.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "config.yaml", dump_config(config))
+    write_text(folder / "config.yaml", dump_config(from_run(folder, config)))
     write_json(folder / "environment.json", environment())
     write_json(folder / "model.json", info.to_json())
     return Run.open(folder)

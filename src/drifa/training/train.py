@@ -23,11 +23,13 @@ from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.sampling.image_batches import ImageSource
 from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
+from drifa.files import LOCK_FILE, locked, sweep
 from drifa.networks import FusionNet
-from drifa.networks.folder import load_weights, read_config, save_model
+from drifa.networks.folder import load_weights, save_model
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
 from drifa.runs.info import RunInfo
+from drifa.runs.places import AS_STORED, Places, allow_cache
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
 from drifa.training.job import build_network, check_tasks, check_training_split, common_shares, make_loaders
@@ -35,6 +37,10 @@ from drifa.training.module import MultitaskModule
 
 #: What may change when a run is continued: how long and on what, never what is learned.
 RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
+
+#: What a run folder holds before its `model.json`.
+BEFORE_MODEL = ("split.csv", "split_receipt.json", "config.yaml", "environment.json", LOCK_FILE)
+_BUSY = "another process is training in {}; wait for its end, or choose another --out"
 
 
 def train(config: Config, folder: str | Path, progress: Progress | None = None, quiet: bool = False) -> Run:
@@ -59,8 +65,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
         use_threads(run.config)
         _train_members(run, run.study(), None, quiet=True)
         return run
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or continue it with --resume {folder}")
+    _check_new(folder)
     config = _absolute(config)
     check_device(config)
     use_threads(config)
@@ -70,15 +75,22 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     check_tasks(config, study)
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
-    build_cache(config, folder, study, progress)
-    write_receipt(study, receipt, folder)
-    run = write_run(folder, config, _describe(config, study, net, kinds))
-    _train_members(run, study, progress, quiet)
+    build_cache(config, Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache", study, progress)
+    with locked(folder, _BUSY.format(folder)):
+        _check_new(folder)  # another training may have begun here in the meantime
+        sweep(folder)
+        write_receipt(study, receipt, folder)
+        run = write_run(folder, config, _placed(_describe(config, study, net, kinds), config))
+        _train_members(run, study, progress, quiet)
     return run
 
 
 def resume(
-    folder: str | Path, overrides: dict[str, Any] | None = None, progress: Progress | None = None, quiet: bool = False
+    folder: str | Path,
+    overrides: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+    quiet: bool = False,
+    places: Places | None = None,
 ) -> Run:
     """Continues a run exactly where it stopped; finished members are left alone unless ``epochs`` grows.
 
@@ -87,8 +99,9 @@ def resume(
         overrides: New values of ``train`` settings, among :data:`RESUMABLE`.
         progress: As in :func:`train`.
         quiet: As in :func:`train`.
+        places: Where its study and its cache are now, if not where the run says; the run says so from then on.
     """
-    run = Run.open(folder)
+    run = Run.open(folder, places)
     raw = run.config.model_dump(mode="json")
     for key, value in (overrides or {}).items():
         if key not in RESUMABLE:
@@ -102,9 +115,25 @@ def resume(
     config = make_config(raw, "--resume")
     check_device(config)
     use_threads(config)
-    run = write_run(run.folder, config, replace(run.info, members=config.train.members))
-    _train_members(run, run.study(), progress, quiet)
+    study = run.study()
+    info = replace(run.info, members=config.train.members)
+    if run.places != AS_STORED:
+        config.data.study = list(run.places.study) or config.data.study
+        config.data.cache = run.places.cache or config.data.cache
+        info = _placed(info, config)
+    with locked(run.folder, _BUSY.format(run.folder)):
+        sweep(run.folder)
+        run = write_run(run.folder, config, info)
+        _train_members(run, study, progress, quiet)
     return run
+
+
+def _check_new(folder: Path) -> None:
+    """Refuses a folder that holds anything; what a training leaves that was stopped before its first step is nothing."""
+    left = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.is_file() or not all(name in BEFORE_MODEL or name.endswith(".tmp") for name in left):
+        remedy = f"continue it with --resume {folder}" if "model.json" in left else "move away what is in it"
+        raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or {remedy}")
 
 
 def process_rank() -> int:
@@ -126,8 +155,10 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
     config = run.config
     source = run.cache(study, progress)
     for number in range(config.train.members):
-        if _finished(run, number):
+        if run.is_trained(number):
             continue
+        # Written last, and so the one record that a member is complete.
+        (run.member(number) / "config.json").unlink(missing_ok=True)
         try:
             _train_member(run, study, source, number, quiet)
         except OSError as error:
@@ -137,13 +168,6 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
                     f"`drifa train --resume {run.folder}`"
                 ) from error
             raise
-
-
-def _finished(run: Run, number: int) -> bool:
-    if not (run.member(number) / "config.json").is_file():
-        return False
-    training = read_config(run.member(number))["training"]
-    return training["epochs"] >= run.config.train.epochs or training["stopped_early"]
 
 
 def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, number: int, quiet: bool) -> None:
@@ -249,6 +273,12 @@ def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet, kinds
         pretrained=list(net.loaded.values()),
         study={key: getattr(study, key) for key in ("name", "licence", "citation", "source", "notes")},
     )
+
+
+def _placed(info: RunInfo, config: Config) -> RunInfo:
+    """With where the study and the cache are, the latter marked as one that this run may use."""
+    token = allow_cache(Path(config.data.cache), info.token) if config.data.cache else info.token
+    return replace(info, places=config.data.studies, token=token)
 
 
 def _absolute(config: Config) -> Config:

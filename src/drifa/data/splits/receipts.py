@@ -159,6 +159,18 @@ def read_split(folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return table, receipt
 
 
+def fits_split(study: Study, folder: str | Path) -> bool:
+    """Whether a study has the subjects that a saved split was made for, by the sha256 of its receipt.
+
+    Raises:
+        DrifaError: As in :func:`read_split`.
+    """
+    table, receipt = read_split(folder)
+    split_of = dict(zip(table["subject"], table["split"], strict=True))
+    ids = study.subjects().ids
+    return _digest(ids, np.array([split_of.get(name, "") for name in ids.tolist()])) == receipt["sha256"]
+
+
 def apply_split(study: Study, split_csv: str | Path) -> Study:
     """Repeats a saved split on a study with the same subjects.
 

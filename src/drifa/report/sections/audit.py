@@ -45,4 +45,5 @@ def _studies(files: RunFiles) -> list[Path]:
         return []
     data = config.get("data") if isinstance(config, dict) else None
     named = data.get("study") if isinstance(data, dict) else None
-    return [Path(name) for name in ([named] if isinstance(named, str) else named or []) if isinstance(name, str)]
+    names = [named] if isinstance(named, str) else named or []
+    return [files.folder / name for name in names if isinstance(name, str)]
