@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from drifa.data.adapters.base import image_files, present_classes, unread_files
+from drifa.data.adapters.base import present_classes
 from drifa.data.adapters.prepare import prepare_folders
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError

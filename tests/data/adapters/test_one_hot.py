@@ -33,14 +33,14 @@ def test_a_task_of_a_table_may_have_a_column_for_each_class(fake: Folder) -> Non
     """As in the truth files of ISIC, where images are named without their ending, too, and a class may have no case."""
 
     def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
-        mapping["tasks"] = {"dx": {"columns": ["NV", "MEL", "UNK"]}}
+        mapping["tasks"] = {"kind": {"columns": ["NV", "MEL", "UNK"]}}
         marks = {
             name: [f"{float(here)}" for here in table["where"] == place] for name, place in (("NV", "arm"), ("MEL", "back"))
         }
         return table.assign(**marks, UNK="0.0", photo_file=table["photo_file"].str.removesuffix(".png"))
 
     study = prepare_table(rewritten(fake("table"), change))
-    assert study.tasks["dx"].classes == ("NV", "MEL")
+    assert study.tasks["kind"].classes == ("NV", "MEL")
     assert not {"NV", "MEL", "UNK"} & set(study.table.columns)
-    assert (study.table["dx"] == study.table["where"].map({"arm": "NV", "back": "MEL"})).all()
+    assert (study.table["kind"] == study.table["where"].map({"arm": "NV", "back": "MEL"})).all()
     assert study.table["path"].str.endswith(".png").all()

@@ -70,7 +70,9 @@ class Mapping(_Strict):
         found = {key: getattr(self, key) for key in ("subject", "group", "split", "path", "modality") if getattr(self, key)}
         found |= {f"modalities.{name}.path": one.path for name, one in self.modalities.items() if one.path}
         found |= {f"tasks.{name}.column": task.column for name, task in self.tasks.items() if task.column}
-        return found | {f"tasks.{name}.columns": column for name, task in self.tasks.items() for column in task.columns}
+        return found | {
+            f"tasks.{name}.columns.{column}": column for name, task in self.tasks.items() for column in task.columns
+        }
 
 
 def read_mapping(file: Path) -> Mapping:
