@@ -25,8 +25,8 @@ PROGRAM_FOLDERS = frozenset(
 #: Words in the name of a file or folder that make it a mask of, or a drawing on, the image of the same name without the word.
 MASK_WORDS = frozenset(
     """
-    mask masks seg segm segmentation segmentations superpixel superpixels groundtruth gt annotation annotations annotated overlay
-    overlays contour contours heatmap heatmaps label labels roi rois thumb thumbs thumbnail thumbnails preview
+    mask masks seg segm segmentation segmentations superpixel superpixels groundtruth gt annotation annotations annotated
+    overlay overlays contour contours heatmap heatmaps label labels roi rois thumb thumbs thumbnail thumbnails preview
     """.split()  # noqa: SIM905 - thirty quoted words read worse
 )
 #: Words that tell an image from its mask, and are no part of what the two share.
@@ -141,9 +141,7 @@ def refuse_two(folder: Path, paths: Sequence[str], names: Iterable[str]) -> int:
             continue
         copies += 1
         if not filecmp.cmp(folder / other, folder / path, shallow=False):
-            raise DrifaError(
-                f"{other} and {path} below {folder} are two different files of {name!r}; keep one, or move it away"
-            )
+            raise DrifaError(f"{other} and {path} below {folder} are two different files of {name!r}; move one of them away")
     return copies
 
 
@@ -160,16 +158,16 @@ def _masks(paths: Sequence[str]) -> set[str]:
         if len(bare) < len(words) and words[-1].isdigit() and len(words) > 1 and words[-2] in MASK_WORDS:
             keys.add(" ".join(bare[:-1]))  # the second mask of one image: x_mask_2
         marks += bool(MASK_WORDS & set(words))
-        read[path] = marks, keys
         if not bare:
             keys = {f"/{pure.parent}"}  # image.png and mask.png in the folder of a case
+        read[path] = marks, keys
         own = " ".join(bare) or f"/{pure.parent}"
         fewest[own] = min(marks, fewest.get(own, marks))
     return {path for path, (marks, keys) in read.items() if any(fewest.get(key, marks) < marks for key in keys if key)}
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in lower case: parted by signs, by a change from small to capital letters, and by ``ground truth``."""
+    """The words of a name in lower case, parted by signs and by a change from small to capital letters."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain(name)).lower()
     return re.sub(r"ground[\s_-]*truth", "groundtruth", parted).replace("_", " ").translate(_SIGNS).split()
 
