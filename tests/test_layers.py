@@ -30,7 +30,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backbones",),
     ("metrics", "links"),
     ("present",),
-    ("files", "names", "text_tables", "yaml_text", "progress"),
+    ("files", "text_tables", "yaml_text", "progress"),
+    ("names",),
     ("errors", "version"),
 )
 

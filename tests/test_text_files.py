@@ -10,8 +10,8 @@ import torch
 import yaml
 
 from drifa.errors import DrifaError
-from drifa.names import check_name
-from drifa.text_tables import read_table, table_text
+from drifa.names import check_name, file_look, find_file, ids_of, is_missing, is_rounded, look, plain
+from drifa.text_tables import decimal_points, read_table, table_text
 from drifa.yaml_text import parse_yaml
 
 
@@ -45,13 +45,34 @@ def test_rows_keep_their_number_behind_blank_lines_and_cells_of_two_lines(tmp_pa
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n,\n3,4\n,\n,\n",
+        "a,b,,\n1,2,,\n,,,\n3,4,,\n",
+        "a,b\n1,2\n \n3,4\n",
+        "a;;b;\n1;;2;\n; \u00a0;\n3;;4\n",
+        "\u00a0a , b\n1,2\n\n3,4,,,,\n",
+    ],
+)
+def test_rows_and_columns_of_nothing_are_no_part_of_a_table(tmp_path: Path, text: str) -> None:
+    table = read_table(_file(tmp_path, text))
+    assert table.to_dict("list") == {"a": ["1", "3"], "b": ["2", "4"]}
+    assert table.index.tolist() == [2, 4]
+
+
+def test_a_single_column_keeps_its_rows_numbers(tmp_path: Path) -> None:
+    assert read_table(_file(tmp_path, 'a\n1\n\n""\n \n2\n\n'))["a"].to_dict() == {2: "1", 6: "2"}
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b\n1,2\n3\n", "row 3 of .* has 1 cells, but the first line names 2 columns"),
         ("a,b\n1,2\n\n3,4,5\n", "row 4 of .* has 3 cells"),
         ("a,b\n1,2,3\n4,5,6\n", "row 2 of .* has 3 cells"),
         ("a,b,a\n1,2,3\n", "has two columns 'a'"),
-        ("a,,b\n1,2,3\n", "column 2 of .* has no name"),
+        ("a,,b\n1,2,3\n", "column 2 of .* has no name but holds '2' in row 2; .* or delete the column"),
+        ("a,b,\n1,2,\n3,4,x\n", "column 3 of .* has no name but holds 'x' in row 3"),
         ("", "is empty"),
         ("sep=;\na;b\n1;2\n", "begins with 'sep=;', which only Excel understands; remove that line"),
         ('a,b\n"1,2\n', "cannot be read as a table"),
@@ -105,3 +126,88 @@ def test_other_names_are_free(name: str) -> None:
 def test_names_that_are_no_key_or_file_name_are_refused(name: object) -> None:
     with pytest.raises(DrifaError, match="cannot name a modality: begin with a letter"):
         check_name("modality", name)
+
+
+@pytest.mark.parametrize(
+    ("texts", "points"),
+    [
+        (["4,5", "", "12,25"], ["4.5", "", "12.25"]),
+        (["4,5", "12", "NA"], ["4.5", "12", "NA"]),
+        (["1,234", "12,5"], ["1.234", "12.5"]),
+        (["0,125", "1,250"], ["0.125", "1.250"]),
+        (["1,234", "12,500"], ["1,234", "12,500"]),  # thousands, or not: nobody knows
+        (["4,5", "4.5"], ["4,5", "4.5"]),
+        (["a,b", "1"], ["a,b", "1"]),
+    ],
+)
+def test_decimal_commas_are_points_unless_they_may_part_thousands(texts: list[str], points: list[str]) -> None:
+    assert decimal_points(texts) == points
+
+
+def test_what_nobody_sees_is_no_part_of_a_text() -> None:
+    for text in ("e\u0301tude 1", "\u00e9tude\u00a01", " \ufeff\u00e9tu\u200bde\u20091\u202f", "\u00e9tude 1"):
+        assert plain(text) == "\u00e9tude 1"
+    assert plain("a\tb") == "a\tb"
+
+
+def test_a_whole_number_is_one_id_however_it_is_written() -> None:
+    assert ids_of(["12", "12.0", "7.00", "-1.0", "0.0"]) == ["12", "12", "7", "-1", "0"]
+    assert ids_of(["007", "7", "7.0", "P1.0", "1.2.0"]) == ["007", "7", "7", "P1.0", "1.2.0"]
+    assert ids_of(["1", "1.0", "1.1", "1.10 "]) == ["1", "1.0", "1.1", "1.10"]  # a numbering of its own
+    assert ids_of(["Pat-1", "pat-1"]) == ["Pat-1", "pat-1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\u00a0",
+        "nan",
+        "NA",
+        "N/A",
+        "None",
+        "null",
+        "<NA>",
+        "-",
+        "?",
+        "--",
+        "#N/A",
+        "\\N",
+        "Unknown",
+        "not  known",
+        "NaT",
+    ],
+)
+def test_words_for_nothing_are_missing(text: str) -> None:
+    assert is_missing(text)
+
+
+@pytest.mark.parametrize("text", ["0", "N", "Nathan", "P-1", "007", "unknown primary", "non"])
+def test_ids_are_not_missing(text: str) -> None:
+    assert not is_missing(text)
+
+
+def test_long_numbers_that_a_spreadsheet_rounded_are_known() -> None:
+    assert is_rounded("1.23457E+08")
+    assert is_rounded("1,23457E+11")
+    assert not any(map(is_rounded, ("1E5", "12E+08", "123457000", "1.5")))
+
+
+def test_what_looks_alike_has_one_look() -> None:
+    for alike in (("007", "7", "7.0", "\uff17"), ("Pat-1", "pat-1", "PAT 01", "pat__1"), ("a/10", "A/010")):
+        assert len(set(map(look, alike))) == 1, alike
+    assert len(set(map(look, ("1", "10", "100", "0", "1.1", "1.10", "1-1", "11", "a/1", "b/1")))) == 10
+
+
+def test_a_file_is_found_under_its_other_spelling(tmp_path: Path) -> None:
+    for name in ("e\u0301/1.JPG", "2.png", "2.PNG", "3.jpeg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert find_file(tmp_path / "\u00e9" / "1.jpg") == tmp_path / "e\u0301" / "1.JPG"
+    assert find_file(tmp_path / "3", (".jpg", ".jpeg")) == tmp_path / "3.jpeg"
+    for name in ("2.png", "2.PNG", "4.png", "none/1.png"):
+        assert find_file(tmp_path / name) == tmp_path / name
+    with pytest.raises(DrifaError, match=r"2\.Png may mean '2\.PNG' or '2\.png'"):
+        find_file(tmp_path / "2.Png")
+    assert file_look("A\u00a01.TIFF") == "A 1.tiff"

@@ -1,8 +1,13 @@
-"""What a modality or a task may be called."""
+"""What things are called: names of modalities and tasks, and the one spelling of an id, a group, a class and a file."""
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from drifa.errors import DrifaError
 
@@ -18,6 +23,19 @@ _OF_MODULES = frozenset(
     state_dict to to_empty train training type update values xpu zero_grad
     """.split()  # noqa: SIM905 - sixty quoted words read worse
 )
+
+#: What people and programs write for a value that is not there, as :func:`look` spells it.
+_MISSING = frozenset(
+    """
+    - -- --- ? ?? ??? . .. ... / _ * nan nat na n/a n.a. n.a #n/a #na <na> #ref! #value! #name? #null! #div/0! #num! null (null)
+    nil \\n none (none) missing (missing) blank (blank) empty unknown unkown unk unspecified undefined undetermined tbd xxx
+    anonymous anonymized anonymised anon k.a. inconnu desconocido unbekannt
+    """.split()  # noqa: SIM905 - fifty quoted words read worse
+) | {"not available", "not applicable", "not known", "not recorded", "no data", "no id", "not specified"}
+#: A whole number as programs write it that keep a column with gaps as floats.
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+_FRACTION = re.compile(r"-?[0-9]+\.[0-9]*[1-9][0-9]*")
+_ROUNDED = re.compile(r"[0-9][.,][0-9]{2,}[eE]\+[0-9]{2,}")
 
 
 def check_name(kind: str, name: object) -> None:
@@ -37,3 +55,91 @@ def check_name(kind: str, name: object) -> None:
         )
     if name in _OF_MODULES:
         raise DrifaError(f"{name!r} cannot name a {kind}: PyTorch keeps this word for itself; call it {name + '_1'!r}, say")
+
+
+def plain(text: str) -> str:
+    """A text without what nobody sees: composed letters, common spaces, none around it, and no signs of zero width."""
+    if text.isascii() and text == text.strip() and text.isprintable():
+        return text
+    text = unicodedata.normalize("NFC", text)
+    # Zs are the spaces of all widths; Cf are marks of direction, joiners, the byte order mark.
+    kinds = ((sign, unicodedata.category(sign)) for sign in text)
+    return "".join(" " if kind == "Zs" else sign for sign, kind in kinds if kind != "Cf").strip()
+
+
+def ids_of(texts: Iterable[str]) -> list[str]:
+    """The ids, groups or classes that a column of texts names, each in its one spelling.
+
+    Beside what :func:`plain` does, ``12.0`` is ``12``, unless the column holds fractions such as ``1.1``. Leading zeros and
+    case stay: ids that differ by them are kept apart, and the audit reports them.
+    """
+    texts = list(texts)
+    spelling = {text: plain(text) for text in dict.fromkeys(texts)}
+    if not any(map(_FRACTION.fullmatch, spelling.values())):
+        spelling = {text: _WHOLE.sub(r"\1", bare) if _WHOLE.fullmatch(bare) else bare for text, bare in spelling.items()}
+    return [spelling[text] for text in texts]
+
+
+def is_missing(text: str) -> bool:
+    """Whether a text says that a value is not there: nothing, ``NA``, ``nan``, ``-``, ``?``, ``unknown``."""
+    word = " ".join(plain(text).casefold().split())
+    return not word or word in _MISSING
+
+
+def is_rounded(text: str) -> bool:
+    """Whether a text is a long number as spreadsheets show it, ``1.23457E+08``: many ids become one in this way."""
+    return _ROUNDED.fullmatch(plain(text)) is not None
+
+
+def look(text: str) -> str:
+    """What a text looks like: equal for ``007`` and ``7``, ``Pat-1`` and ``pat 1``; ids of one look may be one."""
+    text = unicodedata.normalize("NFKC", plain(text)).casefold()
+    text = _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\s_-]+", "-", text))
+
+
+def file_look(name: str) -> str:
+    """A file's name in its one spelling: as :func:`plain`, its ending in lower case."""
+    stem, ending = os.path.splitext(plain(name))
+    return stem + ending.lower()
+
+
+def find_file(path: str | Path, endings: Sequence[str] = ()) -> Path:
+    """The file that a path means where the disk spells its name in another way: other Unicode, another case of the ending.
+
+    Args:
+        path: As it was written.
+        endings: What may follow a name that was written without its ending.
+
+    Returns:
+        The one file of that name; the path itself where it exists, or where there is none.
+
+    Raises:
+        DrifaError: Several files have the name.
+    """
+    path = Path(path)
+    if "\0" in str(path) or os.path.lexists(path):
+        return path
+    folder = path.parent
+    if not os.path.isdir(folder):
+        folder = find_file(folder) if folder != folder.parent else folder
+    try:
+        names = _listed(str(folder), os.stat(folder).st_mtime_ns)
+    except OSError:
+        return path
+    wanted = file_look(path.name)
+    found = names.get(wanted, [])
+    if not found:
+        found = [name for ending in endings for name in names.get(wanted + ending, [])]
+    if len(found) > 1:
+        raise DrifaError(f"{path} may mean {found[0]!r} or {found[1]!r} in {folder}; write the name as the file has it")
+    return folder / found[0] if found else path
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: str, changed: int) -> dict[str, list[str]]:
+    """The names in a folder by their one spelling, as long as it has not changed."""
+    names: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder)):
+        names.setdefault(file_look(name), []).append(name)
+    return names

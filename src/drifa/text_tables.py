@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from drifa.errors import DrifaError
+from drifa.names import plain
 
 #: Spreadsheets of many countries separate by semicolons.
 SEPARATORS = ",;\t"
-#: What programs write for a missing value, in lower case.
-BLANKS = ("nan", "na", "n/a", "null", "none", "<na>", "-", "?")
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Reads a CSV file (UTF-8, separated by commas, semicolons or tabs) in which every cell stays the text that it is.
 
-    A label ``1``, an age ``045`` and the word ``NA`` are what the user wrote. Blank lines are left out.
+    A label ``1``, an age ``045`` and the word ``NA`` are what the user wrote. Blank rows, and blank columns without a name, are
+    left out: spreadsheets write them behind a table as nothing but separators. Spaces around the names of columns go.
 
     Returns:
         The table; its index is the row number as a spreadsheet shows it: the header is row 1.
@@ -31,10 +35,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise DrifaError(f"{path} is not a file; name a table in CSV")
     try:
-        names, separator, numbers = _scan(path)
+        names, separator, blank = _scan(path)
         # pandas fills short rows and shifts long ones in silence, hence the scan; for the cells it is much faster.
         table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", usecols=names, index_col=False
+            path,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            usecols=list(names),
+            index_col=False,
+            skip_blank_lines=False,  # so that its rows are those of the scan
         )
     except UnicodeDecodeError as error:
         raise DrifaError(f"{path} is not text in UTF-8 ({error.reason}); save it as 'CSV UTF-8'") from None
@@ -42,13 +53,14 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DrifaError(f"{path} cannot be read ({error.strerror}); correct its permissions") from None
     except (csv.Error, ValueError) as error:
         raise DrifaError(f"{path} cannot be read as a table: {' '.join(str(error).split())}; save it as CSV again") from None
-    table.index = pd.Index(numbers, dtype="int64")
-    return table.fillna("")
+    table.columns = pd.Index(list(names.values()))
+    table.index = pd.RangeIndex(2, len(table) + 2)
+    return table.drop(index=blank).fillna("")
 
 
-def _scan(path: Path) -> tuple[list[str], str, list[int]]:
-    """Names of the columns, their separator, and the number of every row that is not blank; refuses ragged rows."""
-    numbers = []
+def _scan(path: Path) -> tuple[dict[int, str], str, list[int]]:
+    """Names of the columns by place, their separator, and the numbers of blank rows; refuses ragged rows."""
+    blank = []
     with open(path, encoding="utf-8-sig", newline="") as file:
         first = file.readline()
         if first.lower().startswith("sep="):
@@ -56,25 +68,43 @@ def _scan(path: Path) -> tuple[list[str], str, list[int]]:
         separator = max(SEPARATORS, key=first.count)
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, strict=True)
-        names = next(reader, [])
-        # A separator at the end of every line is no column.
-        width = len(names) - 1 if names and not names[-1] else len(names)
-        if not width:
+        header = [plain(name) for name in next(reader, [])]
+        names = {place: name for place, name in enumerate(header) if name}
+        if not names:
             raise DrifaError(f"{path} is empty, or its first line is; it should name the columns")
-        for place, name in enumerate(names[:width], start=1):
-            if not name:
-                raise DrifaError(f"column {place} of {path} has no name; name it in the first line")
-            if names.count(name) > 1:
+        for name in names.values():
+            if header.count(name) > 1:
                 raise DrifaError(f"{path} has two columns {name!r}; rename or remove one")
+        width, last = len(header), max(names) + 1
+        nameless = [place for place, name in enumerate(header[:last]) if not name]
         for number, row in enumerate(reader, start=2):
-            if row:
-                numbers.append(number)
-            if row and (len(row) < width or any(row[width:])):
+            if not any(map(plain, row)):
+                blank.append(number)
+                continue
+            if len(row) < last or any(map(plain, row[width:])):
                 raise DrifaError(
-                    f"row {number} of {path} has {len(row)} cells, but the first line names {width} columns; correct the row: "
+                    f"row {number} of {path} has {len(row)} cells, but the first line names {last} columns; correct the row: "
                     f"a text that contains {separator!r} stands in double quotes"
                 )
-    return names[:width], separator, numbers
+            filled = [place for place in (*nameless, *range(last, min(width, len(row)))) if plain(row[place])]
+            if filled:
+                raise DrifaError(
+                    f"column {filled[0] + 1} of {path} has no name but holds {row[filled[0]]!r} in row {number}; name it in "
+                    f"the first line, or delete the column"
+                )
+    return names, separator, blank
+
+
+def decimal_points(texts: Sequence[str]) -> list[str]:
+    """A column of numbers with decimal commas, as spreadsheets of many countries write it, with points.
+
+    Returns:
+        The texts as they were where any of them has a point, or where all the commas may part thousands (``1,234``).
+    """
+    commas = [text for text in map(plain, texts) if _COMMA.fullmatch(text)]
+    if all(map(_THOUSANDS.fullmatch, commas)) or any(re.fullmatch(r"[^.]*[0-9]\.[0-9][^.]*", plain(text)) for text in texts):
+        return list(texts)
+    return [plain(text).replace(",", ".") if _COMMA.fullmatch(plain(text)) else text for text in texts]
 
 
 def table_text(table: pd.DataFrame) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from drifa.data import Study
     from drifa.data.audit import Audit
 
+#: What to do about a class that is too small.
+_SMALL = "join it with another class (classes: {rare: [a, b]} in the mapping of a table), or leave the task out"
+
 data_app = typer.Typer(help="Known datasets, raw folders to studies, audit, splits.", no_args_is_help=True)
 
 
@@ -76,17 +79,40 @@ def prepare(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the study in that folder, and its split.")] = False,
 ) -> None:
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
+    from drifa.data.study.subjects import subject_codes, texts_of
+
     if name == "phantom":
         # It has no folder, so that its option stands in the folder's place.
         study = _phantom([str(folder), *(options or ())] if folder else [], out, overwrite)
     else:
         study = _prepared(name, folder, options or [], out, overwrite)
-    typer.echo(f"wrote {out}: {len(study.table)} images")
+    # A label stands on every row of a subject, and is one all the same.
+    codes, ids = subject_codes(study.table)
+    typer.echo(f"wrote {out}: {len(study.table)} images of {len(ids)} subjects")
     for task in study.tasks.values():
-        typer.echo(f"  {task.name}: {task.target.told(study.table[task.name])}")
+        typer.echo(f"  {task.name}: {task.target.told(texts_of(study.table[task.name], codes, len(ids)).tolist())}")
+    _warn_of_small_classes(study)
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
     typer.echo(f"next: drifa data audit {out}")
+
+
+def _warn_of_small_classes(study: Study) -> None:
+    """Names classes that training would refuse, or that no split can put on every side."""
+    subjects = study.subjects()
+    for task in study.tasks.values():
+        counted = (
+            task.target.counted(subjects.targets[task.name], subjects.known_of(task.name))
+            if task.target.reads == "subject" and task.target.names
+            else {}
+        )
+        for name, has in counted.items():
+            groups = len(set(subjects.group[has].tolist()))
+            if (subjects.split != "").any() and not (has & (subjects.split == "train")).any():
+                typer.echo(f"  warning: {name} of task {task.name} has no subject in train, so training refuses it; {_SMALL}")
+            elif groups < 3:
+                number = f"{groups} group{'s' if groups != 1 else ''}"
+                typer.echo(f"  warning: {name} of task {task.name} has {number}, too few for train, val and test; {_SMALL}")
 
 
 def _phantom(words: list[str], out: Path, overwrite: bool) -> Study:
@@ -305,7 +331,7 @@ def split(
     with _writing(folder / "split.csv"):
         write_receipt(done, receipt, folder)
     for name, groups in receipt["groups"].items():
-        typer.echo(f"  {name:5s} {int((done.table['split'] == name).sum())} images, {groups} groups")
+        typer.echo(f"  {name:5s} {receipt['subjects'][name]} subjects, {groups} groups")
     if receipt["unused"]:
         typer.echo(f"  set aside: {receipt['unused']} subjects that share a group with what they would be judged on")
     if receipt["note"]:
@@ -334,4 +360,4 @@ def _warn_of_gaps(receipt: dict[str, Any]) -> None:
     if missing:
         listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
         again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
-        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups of the class, or leave it out")
+        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups, {_SMALL}")

@@ -17,7 +17,8 @@ import torch
 from drifa.data.study.schema import Modality
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError, suggest
-from drifa.text_tables import BLANKS
+from drifa.names import is_missing, plain
+from drifa.text_tables import decimal_points
 
 KINDS = ("number", "category")
 #: More values than this in a text column look like names or free text, which a one-hot code only memorises.
@@ -212,16 +213,21 @@ class WithColumns:
 
 
 def _as_text(values: pd.Series) -> pd.Series:
-    return values.astype(object).where(values.notna(), "").astype(str).str.strip()
+    text = values.astype(object).where(values.notna(), "").astype(str)
+    return text.map({value: plain(value) for value in text.unique()}).astype(str)
 
 
 def _without_words(text: pd.Series) -> pd.Series:
     """What programs write for a missing number made empty."""
-    return text.mask(text.str.lower().isin(BLANKS), "")
+    return text.mask(text.isin([value for value in text.unique() if is_missing(value)]), "")
+
+
+def _with_points(text: pd.Series) -> pd.Series:
+    return pd.Series(decimal_points(text.tolist()), text.index, dtype=text.dtype)
 
 
 def _numbers(text: pd.Series, name: str) -> np.ndarray:
-    text = _without_words(text)
+    text = _with_points(_without_words(text))
     number = pd.to_numeric(text.where(text != "", np.nan), errors="coerce").to_numpy(dtype=float)
     wrong = np.flatnonzero(~np.isfinite(number) & (text != "").to_numpy())
     if len(wrong):
@@ -236,7 +242,7 @@ def _fit_column(name: str, text: pd.Series) -> Column:
     told = told[told != ""]
     if told.empty:
         raise DrifaError(f"column {name!r} is empty in all training rows; leave it out")
-    number = pd.to_numeric(told, errors="coerce").to_numpy(dtype=float)
+    number = pd.to_numeric(_with_points(told), errors="coerce").to_numpy(dtype=float)
     if np.isfinite(number).all():
         return Column(name, "number", mean=float(number.mean()), std=float(number.std()) or 1.0)
     categories = tuple(sorted(given.unique()))

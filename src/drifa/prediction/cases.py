@@ -10,6 +10,7 @@ import pandas as pd
 
 from drifa.data.tabular import TabularEncoder
 from drifa.errors import DrifaError, suggest
+from drifa.names import find_file, ids_of, is_missing, plain
 from drifa.text_tables import read_table
 
 
@@ -86,9 +87,10 @@ def cases_from_table(path: str | Path) -> list[Case]:
     for column in ("subject", "modality", "path"):
         if column not in table:
             raise DrifaError(f"table {path} has no column {column!r}{suggest(column, table)}; it needs subject, modality, path")
-        empty = table.index[table[column] == ""]
+        empty = table.index[[not plain(text) if column != "subject" else is_missing(text) for text in table[column]]]
         if len(empty):
             raise DrifaError(f"row {empty[0]} of table {path} has no {column}; fill it, or remove the row")
+    table["subject"], table["modality"] = ids_of(table["subject"]), table["modality"].map(plain)
     twice = table.duplicated(["subject", "modality"])
     if twice.any():
         row = table[twice].iloc[0]
@@ -100,7 +102,7 @@ def cases_from_table(path: str | Path) -> list[Case]:
     return [
         Case(
             str(subject),
-            {row["modality"]: path.parent / row["path"] for row in rows.to_dict("records")},
+            {row["modality"]: find_file(path.parent / row["path"]) for row in rows.to_dict("records")},
             {name: _told(path, str(subject), rows[name]) for name in extra},
         )
         for subject, rows in table.groupby("subject", sort=False)
@@ -134,7 +136,7 @@ def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> l
             raise DrifaError(f"--image {text!r} must look like MODALITY=PATH, for example dermoscopy=photo.jpg")
         if name in found:
             raise DrifaError(f"--image names modality {name!r} twice; give --table for several subjects")
-        found[name] = Path(path)
+        found[name] = find_file(path)
     subject = _subject(*next(iter(found.items()))) if found else "case"
     return [Case(subject, found, told)] if found or told else []
 

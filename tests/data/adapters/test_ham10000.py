@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pandas as pd
+import pytest
+
 from drifa.data.adapters.prepare import ADAPTERS
+from drifa.errors import DrifaError
 from tests.data.adapters.miniatures import Folder, all_files
 
 
@@ -57,3 +61,39 @@ def test_real_ham10000_has_the_images_and_lesions_of_its_files(real: Folder) -> 
     assert study.table["group"].nunique() == len({line[0] for line in listed})
     assert Counter(study.table["skin_lesion"]) == Counter(line[2] for line in listed)
     study.check_files()
+
+
+def test_a_folder_of_the_tables_name_may_stand_around_it(fake: Folder) -> None:
+    folder = fake("ham10000")
+    table = folder / "HAM10000_metadata.csv"
+    (folder / "HAM10000_metadata").mkdir()
+    table.rename(folder / "HAM10000_metadata" / "HAM10000_metadata.csv")
+    assert len(ADAPTERS["ham10000"].prepare(folder).table) == 35
+
+
+def test_ham10000_reads_the_same_photographs_as_the_isic_challenge_published_them(fake: Folder) -> None:
+    folder = fake("ham10000")
+    expected = ADAPTERS["ham10000"].prepare(folder).table
+    table = pd.read_csv(folder / "HAM10000_metadata.csv", dtype=str)
+    (folder / "HAM10000_metadata.csv").unlink()
+    truth = pd.DataFrame({"image": table["image_id"]})
+    for name in ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"):
+        truth[name] = (table["dx"] == name.lower()).astype(float)
+    truth.to_csv(folder / "ISIC2018_Task3_Training_GroundTruth.csv", index=False)
+    with pytest.raises(DrifaError, match=r"fetch ISIC2018_Task3_Training_LesionGroupings.csv"):
+        ADAPTERS["ham10000"].prepare(folder)
+    groupings = table.rename(columns={"image_id": "image", "dx_type": "diagnosis_confirm_type"})
+    groupings[["image", "lesion_id", "diagnosis_confirm_type"]].to_csv(
+        folder / "ISIC2018_Task3_Training_LesionGroupings.csv", index=False
+    )
+    columns = ["subject", "path", "group", "skin_lesion", "dx_type"]
+    assert ADAPTERS["ham10000"].prepare(folder).table[columns].equals(expected[columns])
+
+
+def test_a_photograph_that_two_different_files_claim_is_refused(fake: Folder) -> None:
+    folder = fake("ham10000")
+    image = next(path for path in all_files(folder) if path.name.startswith("ISIC"))
+    (folder / "224").mkdir()
+    (folder / "224" / image.name).write_bytes(b"smaller")
+    with pytest.raises(DrifaError, match=f"224/{image.name} and .*{image.name} below .* are two different files"):
+        ADAPTERS["ham10000"].prepare(folder)

@@ -106,7 +106,7 @@ def test_splits_masks_and_values_without_a_label(fake: Folder) -> None:
         (set_keys(modalities={"photo": {"path": "photo_file", "channels": "2"}}), "has channels: 2; use 1"),
         (
             set_keys(tasks={"age": {"column": "dx"}}),
-            "has a column 'age' that mapping.yaml does not map, but a study needs that name",
+            "has a column 'age' that mapping.yaml does not map.*; rename the task 'age' in mapping.yaml, or the column",
         ),
         (
             set_keys(tasks={"d": {"column": "dx", "modalities": ["photos"]}}),
@@ -126,7 +126,7 @@ def test_a_table_that_is_wrong_is_named_with_row_and_remedy(fake: Folder, change
     ("change", "message"),
     [
         (set_cell(3, "where", "NaN"), "task 'site' has the label 'NaN' in cases.csv: a missing value"),
-        (set_cell(3, "where", " arm"), "task 'site' has the labels ' arm' and 'arm' in cases.csv: one class"),
+        (set_cell(3, "where", "Arm "), "task 'site' has the labels 'Arm' and 'arm' in cases.csv: one class"),
         (set_cell(3, "where", "Back"), "task 'site' has the labels 'Back' and 'back'"),
         (set_cell(3, "photo_file", "photo"), "photo is not a file; row 3 of cases.csv names it"),
         (set_cell(3, "photo_file", "a\0b"), "cannot be a path; row 3 of cases.csv names it"),
@@ -162,3 +162,66 @@ def test_a_table_that_is_not_there_is_named_with_the_key_that_names_it(fake: Fol
     mapping.write_text(mapping.read_text().replace("cases.csv", "case.csv"))
     with pytest.raises(DrifaError, match=r"case\.csv cannot be read .*; correct 'table' in the mapping"):
         prepare_table(mapping)
+
+
+def test_an_id_is_one_however_it_is_spelled_and_the_notes_say_so(fake: Folder) -> None:
+    ids = ["12", "12.0", "\u00e9", "e\u0301", "P\u00a01", "P 1\ufeff"]
+
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        return table.assign(patient=ids, where=["1.0", "0", "1", "0.0", "1", "0"])
+
+    study = prepare_table(rewritten(fake("table"), change))
+    assert study.subjects().group.tolist() == ["12", "12", "\u00e9", "\u00e9", "P 1", "P 1"]
+    assert study.tasks["site"].classes == ("0", "1")
+    assert "3 ids of the column 'patient' are written in two ways, such as '12.0' for '12'" in study.notes
+
+
+def test_words_for_a_missing_patient_make_no_group_and_are_counted(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        return table.assign(patient=["NA", "NA", "unknown", "", "P1", "P1"])
+
+    study = prepare_table(rewritten(fake("table"), change))
+    assert study.subjects().group.tolist() == ["C1", "C2", "C3", "C4", "P1", "P1"]
+    assert "4 subjects without a group in the column 'patient': each is a group of its own" in study.notes
+    with pytest.raises(DrifaError, match=r"row 3 of cases.csv has nothing but 'nan' in the subject column 'case'; fill it"):
+        prepare_table(rewritten(fake("table"), set_cell(3, "case", "nan")))
+
+
+def test_paths_are_found_as_the_disk_spells_them(fake: Folder) -> None:
+    folder = fake("table")
+    (folder / "images" / "photo" / "01.png").rename(folder / "images" / "photo" / "e\u0301.PNG")
+
+    def change(table: pd.DataFrame, mapping: dict) -> None:  # type: ignore[type-arg]
+        table.loc[0, "photo_file"] = " photo/\u00e9.png"
+        table.loc[1, "us_file"] = "nan"
+
+    study = prepare_table(rewritten(folder, change))
+    assert "photo/e\u0301.PNG" in study.table["path"].tolist()
+    assert len(study.table) == 10
+    study.check_files()
+
+
+def test_classes_may_be_joined_by_the_values_that_they_hold(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["tasks"] = {
+            "site": {"column": "where", "classes": {"limb": ["arm", "leg"], "back": "trunk", "rare": ["a", "b"]}}
+        }
+        return table.assign(where=["arm", "leg", "back", "a", "b", "b"])
+
+    study = prepare_table(rewritten(fake("table"), change))
+    assert study.tasks["site"].classes == ("limb", "trunk", "rare")
+    assert study.table.drop_duplicates("subject")["site"].tolist() == ["limb", "limb", "trunk", "rare", "rare", "rare"]
+    with pytest.raises(DrifaError, match="puts the value 'arm' into the classes 'a' and 'b'"):
+        prepare_table(
+            rewritten(fake("table"), set_keys(tasks={"d": {"column": "dx", "classes": {"a": ["arm"], "b": ["arm"]}}}))
+        )
+
+
+def test_decimal_commas_are_read_and_told(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["tasks"]["years"] = {"column": "age", "kind": "number"}
+        return table.assign(age=["4,5", "12", "", "7,25", "8", "9"])
+
+    study = prepare_table(rewritten(fake("table"), change, ".txt"))
+    assert set(study.table["years"]) == {"4.5", "12", "", "7.25", "8", "9"}
+    assert "Decimal commas of the column 'age' are read as points." in study.notes

@@ -46,7 +46,11 @@ def test_what_is_no_number_is_named_with_its_row_task_and_remedy(text: str, word
     assert "2 of 4 values are numbers" in message
     if text.strip():
         with pytest.raises(DrifaError, match=r"row 7 of ages.csv"):
-            NumberTarget.from_table("years", {}, ["50", text], [6, 7], "ages.csv")
+            NumberTarget.from_table("years", {}, ["50.0", text], [6, 7], "ages.csv")
+
+
+def test_a_column_of_decimal_commas_is_a_column_of_numbers() -> None:
+    assert NumberTarget.from_table("years", {}, ["4,5", "", " 12 "], [2, 3, 4], "ages.csv")[1] == ["4.5", "", "12"]
 
 
 def test_quarters_are_balanced_and_equal_numbers_stay_together() -> None:

@@ -18,8 +18,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from drifa.data.adapters.base import Adapter, image_files
+from drifa.data.adapters.base import Adapter
 from drifa.data.adapters.brats_names import ALIKE, CONVENTIONS, Convention
+from drifa.data.adapters.found import Found, find_images
 from drifa.data.reading.images import VOLUME_SUFFIXES
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
@@ -64,7 +65,8 @@ class Brats(Adapter):
         Raises:
             DrifaError: No subject, several conventions, an unknown variant, or two files for one place.
         """
-        convention, named, odd = _recognise(folder, variant)
+        found = find_images(folder, VOLUME_SUFFIXES, masks=True)
+        convention, named, odd = _recognise(found, variant)
         owner: dict[tuple[str, str], str] = {}
         groups: dict[str, str] = {}
         for path, (subject, group, kind) in named.items():
@@ -84,7 +86,7 @@ class Brats(Adapter):
         if not any(row[5] for row in rows):
             raise DrifaError(
                 f"none of the {len(groups)} subjects below {folder} has both an image and a mask ({convention.mask}); "
-                f"point at the training set, whose masks are published"
+                f"point at the training set, whose masks are published{found.told(endings=False)}"
             )
         table = pd.DataFrame(rows, columns=["subject", "modality", "path", "group", "split", "tumour", "grade"])
         present = tuple(name for name in MODALITIES if (table["modality"] == name).any())
@@ -109,7 +111,7 @@ class Brats(Adapter):
                 f"{len(table)} images of {subjects} {what} of {table['group'].nunique()} patients, named as in "
                 f"{convention.name}; {table[table['tumour'] != '']['subject'].nunique()} have a mask. BraTS 2020 has "
                 f"{self.counts['subjects']} subjects. Skipped: {unlabelled} without mask and grade, {bare} without an image, "
-                f"{odd} files with another naming."
+                f"{odd} files with another naming.{found.told(endings=False)}"
             ),
             place="the table of volumes",
         )
@@ -118,13 +120,13 @@ class Brats(Adapter):
 Named = dict[str, tuple[str, str, str]]
 
 
-def _recognise(folder: Path, variant: str) -> tuple[Convention, Named, int]:
+def _recognise(listed: Found, variant: str) -> tuple[Convention, Named, int]:
     """The convention of the files below a folder, what it reads from their names, and how many are named otherwise."""
     known = {row.name: row for row in CONVENTIONS}
     variant = ALIKE.get(variant, variant)
     if variant and variant not in known:
         raise DrifaError(f"variant={variant} is not a BraTS naming{suggest(variant, known)}")
-    files = image_files(folder, VOLUME_SUFFIXES)
+    folder, files = listed.folder, listed.files
     found: dict[str, Named] = {}
     for path in files:
         for row in CONVENTIONS:
@@ -139,14 +141,15 @@ def _recognise(folder: Path, variant: str) -> tuple[Convention, Named, int]:
         expected = known[variant].example if variant else ", ".join(row.example for row in CONVENTIONS)
         raise DrifaError(
             f"no BraTS file below {folder}, which holds {len(files)} NIfTI files; expected names such as {expected}"
+            + listed.told()
         )
     if len(found) > 1:
-        listed = "; ".join(
+        told = "; ".join(
             f"{name}: {len({subject for subject, _, _ in named.values()})} subjects, such as {next(iter(named))}"
             for name, named in found.items()
         )
         raise DrifaError(
-            f"{folder} mixes {len(found)} BraTS namings, whose mask values differ ({listed}); point at one subfolder, or "
+            f"{folder} mixes {len(found)} BraTS namings, whose mask values differ ({told}); point at one subfolder, or "
             f"choose with variant=NAME, for example variant={next(iter(found))}"
         )
     ((name, named),) = found.items()

@@ -10,12 +10,13 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from drifa.data.adapters.base import image_files, unread_files
+from drifa.data.adapters.found import find_images
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import COLUMNS, Study
 from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError, suggest
+from drifa.names import is_missing, look, plain
 
 OPTIONS = {
     "modality": "name of the one modality of ROOT/<class>/…; also says that the first folders are classes",
@@ -62,8 +63,8 @@ def prepare_folders(
     if task in (*COLUMNS, "official"):
         raise DrifaError(f"task={task} is the name of a column that a study needs itself; choose another")
     suffixes = (*SUFFIXES, *VOLUME_SUFFIXES)
-    found = [(path, PurePosixPath(path).parts) for path in image_files(folder, suffixes)]
-    found = [(path, parts) for path, parts in found if not any(part.startswith(".") for part in parts)]
+    listing = find_images(folder, suffixes)
+    found = [(path, PurePosixPath(path).parts) for path in listing.files]
     splits = _has_splits(folder, {parts[0] for _, parts in found if len(parts) > 1})
     skip = int(splits)
     layout = "<modality>/<class>/IMAGE, or <class>/IMAGE for one modality"
@@ -71,7 +72,7 @@ def prepare_folders(
     deep = [path for path, parts in found if len(parts) > skip + 2]
     beside = [path for path, parts in found if len(parts) < skip + 2]
     if not (shallow or deep):
-        raise DrifaError(f"no image below {folder} stands in folders by class; expected {layout}")
+        raise DrifaError(f"no image below {folder} stands in folders by class; expected {layout}{listing.told()}")
     if shallow and deep and not modality:
         raise DrifaError(
             f"{folder} mixes two layouts: {shallow[0]} and {deep[0]}; expected {layout}: move one of them, or say "
@@ -83,20 +84,23 @@ def prepare_folders(
         if len(parts) >= skip + 2:
             own = parts[skip:] if not classes_first else (modality or "image", *parts[skip:])
             split = _SPLITS[parts[0].lower()] if splits else ""
-            files.append(_File(path, split, own[0], own[1], _stem("/".join(own[2:]))))
+            files.append(_File(path, split, plain(own[0]), plain(own[1]), plain(_stem("/".join(own[2:])))))
     ids = _ids(files)
     table = pd.DataFrame([vars(file) for file in files]).drop(columns="stem")
     table.insert(0, "subject", ids)
     table["group"] = _groups(table["path"], group) if group else table["subject"]
+    lacking = table.loc[table["group"] == "", "subject"].nunique()
     table = table.rename(columns={"label": task, "split": "official"}).assign(split="")
     if not splits:
         table = table.drop(columns="official")
     classes = tuple(sorted(set(table[task])))
-    for before, after in pairwise(sorted(classes, key=str.casefold)):
-        if before.casefold().strip() == after.casefold().strip():
+    for before, after in pairwise(sorted(classes, key=look)):
+        if look(before) == look(after):
             raise DrifaError(f"{folder} has the class folders {before!r} and {after!r}; rename one, or merge them")
     if len(classes) < 2:
-        raise DrifaError(f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class")
+        raise DrifaError(
+            f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class{listing.told()}"
+        )
     modalities = tuple(sorted(set(table["modality"])))
     per_modality = ", ".join(f"{one} {(table['modality'] == one).sum()}" for one in modalities)
     return Study(
@@ -106,9 +110,11 @@ def prepare_folders(
         modalities={one: Modality(one, count) for one, count in _channels(channels, modalities).items()},
         tasks={task: Task(task, ClassTarget(classes), modalities)},
         notes=(
-            f"{len(table)} images ({per_modality}) of {table['subject'].nunique()} subjects in {table['group'].nunique()} "
+            f"{len(table)} images ({per_modality}) of {table['subject'].nunique()} subjects in "
+            f"{table['group'].where(table['group'] != '', table['subject']).nunique()} "
             f"groups, from folders by class. Skipped: {len(beside)} images outside class folders."
-            + unread_files(folder, suffixes)
+            + (f" {lacking} subjects whose group is a word for a missing value: each is a group of its own." if lacking else "")
+            + listing.told()
             + (" The folders' own split is the column 'official'." if splits else "")
         ),
         place="the table of images",
@@ -171,11 +177,11 @@ def _groups(paths: pd.Series, expression: str) -> list[str]:
         raise DrifaError(f"group={expression} is not a regular expression ({error}); for example group=(P\\d+)") from None
     groups = []
     for path in paths:
-        match = pattern.search(path)
+        match = pattern.search(plain(path))
         value = "" if match is None else (match[1] if pattern.groups else match[0])
         if not value:
             raise DrifaError(f"group={expression} finds nothing in {path}; widen the expression, or rename the file")
-        groups.append(value)
+        groups.append("" if is_missing(value) else value)
     return groups
 
 

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from drifa.data.adapters.base import Adapter, image_files, present_classes
+from drifa.data.adapters.base import Adapter, present_classes
+from drifa.data.adapters.found import PROGRAM_FOLDERS, find_images, refuse_two
+from drifa.data.adapters.one_hot import one_hot_labels
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError, suggest
+from drifa.names import ids_of, plain
 from drifa.text_tables import read_table
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -51,15 +54,17 @@ class Ham10000(Adapter):
     def prepare(self, folder: Path) -> Study:
         """Joins `HAM10000_metadata.csv` with the images found anywhere below the folder, by image id."""
         metadata = _metadata(folder)
-        files = pd.Series(image_files(folder), dtype=object)
-        files.index = pd.Index([Path(path).stem for path in files])
-        copies = int(files.index.duplicated().sum())
+        found = find_images(folder)
+        files = pd.Series(found.files, dtype=object)
+        files.index = pd.Index([plain(Path(path).stem).removesuffix("_downsampled") for path in files])
+        listed = files[files.index.isin(metadata["image_id"])]
+        copies = refuse_two(folder, listed.tolist(), listed.index.tolist())
         files = files[~files.index.duplicated()]
         here = metadata["image_id"].isin(files.index)
         if not here.any():
             raise DrifaError(
                 f"none of the {len(metadata)} images that HAM10000_metadata.csv lists is below {folder}; "
-                f"unpack HAM10000_images_part_1 and HAM10000_images_part_2 there"
+                f"unpack HAM10000_images_part_1 and HAM10000_images_part_2 there{found.told()}"
             )
         known = metadata[here]
         classes, lacking = present_classes(known["dx"], CLASSES, "skin_lesion")
@@ -89,18 +94,59 @@ class Ham10000(Adapter):
                 f"{len(table)} images of {table['group'].nunique()} lesions; the full set has {self.counts['images']} of "
                 f"{self.counts['lesions']}. Skipped: {int((~here).sum())} metadata rows without an image, {unlisted} images "
                 f"without metadata, {copies} further copies of an image. Groups are lesions; patients are unknown.{lacking}"
+                + found.told(endings=False)
             ),
             place="HAM10000_metadata.csv",
         )
 
 
 def _metadata(folder: Path) -> pd.DataFrame:
-    # The Kaggle copy has .csv, Dataverse hands the same table out without an ending, or tab-separated as .tab.
-    found = sorted(path for path in folder.rglob("HAM10000_metadata*") if path.suffix in (".csv", ".tab", ""))
-    if not found:
+    """The table of images, in the form of HAM10000 or of the ISIC challenge 2018, which published the same photographs."""
+    # The Kaggle copy has .csv, Dataverse hands the same table out without an ending, or tab-separated as .tab; a folder of
+    # this name may stand around it.
+    path = _only_file(folder, "HAM10000_metadata*", (".csv", ".tab", ""))
+    truth = _only_file(folder, "ISIC2018_Task3_Training_GroundTruth*", (".csv",))
+    if path is None and truth is not None:
+        path = _only_file(folder, "ISIC2018_Task3_Training_LesionGroupings*", (".csv",))
+        if path is None:
+            raise DrifaError(
+                f"{truth} does not say which images show one lesion; fetch ISIC2018_Task3_Training_LesionGroupings.csv, which "
+                f"is published beside it"
+            )
+        table = _with_truth(read_table(path), read_table(truth), truth)
+    elif path is None:
         raise DrifaError(f"no HAM10000_metadata.csv below {folder}; it is part of the download from {Ham10000.source}")
-    table = read_table(found[0]).reset_index(drop=True)
+    else:
+        table = read_table(path)
     for name in ("lesion_id", "image_id", "dx"):
         if name not in table.columns:
-            raise DrifaError(f"{found[0]} has no column {name!r}{suggest(name, table.columns)}; fetch the original file again")
-    return table
+            raise DrifaError(f"{path} has no column {name!r}{suggest(name, table.columns)}; fetch the original file again")
+        table[name] = ids_of(table[name])
+    return table.reset_index(drop=True)
+
+
+def _with_truth(groupings: pd.DataFrame, truth: pd.DataFrame, place: Path) -> pd.DataFrame:
+    columns = [name.upper() for name in CLASSES]
+    for table in (groupings, truth):
+        for name in ("image", *(columns if table is truth else ())):
+            if name not in table.columns:
+                raise DrifaError(f"{place} or its lesion groupings have no column {name!r}; fetch the original files again")
+    labels = [label.lower() for label in one_hot_labels(truth, columns, truth.index.tolist(), place.name)]
+    labelled = pd.DataFrame({"image_id": ids_of(truth["image"]), "dx": labels})
+    table = groupings.rename(columns={"image": "image_id", "diagnosis_confirm_type": "dx_type"})
+    return table.merge(labelled, on="image_id", how="inner")
+
+
+def _only_file(folder: Path, pattern: str, endings: tuple[str, ...]) -> Path | None:
+    """The one file of a name below a folder; further copies of it are no matter."""
+    found = sorted(
+        path
+        for path in folder.rglob(pattern)
+        if path.suffix in endings and path.is_file() and not PROGRAM_FOLDERS & {part.lower() for part in path.parts}
+    )
+    names = [path.relative_to(folder).as_posix() for path in found]
+    # The same table in two forms is one table.
+    alike = {path.suffix: [name for name, one in zip(names, found, strict=True) if one.suffix == path.suffix] for path in found}
+    for same in alike.values():
+        refuse_two(folder, same, [pattern.rstrip("*")] * len(same))
+    return found[0] if found else None

@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from drifa.data.adapters.base import Adapter, image_files, present_classes
+from drifa.data.adapters.base import Adapter, present_classes
+from drifa.data.adapters.found import find_images, refuse_two
 from drifa.data.reading.images import read_image, resize
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
@@ -48,7 +49,8 @@ class IqOthNccd(Adapter):
     def prepare(self, folder: Path) -> Study:
         """Collects `<Class> cases/<Class> case (<number>).jpg` at any depth below the folder, and reads every image once."""
         rows, odd = [], 0
-        for path in image_files(folder):
+        found = find_images(folder)
+        for path in found.files:
             parent = (*folder.parts, *PurePosixPath(path).parts[:-1])[-1]
             kind = _FOLDER.fullmatch(parent)
             # "Bengin case (12).jpg"; unpackers that dislike brackets leave "Bengin case 12.jpg".
@@ -62,10 +64,10 @@ class IqOthNccd(Adapter):
         if not rows:
             raise DrifaError(
                 f"no slice below {folder}; expected files such as 'Bengin cases/Bengin case (1).jpg' (the spelling is the "
-                f"dataset's): unpack the archive from {self.source} there"
+                f"dataset's): unpack the archive from {self.source} there{found.told()}"
             )
         table = pd.DataFrame(rows, columns=["subject", "path", "lung", "number"]).sort_values(["lung", "number", "path"])
-        copies = int(table["subject"].duplicated().sum())
+        copies = refuse_two(folder, table["path"].tolist(), table["subject"].tolist())
         table = table[~table["subject"].duplicated()].assign(modality="ct", split="")
         classes, lacking = present_classes(table["lung"], CLASSES, "lung")
         table["group"] = _runs(table, folder)
@@ -85,6 +87,7 @@ class IqOthNccd(Adapter):
                 f"place or naming. Patients are unknown: a group is a run of alike neighbours in the numbering of a class "
                 f"(correlation of {_THUMBNAIL}x{_THUMBNAIL} thumbnails at least {ALIKE}), so a split is cluster-disjoint, an "
                 f"approximation of patients; `drifa data audit STUDY --fix groups` also joins twins that stand apart.{lacking}"
+                + found.told(endings=False)
             ),
             place="the table of slices",
         )

@@ -26,15 +26,24 @@ class ModalityMapping(_Strict):
 
 
 class TaskMapping(_Strict):
-    """One task: its column; its classes, a list or {value in the table: class}, or the regions of its masks, or a number's
-    unit."""
+    """One task: its column, or the columns of its classes with 1 in one of them; its classes, a list, {value in the table:
+    class} or {class: [values in the table]}, or the regions of its masks, or a number's unit."""
 
-    column: str = Field(min_length=1)
+    column: str = ""
+    columns: list[str] = Field(default_factory=list)
     kind: str | None = None
-    classes: list[str] | dict[str, str] | None = None
+    classes: list[str] | dict[str, str | list[str]] | None = None
     modalities: list[str] | None = None
     regions: dict[str, list[int]] | None = None
     unit: str | None = None
+
+    def told(self) -> str:
+        """Its column, for errors."""
+        return repr(self.column) if self.column else f"made of {', '.join(self.columns)}"
+
+    def spec(self, place: str) -> dict[str, Any]:
+        """The declaration as targets read it: classes as a list or {value in the table: class}."""
+        return self.model_dump() | {"classes": _by_value(self.classes, place)}
 
 
 class Mapping(_Strict):
@@ -60,7 +69,10 @@ class Mapping(_Strict):
         """Every column that the mapping names, by the key that names it."""
         found = {key: getattr(self, key) for key in ("subject", "group", "split", "path", "modality") if getattr(self, key)}
         found |= {f"modalities.{name}.path": one.path for name, one in self.modalities.items() if one.path}
-        return found | {f"tasks.{name}.column": task.column for name, task in self.tasks.items()}
+        found |= {f"tasks.{name}.column": task.column for name, task in self.tasks.items() if task.column}
+        return found | {
+            f"tasks.{name}.columns.{column}": column for name, task in self.tasks.items() for column in task.columns
+        }
 
 
 def read_mapping(file: Path) -> Mapping:
@@ -99,8 +111,25 @@ def read_mapping(file: Path) -> Mapping:
         missing = "modality" if mapping.path else "path"
         raise DrifaError(f"{file}: a table with one row per image needs both 'path' and 'modality'; add {missing!r}")
     for name, task in mapping.tasks.items():
-        target_type(task.model_dump(), f"{file}: task {name!r}")
+        place = f"{file}: task {name!r}"
+        if bool(task.column) == bool(task.columns):
+            raise DrifaError(f"{place} needs 'column: NAME', or 'columns: [NAME, …]' with 0 and 1 for each class; write one")
+        if task.columns and (task.regions or task.unit or task.kind not in (None, "classes")):
+            raise DrifaError(f"{place} has 'columns', which only classes have; name the one 'column' that holds it")
+        target_type(task.spec(place), place)
     return mapping
+
+
+def _by_value(classes: list[str] | dict[str, str | list[str]] | None, place: str) -> list[str] | dict[str, str] | None:
+    """Classes as a list, or as {value: class}: an entry ``class: [values]`` is taken apart."""
+    if not isinstance(classes, dict):
+        return classes
+    found: dict[str, str] = {}
+    for key, entry in classes.items():
+        for value, name in [(key, entry)] if isinstance(entry, str) else [(value, key) for value in entry]:
+            if found.setdefault(value, name) != name:
+                raise DrifaError(f"{place} puts the value {value!r} into the classes {found[value]!r} and {name!r}; keep one")
+    return found
 
 
 def _explain(error: ValidationError) -> str:

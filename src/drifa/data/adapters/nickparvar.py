@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from drifa.data.adapters.base import Adapter, image_files, present_classes
+from drifa.data.adapters.base import Adapter, present_classes
+from drifa.data.adapters.found import find_images, refuse_two
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
@@ -49,7 +50,8 @@ class Nickparvar(Adapter):
     def prepare(self, folder: Path) -> Study:
         """Collects `Training/<class>/<image>` and `Testing/<class>/<image>` at any depth below the folder."""
         rows, odd = [], 0
-        for path in image_files(folder):
+        found = find_images(folder)
+        for path in found.files:
             # The folder given may itself be `Training`, or a class folder in it.
             parents = [part.lower() for part in (*folder.parts, *PurePosixPath(path).parts[:-1])][-2:]
             if len(parents) < 2 or parents[0] not in _SPLITS or parents[1] not in CLASSES:
@@ -60,10 +62,10 @@ class Nickparvar(Adapter):
         if not rows:
             raise DrifaError(
                 f"no image below {folder} lies where the dataset has them, such as Training/glioma/Tr-gl_0010.jpg: "
-                f"unpack the archive from {self.source} there"
+                f"unpack the archive from {self.source} there{found.told()}"
             )
         table = pd.DataFrame(rows, columns=["subject", "path", "tumour_type", "official"])
-        copies = int(table["subject"].duplicated().sum())
+        copies = refuse_two(folder, table["path"].tolist(), table["subject"].tolist())
         table = table[~table["subject"].duplicated()].assign(modality="mri", split="")
         table["group"] = table["subject"]
         classes, lacking = present_classes(table["tumour_type"], CLASSES, "tumour_type")
@@ -83,6 +85,7 @@ class Nickparvar(Adapter):
                 f"full set has {self.counts['training']:,} and {self.counts['testing']:,}. Skipped: {copies} further copies "
                 f"of a file name, {odd} images elsewhere. Patients are unknown and every image is its own group, but the set "
                 f"has twins inside and across Training and Testing: `drifa data audit STUDY --fix groups` joins them.{lacking}"
+                + found.told(endings=False)
             ),
             place="the table of images",
         )

@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from drifa.data.adapters.base import Adapter, image_files, present_classes
+from drifa.data.adapters.base import Adapter, present_classes
+from drifa.data.adapters.found import find_images, refuse_two
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
@@ -50,7 +51,8 @@ class Sipakmed(Adapter):
     def prepare(self, folder: Path) -> Study:
         """Collects `im_<Class>/[im_<Class>/]CROPPED/<cluster>_<cell>.<ending>`; cluster images and .dat files are ignored."""
         rows, odd = [], 0
-        for path in image_files(folder):
+        found = find_images(folder)
+        for path in found.files:
             parents, stem = PurePosixPath(path).parts[:-1], PurePosixPath(path).stem
             if not parents or parents[-1].upper() != "CROPPED":
                 continue
@@ -64,10 +66,10 @@ class Sipakmed(Adapter):
         if not rows:
             raise DrifaError(
                 f"no cell below {folder}; expected files such as im_Parabasal/im_Parabasal/CROPPED/001_01.bmp: "
-                f"unpack the archives from {self.source} there"
+                f"unpack the archives from {self.source} there{found.told()}"
             )
         table = pd.DataFrame(rows, columns=["subject", "path", "group", "cell"])
-        copies = int(table["subject"].duplicated().sum())
+        copies = refuse_two(folder, table["path"].tolist(), table["subject"].tolist())
         table = table[~table["subject"].duplicated()].assign(modality="pap_smear", split="")
         classes, lacking = present_classes(table["cell"], CLASSES, "cell")
         return Study(
@@ -84,6 +86,7 @@ class Sipakmed(Adapter):
                 f"{len(table)} cells from {table['group'].nunique()} cluster images; the full set has {self.counts['images']} "
                 f"from {self.counts['clusters']}. Skipped: {copies} further copies of a cell, {odd} files with another naming. "
                 f"Groups are cluster images; neighbouring ones may overlap, and slides and patients are unknown.{lacking}"
+                + found.told(endings=False)
             ),
             place="the table of cells",
         )

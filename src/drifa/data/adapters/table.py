@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
@@ -10,11 +11,15 @@ import pandas as pd
 
 from drifa.data.adapters.base import check_file
 from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
+from drifa.data.adapters.one_hot import one_hot_labels
+from drifa.data.adapters.parquet import read_parquet
+from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.data.study.checks import SPLIT_VALUES
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study.study import COLUMNS, SPLITS, Study
 from drifa.data.targets import target_type
 from drifa.errors import DrifaError, suggest
+from drifa.names import find_file, ids_of, is_missing, plain
 from drifa.text_tables import read_table
 
 # Columns that no table can have, beside those of the user.
@@ -34,21 +39,28 @@ def prepare_table(mapping_file: Path) -> Study:
     mapping = read_mapping(mapping_file)
     source = (mapping_file.parent / mapping.table).resolve()
     root = (mapping_file.parent / mapping.root).resolve() if mapping.root else source.parent
-    table = _read(source)
+    table, left_out = _read(source)
     place = source.name
     used = {column: key for key, column in mapping.columns().items()}
     for column, key in used.items():
+        if column in left_out:
+            raise DrifaError(
+                f"{mapping_file} maps {key} to the column {column!r}, which in {place} holds {left_out[column]}; write them "
+                f"out as files, one for each row, and map a column with their paths"
+            )
         if column not in table.columns:
             raise DrifaError(f"{mapping_file} maps {key} to the column {column!r}, which {place} lacks{suggest(column, table)}")
     for name in mapping.tasks:
         if name in COLUMNS:
             raise DrifaError(f"task {name!r} of {mapping_file} has the name of a column that a study needs itself; rename it")
-    new = {*COLUMNS, *mapping.tasks}
     for column in table.columns:
-        if column not in used and column in new:
+        if column not in used and column in (*COLUMNS, *mapping.tasks):
+            remedy = f"map it, or rename the column in {place}"
+            if column in mapping.tasks:
+                remedy = f"rename the task {column!r} in {mapping_file.name}, or the column in {place}"
             raise DrifaError(
                 f"{place} has a column {column!r} that {mapping_file.name} does not map, but a study needs that name itself; "
-                f"map it, or rename it"
+                f"{remedy}"
             )
     images = _images(table, mapping, place)
     if images.empty:
@@ -56,7 +68,8 @@ def prepare_table(mapping_file: Path) -> Study:
     _check_duplicates(images, place)
     result = pd.DataFrame({"subject": images[_SUBJECT], "modality": images[_MODALITY]})
     result["path"] = _relative(images, _PATH, root, place)
-    result["group"] = images[mapping.group or _SUBJECT]
+    lacking = pd.Series(map(is_missing, images[mapping.group or _SUBJECT]), images.index)
+    result["group"] = images[mapping.group or _SUBJECT].mask(lacking, "")
     result["split"] = _split(images, mapping.split, place) if mapping.split else ""
     tasks = {}
     for name, task in mapping.tasks.items():
@@ -65,11 +78,10 @@ def prepare_table(mapping_file: Path) -> Study:
         if column not in used:
             result[column] = images[column]
     for column in ("path", *(name for name, task in tasks.items() if task.target.reads == "pixels")):
-        for row, path in zip(images[_ROW], result[column], strict=True):
-            if path:
-                check_file(root / path, f"row {row} of {place} names it: correct the cell or 'root', or leave the cell empty")
-    bare = table[mapping.subject].nunique() - result["subject"].nunique()
-    counted = f"{len(result)} images of {result['subject'].nunique()} subjects, from {place}. Skipped: {bare} without an image."
+        result[column] = _found(result[column], images[_ROW], root, place)
+    counted = _counted(table, images, result, mapping, place)
+    for column, what in left_out.items():
+        counted += f" The column {column!r} holds {what}, and is left out."
     return Study(
         name=mapping.name,
         root=root,
@@ -77,34 +89,52 @@ def prepare_table(mapping_file: Path) -> Study:
         modalities={name: Modality(name, modality.channels) for name, modality in mapping.modalities.items()},
         tasks=tasks,
         **{key: getattr(mapping, key) for key in TEXT_KEYS if key != "notes"},
-        notes=mapping.notes or counted,
+        notes=f"{mapping.notes}\n{counted}".lstrip(),
         place=f"the study made from {place}",
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _counted(table: pd.DataFrame, images: pd.DataFrame, result: pd.DataFrame, mapping: Mapping, place: str) -> str:
+    """What was taken, what was skipped, and what was read in another way than it is written."""
+    subjects = result["subject"].nunique()
+    bare = len(set(ids_of(table[mapping.subject]))) - subjects
+    told = [f"{len(result)} images of {subjects} subjects, from {place}. Skipped: {bare} without an image."]
+    without = result.loc[(result["group"] == "").to_numpy(), "subject"].nunique()
+    if without:
+        told.append(f"{without} subjects without a group in the column {mapping.group!r}: each is a group of its own.")
+    for column in dict.fromkeys((mapping.subject, mapping.group or mapping.subject)):
+        spelling = dict(zip(table[column], ids_of(table[column]), strict=True))
+        often = Counter(spelling.values())
+        twice = [(text, one) for text, one in spelling.items() if often[one] > 1 and text != one]
+        if twice:
+            text, one = twice[0]
+            count = len({one for _, one in twice})
+            told.append(f"{count} ids of the column {column!r} are written in two ways, such as {text!r} for {one!r}.")
+    for name, task in mapping.tasks.items():
+        pairs = zip(images[task.column], result[name], strict=True) if task.column else ()
+        if any("," in old and new == plain(old).replace(",", ".") for old, new in pairs):
+            told.append(f"Decimal commas of the column {task.column!r} are read as points.")
+    return " ".join(told)
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The table, and what the columns hold that it leaves out."""
     check_file(path, "correct 'table' in the mapping")
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            table = pd.read_parquet(path)
-            # A column of integers with gaps arrives as floats; a patient 12 is not a patient 12.0.
-            table = table.convert_dtypes().astype(object).set_axis(range(2, len(table) + 2))
-            return table.where(table.notna(), "").astype(str)
-    except (OSError, ValueError) as error:
-        raise DrifaError(
-            f"{path} cannot be read as a table ({' '.join(str(error).split())}); save it as CSV in UTF-8"
-        ) from None
-    return read_table(path)
+    return read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else (read_table(path), {})
 
 
 def _images(table: pd.DataFrame, mapping: Mapping, place: str) -> pd.DataFrame:
     """One row per image with its subject, modality, path and row number beside
     the table's own columns; rows as a spreadsheet counts them."""
     table = table.assign(**{_ROW: table.index})
-    empty = table[table[mapping.subject] == ""]
-    if len(empty):
-        raise DrifaError(f"row {empty[_ROW].iloc[0]} of {place} has nothing in the subject column {mapping.subject!r}; fill it")
+    for value, row in zip(table[mapping.subject], table[_ROW], strict=True):
+        if is_missing(value):
+            says = f" but {value!r}" if plain(value) else ""
+            raise DrifaError(f"row {row} of {place} has nothing{says} in the subject column {mapping.subject!r}; fill it")
+    for name in dict.fromkeys((mapping.subject, mapping.group or mapping.subject)):
+        table[name] = ids_of(table[name])
     if mapping.path:
+        table[mapping.modality] = ids_of(table[mapping.modality])
         values = {modality.value or name: name for name, modality in mapping.modalities.items()}
         for value, row in zip(table[mapping.modality], table[_ROW], strict=True):
             if value not in values:
@@ -120,7 +150,7 @@ def _images(table: pd.DataFrame, mapping: Mapping, place: str) -> pd.DataFrame:
         ]
     images = pd.concat(parts, ignore_index=True)
     images[_SUBJECT] = images[mapping.subject]
-    return images[images[_PATH] != ""].reset_index(drop=True)
+    return images[~images[_PATH].map(is_missing)].reset_index(drop=True)
 
 
 def _check_duplicates(images: pd.DataFrame, place: str) -> None:
@@ -134,10 +164,24 @@ def _check_duplicates(images: pd.DataFrame, place: str) -> None:
         )
 
 
+def _found(paths: pd.Series, rows: pd.Series, root: Path, place: str) -> list[str]:
+    """Paths as the disk spells them; a name may lack its ending, as in the tables of ISIC."""
+    found = []
+    for row, path in zip(rows, paths, strict=True):
+        remedy = f"row {row} of {place} names it: correct the cell or 'root', or leave the cell empty"
+        if path:
+            file = find_file(root / path, (*SUFFIXES, *VOLUME_SUFFIXES))
+            check_file(file, remedy)
+            path = PurePath(file).relative_to(root).as_posix()
+        found.append(path)
+    return found
+
+
 def _relative(images: pd.DataFrame, column: str, root: Path, place: str) -> list[str]:
     """Paths below the root; absolute ones are allowed where they lead there."""
     paths = []
     for text, row in zip(images[column], images[_ROW], strict=True):
+        text = "" if is_missing(text) else text.strip()
         # Tables written on Windows have backslashes; no medical archive has them in file names.
         path = os.path.normpath(os.path.join(root, text.replace("\\", "/"))) if text else ""
         if os.path.isabs(text) and not PurePath(path).is_relative_to(root):
@@ -153,13 +197,14 @@ def _relative(images: pd.DataFrame, column: str, root: Path, place: str) -> list
 
 
 def _split(images: pd.DataFrame, column: str, place: str) -> pd.Series:
-    for value, row in zip(images[column], images[_ROW], strict=True):
+    texts = images[column].map(plain)
+    for value, row in zip(texts, images[_ROW], strict=True):
         if value not in ("", *SPLIT_VALUES):
             raise DrifaError(
                 f"split {value!r} in row {row} of {place} is none of {', '.join(SPLIT_VALUES)}{suggest(value, SPLITS)}; "
                 f"correct it, or leave 'split' out of the mapping and let `drifa data split` make one"
             )
-    return images[column]
+    return texts
 
 
 def _task(
@@ -171,9 +216,14 @@ def _task(
                 f"task {name!r} of the mapping names the unknown modality {one!r}{suggest(one, mapping.modalities)}"
             )
     asked = tuple(task.modalities or mapping.modalities)
-    spec = task.model_dump()
+    spec = task.spec(f"task {name!r} of the mapping")
     kind = target_type(spec, f"task {name!r} of the mapping")
-    texts: Sequence[str] = images[task.column].tolist()
+    if task.columns:
+        texts: Sequence[str] = one_hot_labels(images, task.columns, images[_ROW].tolist(), place)
+        # In the order of the columns; a class without a case is none.
+        spec["classes"] = spec["classes"] or [column for column in task.columns if column in set(texts)]
+    else:
+        texts = images[task.column].tolist()
     if kind.reads == "pixels":
         texts = _relative(images, task.column, root, place)
     target, texts = kind.from_table(name, spec, texts, images[_ROW].tolist(), place)

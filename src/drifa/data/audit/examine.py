@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from drifa.data.audit.duplicates import duplicate_findings, exact_clusters, joined_clusters
 from drifa.data.audit.findings import Audit, Finding
 from drifa.data.audit.fix import join_groups
+from drifa.data.audit.lookalikes import lookalike_findings
 from drifa.data.audit.masks import mask_findings
 from drifa.data.audit.outliers import blank_findings, kind_findings
 from drifa.data.audit.pairs import Pair, study_pairs
@@ -69,6 +70,7 @@ def examine(study: Study, facts: Facts, pairs: Sequence[Pair], masks: Sequence[F
         *grid_findings(study, facts),
         *masks,
         *duplicate_findings(study, exact, pairs, clusters),
+        *lookalike_findings(study),
         *count_findings(study),
         *blank_findings(study, facts),
         *kind_findings(study, facts),

@@ -21,6 +21,7 @@ from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
 from drifa.files import write_json, write_text
+from drifa.names import ids_of, plain
 from drifa.text_tables import read_table, table_text
 from drifa.version import __version__
 
@@ -156,7 +157,9 @@ def read_split(folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise DrifaError(
             f"{table_path} was changed after {RECEIPT_FILE} was written (its sha256 differs); restore it, or split again"
         )
-    return table, receipt
+    # What an older version wrote may be spelled in other ways than a study spells it now.
+    spelled = {name: ids_of(table[name]) for name in ("subject", "group")} | {"split": [plain(text) for text in table["split"]]}
+    return table.assign(**spelled), receipt
 
 
 def fits_split(study: Study, folder: str | Path) -> bool:

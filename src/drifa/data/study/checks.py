@@ -10,6 +10,7 @@ import pandas as pd
 from drifa.data.study.schema import SPLIT_PROTOCOLS, Modality, Task
 from drifa.data.targets.base import refuse_paths, refuse_rows
 from drifa.errors import DrifaError, suggest
+from drifa.names import ids_of, is_missing, is_rounded, plain
 
 COLUMNS = ("subject", "modality", "path", "group", "split")
 SPLITS = ("train", "val", "test")
@@ -21,7 +22,7 @@ SPLIT_VALUES = (*SPLITS, UNUSED)
 def checked_table(
     table: pd.DataFrame, modalities: Mapping[str, Modality], tasks: Mapping[str, Task], split_protocol: str, place: str
 ) -> pd.DataFrame:
-    """Returns the table with its own columns as text and empty groups filled with the subject's id.
+    """Returns the table with its own columns as text, every id in its one spelling, and empty groups filled with the subject.
 
     Args:
         table: One row per image; extra columns are kept untouched.
@@ -41,7 +42,7 @@ def checked_table(
                 raise DrifaError(f"task {task.name!r} names the unknown modality {name!r}{suggest(name, modalities)}")
     if split_protocol not in SPLIT_PROTOCOLS:
         raise DrifaError(f"unknown split_protocol {split_protocol!r}{suggest(split_protocol, SPLIT_PROTOCOLS[1:])}")
-    table = _as_text(table, (*COLUMNS, *tasks), place)
+    table = _spelled(_as_text(table, (*COLUMNS, *tasks), place), tasks)
     subject = pd.factorize(table["subject"])[0]
     _check_rows(table, subject, modalities, tasks, place)
     _check_subjects(table, subject, tasks, split_protocol, place)
@@ -64,6 +65,17 @@ def _as_text(table: pd.DataFrame, columns: tuple[str, ...], place: str) -> pd.Da
         else:
             column = column.astype(object)
             table[name] = column.where(column.notna(), "").astype(str)
+    return table
+
+
+def _spelled(table: pd.DataFrame, tasks: Mapping[str, Task]) -> pd.DataFrame:
+    """Ids and labels in their one spelling; paths stay, for a file has the name that it has."""
+    for name in ("subject", "group"):
+        table[name] = pd.Series(ids_of(table[name]), table.index, dtype=table[name].dtype)
+    for name in ("modality", "split"):
+        table[name] = table[name].map({text: plain(text) for text in table[name].unique()})
+    for task in tasks.values():
+        table[task.name] = task.target.spelled(table[task.name])
     table["group"] = table["group"].where(table["group"] != "", table["subject"])
     return table
 
@@ -96,7 +108,14 @@ def _check_subjects(
     table: pd.DataFrame, subject: np.ndarray, tasks: Mapping[str, Task], split_protocol: str, place: str
 ) -> None:
     for column in ("subject", "group"):
-        _check_spaces(table, column, place)
+        rounded = table[column].isin([text for text in table[column].unique() if is_rounded(text)])
+        message = f"{column} {{value}} in {{row}} is a long number that a spreadsheet rounded: several may have become one"
+        refuse_rows(rounded, table[column], place, f"{message}; export the column as text")
+    words = [text for text in table["group"].unique() if is_missing(text)]
+    shared = table.loc[table["group"].isin(words)].groupby("group")["subject"].nunique()
+    message = "group {value} in {row} is a word for a missing value, and would make one patient of several subjects; empty the"
+    message += " cells, so that each subject is its own group, or write the patient's id"
+    refuse_rows(table["group"].isin(shared.index[shared > 1]), table["group"], place, message)
     for task in tasks.values():
         # Read, not compared as text: 45 and 45.0 are one number.
         value = pd.factorize(task.target.read(table[task.name].to_numpy(dtype=object)))[0]
@@ -113,18 +132,6 @@ def _check_subjects(
         message = "group {value} in {row} is in two splits; put all of it in one, split again with `drifa data split`, or say"
         message += " 'split_protocol: paper' in study.yaml if groups are meant to be cut"
         refuse_rows(_disagrees(group, split, (table["split"] != UNUSED).to_numpy()), table["group"], place, message)
-
-
-def _check_spaces(table: pd.DataFrame, column: str, place: str) -> None:
-    """Refuses ids that only spaces tell apart: a split would take `P1` and `P1 ` for two patients."""
-    text = table[column]
-    bare = text.str.strip()
-    spaced = (text != bare).to_numpy()
-    if spaced.any():
-        names = pd.DataFrame({"text": text, "bare": bare})[bare.isin(bare[spaced])].drop_duplicates()
-        double = names.loc[names["bare"].duplicated(keep=False), "text"]
-        message = f"{column} {{value}} in {{row}} differs from another {column} by spaces only; write one alike everywhere"
-        refuse_rows(text.isin(double).to_numpy() & spaced, table[column], place, message)
 
 
 def _disagrees(owner: np.ndarray, value: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:

@@ -83,6 +83,10 @@ class Target(ABC):
     def check_column(self, task: str, column: pd.Series, place: str) -> None:
         """Refuses a column of texts (empty = not known) with an entry that the target does not allow."""
 
+    def spelled(self, column: pd.Series) -> pd.Series:
+        """A column of texts as the target spells them."""
+        return column
+
     @abstractmethod
     def read(self, texts: np.ndarray) -> np.ndarray:
         """The values of checked texts; anything where a text is empty. object [S] -> [S]."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from drifa.data.targets.base import Target, list_of_names, refuse_repeated, refuse_rows
 from drifa.errors import DrifaError, suggest
-from drifa.text_tables import BLANKS
+from drifa.names import ids_of, is_missing, look
 
 EXAMPLE = "NAME: {classes: [a, b], modalities: [m]}"
 
@@ -58,10 +58,12 @@ class ClassTarget(Target):
         """Classes are a list, or {value in the table: class}, or, left out, the labels found in sorted order."""
         listed = spec.get("classes")
         if listed is None:
+            texts = ids_of(texts)
             found = sorted({text for text in texts if text})
             _refuse_lookalikes(task, found, place)
             listed = found
         renamed = dict(listed) if isinstance(listed, dict) else {name: name for name in listed}
+        texts = _as_listed(texts, list(renamed))
         for text, row in zip(texts, rows, strict=True):
             if text and text not in renamed:
                 raise DrifaError(
@@ -84,6 +86,10 @@ class ClassTarget(Target):
                 f"class {name!r} of task {task!r} has no images in {place}; "
                 f"leave it out of the classes of the task, or add its rows"
             )
+
+    def spelled(self, column: pd.Series) -> pd.Series:
+        """Labels as the classes are spelled."""
+        return pd.Series(_as_listed(column.tolist(), self.classes), column.index, dtype=column.dtype)
 
     def read(self, texts: np.ndarray) -> np.ndarray:
         """Class indices. int64 [S]"""
@@ -125,12 +131,22 @@ class ClassTarget(Target):
         return pd.Index(self.classes).get_indexer(pd.Index(texts)).astype(np.int64)
 
 
+def _as_listed(texts: Sequence[str], listed: Sequence[str]) -> list[str]:
+    """Texts as the list spells them; one that is not on it in any spelling stays, but for spaces alone, which are nothing."""
+    here = list(dict.fromkeys(texts))
+    # In one call, so that both are spelled by the same rule.
+    spelling = ids_of([*here, *listed])
+    known = dict(zip(spelling[len(here) :], listed, strict=True)) | {name: name for name in listed}
+    found = {text: known.get(text, known.get(bare, text if bare else "")) for text, bare in zip(here, spelling, strict=False)}
+    return [found[text] for text in texts]
+
+
 def _refuse_lookalikes(task: str, found: Sequence[str], place: str) -> None:
     """Refuses labels that only look like classes of their own; listed classes are taken as they are."""
     remedy = "correct the table, or list the classes of the task as {value: class}"
     for value in found:
-        if value.strip().casefold() in BLANKS:
+        if is_missing(value):
             raise DrifaError(f'task {task!r} has the label {value!r} in {place}: a missing value? {remedy}; class "" is none')
-    for before, after in pairwise(sorted(found, key=lambda value: value.strip().casefold())):
-        if before.strip().casefold() == after.strip().casefold():
+    for before, after in pairwise(sorted(found, key=look)):
+        if look(before) == look(after):
             raise DrifaError(f"task {task!r} has the labels {before!r} and {after!r} in {place}: one class? {remedy}")

@@ -12,6 +12,8 @@ import pandas as pd
 
 from drifa.data.targets.base import Target, refuse_rows
 from drifa.errors import DrifaError
+from drifa.names import plain
+from drifa.text_tables import decimal_points
 
 #: A split balances so many parts of the numbers, each with equally many subjects.
 STRATA = 4
@@ -61,8 +63,8 @@ class NumberTarget(Target):
     def from_table(
         cls, task: str, spec: Mapping[str, Any], texts: Sequence[str], rows: Sequence[int], place: str
     ) -> tuple[Self, Sequence[str]]:
-        """Numbers as they stand; spaces around them go."""
-        bare = [text.strip() for text in texts]
+        """Numbers as they stand; spaces around them go, and the decimal commas of a whole column become points."""
+        bare = decimal_points([plain(text) for text in texts])
         for text, row in zip(bare, rows, strict=True):
             fault = _fault(text)
             if fault:

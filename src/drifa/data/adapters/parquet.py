@@ -1,0 +1,46 @@
+"""Parquet tables of one's own: every cell a text, and columns that hold no single value left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from drifa.errors import DrifaError
+from drifa.names import plain
+
+
+def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Reads a Parquet file as :func:`drifa.text_tables.read_table` reads a CSV file.
+
+    Returns:
+        ``(table, left_out)``: the table, whose index counts rows as a spreadsheet would; and what the columns hold that no text
+        can stand for, by name: images themselves, as data sets of the Hugging Face hub have them, or lists.
+
+    Raises:
+        DrifaError: The file cannot be read, or two columns have one name.
+    """
+    from pyarrow import ArrowException, parquet, types
+
+    try:
+        left_out = {}
+        for field in parquet.read_schema(path):
+            kinds = [field.type, *(part.type for part in field.type)] if types.is_struct(field.type) else [field.type]
+            if any(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) for kind in kinds):
+                left_out[field.name] = "the files' bytes themselves"
+            elif types.is_nested(field.type):
+                left_out[field.name] = f"values of the type {field.type}"[:80]
+        columns = [name for name in parquet.read_schema(path).names if name not in left_out]
+        table = pd.read_parquet(path, columns=columns)[columns]
+    except (OSError, ValueError, ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise DrifaError(f"{path} cannot be read as a table ({reason}); save it as CSV in UTF-8") from None
+    table.columns = pd.Index([plain(str(name)) for name in columns])
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise DrifaError(f"{path} has two columns {twice!r}; rename or remove one")
+    # A column of integers with gaps arrives as floats; a patient 12 is not a patient 12.0.
+    table = table.convert_dtypes().astype(object).set_axis(range(2, len(table) + 2))
+    table = table.where(table.notna(), "").astype(str)
+    filled = table.map(lambda text: plain(text) != "").any(axis=1) if len(columns) else pd.Series(dtype=bool)
+    return table[filled], left_out

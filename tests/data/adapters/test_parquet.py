@@ -1,0 +1,53 @@
+"""Parquet tables become texts; columns of pictures are left out and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from drifa.data.adapters.parquet import read_parquet
+from drifa.data.adapters.prepare import prepare_table
+from drifa.errors import DrifaError
+from tests.data.adapters.miniatures import Folder, rewritten
+
+PICTURE = b"\x89PNG" + bytes(range(256))
+
+
+@pytest.mark.parametrize("cell", [PICTURE, {"bytes": PICTURE, "path": "1.png"}, [1.0, 2.0]])
+def test_a_column_that_no_text_can_stand_for_is_left_out_and_named(tmp_path: Path, cell: object) -> None:
+    pd.DataFrame({"id": [1, 2], "image": [cell, None]}).to_parquet(tmp_path / "t.parquet")
+    table, left_out = read_parquet(tmp_path / "t.parquet")
+    assert table.to_dict("list") == {"id": ["1", "2"]}
+    assert list(left_out) == ["image"]
+
+
+def test_a_mapped_column_of_pictures_is_refused_and_another_one_told(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        return table.assign(image=[{"bytes": PICTURE, "path": path} for path in table["photo_file"]])
+
+    folder = fake("table")
+    mapping = rewritten(folder, change, ".parquet")
+    study = prepare_table(mapping)
+    assert "image" not in study.table.columns
+    assert "The column 'image' holds the files' bytes themselves, and is left out." in study.notes
+    mapping.write_text(mapping.read_text().replace("photo_file", "image"))
+    with pytest.raises(
+        DrifaError, match=r"modalities.photo.path to the column 'image'.*bytes.*write them out as files"
+    ) as caught:
+        prepare_table(mapping)
+    assert len(str(caught.value)) < 500
+
+
+def test_blank_rows_and_spaces_around_names_are_no_part_of_the_table(tmp_path: Path) -> None:
+    pd.DataFrame({" id": ["a", None, "b"], "x": [1.0, None, 2.0]}).to_parquet(tmp_path / "t.parquet")
+    table = read_parquet(tmp_path / "t.parquet")[0]
+    assert table.to_dict("list") == {"id": ["a", "b"], "x": ["1", "2"]}
+    assert table.index.tolist() == [2, 4]
+
+
+def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_text("a,b")
+    with pytest.raises(DrifaError, match=r"t.parquet cannot be read as a table .*; save it as CSV in UTF-8"):
+        read_parquet(tmp_path / "t.parquet")
