@@ -61,7 +61,7 @@ def _rotates(kind: bytes, chunk: bytes, header: bytes) -> bool:
         return False
     try:
         with PngImagePlugin.PngImageFile(io.BytesIO(header + chunk + _NO_PIXELS)) as probe:
-            if "xmp" not in probe.info:  # else it would look at the pixels first
+            if kind == b"eXIf":  # for the others it would look at the pixels first
                 probe.getexif()
     except Exception:
         return False
