@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,18 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
-from pydicom.uid import MPEG2MPML, ExplicitVRLittleEndian, JPEGLSLossless, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    MPEG2MPML,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
 from drifa.data.reading.images import read_image
 from drifa.errors import DrifaError
@@ -135,7 +145,7 @@ def test_files_that_hold_no_single_image_are_named_with_the_remedy(tmp_path: Pat
         "rtdose_1frame.dcm": "32-bit values without a window",
         "image_dfl.dcm": "Deflated Explicit VR Little Endian; write it again",
         "MR_truncated.dcm": "damaged or cut short",
-        "badVR.dcm": "damaged or cut short",
+        "badVR.dcm": r"'1A' as \(0028,0008\) Number of Frames",
     }.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library comments on odd values before it gives up
@@ -150,6 +160,14 @@ def test_files_that_hold_no_single_image_are_named_with_the_remedy(tmp_path: Pat
         ({"Rows": 60000, "Columns": 60000}, "60000x60000 pixels, more than 100 megapixels"),
         ({"Rows": 1000, "Columns": 1000, "NumberOfFrames": 101}, "1000x1000x101 pixels, more than 100 megapixels"),
         ({"Rows": 12}, "damaged or cut short"),
+        ({"HighBit": 9}, r"has 9 as \(0028,0102\) High Bit; it should be 11"),
+        ({"BitsStored": 17, "HighBit": 16}, r"has 17 as \(0028,0101\) Bits Stored; it should be 1 to 16"),
+        ({"BitsAllocated": 12}, r"has 12 as \(0028,0100\) Bits Allocated"),
+        ({"PixelRepresentation": 2}, r"has 2 as \(0028,0103\) Pixel Representation; it should be 0"),
+        ({"SamplesPerPixel": 3}, r"has 3 as \(0028,0002\) Samples per Pixel; MONOCHROME2 has 1"),
+        ({"PresentationLUTShape": "INVERSE"}, "MONOCHROME2 contradicts it"),
+        ({"PixelPresentation": "COLOR"}, "colours over grey values are not read"),
+        ({"PhotometricInterpretation": "YBR_PARTIAL_420"}, "photometric interpretation 'YBR_PARTIAL_420'"),
         ({"WindowCenter": "40", "WindowWidth": "0"}, "window of centre 40.0 and width 0.0"),
         ({"PhotometricInterpretation": "CMYK"}, "photometric interpretation 'CMYK'"),
         ({"WindowCenter": "1", "WindowWidth": "2", "VOILUTFunction": "CUBIC"}, "unknown window function 'CUBIC'"),
@@ -184,10 +202,109 @@ def test_a_compression_that_nothing_here_reads_names_the_package(tmp_path: Path)
     for syntax, message in ((JPEGLSLossless, r"JPEG-LS Lossless .*1.2.840.10008.1.2.4.80"), (MPEG2MPML, "no still image")):
         pixels.file_meta.TransferSyntaxUID = syntax
         pixels.save_as(tmp_path / "a.dcm", enforce_file_format=True)
-        if syntax == JPEGLSLossless and pydicom.pixels.get_decoder(syntax).is_available:
-            message = "damaged or cut short"
+        if syntax == JPEGLSLossless:
+            installed = pydicom.pixels.get_decoder(syntax).is_available
+            message = "damaged or cut short" if installed else message + r".*pip install 'drifa\[dicom\]'"
         with pytest.raises(DrifaError, match=message):
             read_image(tmp_path / "a.dcm", 1)
+
+
+def test_a_variant_that_the_only_decoder_lacks_names_the_package_and_a_cut_one_is_damaged(tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(get_testdata_file("JPEG-lossy.dcm", download=False))  # JPEG of 12 bits
+    path = tmp_path / "a.dcm"
+    dataset.save_as(path)
+    if any("pylibjpeg" in name for name in pydicom.pixels.get_decoder(JPEGExtended12Bit).available_plugins):
+        assert read_image(path, 1).std() > 0
+    else:
+        with pytest.raises(DrifaError, match=r"JPEG Extended .*1 times 12 bits.*pip install 'drifa\[dicom\]'"):
+            read_image(path, 1)
+    frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
+    dataset.PixelData = pydicom.encaps.encapsulate([frame[: len(frame) // 2]])
+    dataset.save_as(path)
+    with pytest.raises(DrifaError, match="damaged or cut short"):
+        read_image(path, 1)
+
+
+def test_high_bits_anywhere_in_the_word_are_found_and_what_lies_beside_them_is_not_seen(
+    grey: Callable[..., np.ndarray],
+) -> None:
+    expected = grey(make())
+    beside = np.random.default_rng(1).integers(0, 16, VALUES.shape, dtype=np.uint16)
+    np.testing.assert_array_equal(grey(make(VALUES << 4 | beside, HighBit=15)), expected)
+    np.testing.assert_array_equal(grey(make(VALUES | beside << 12)), expected)
+    negative = (VALUES.astype(np.int16) - 2048).astype(np.int16)
+    np.testing.assert_array_equal(grey(make(negative << 4, HighBit=15)), grey(make(negative)))
+
+
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_however_its_sign_is_written(grey: Callable[..., np.ndarray], kind: str) -> None:
+    window = {"WindowCenter": "2000", "WindowWidth": "900", "PhotometricInterpretation": kind}
+    plain = grey(make(VALUES.astype(np.int16), **window))
+    padded = VALUES.astype(np.int16)
+    padded[:2] = -2000
+    for value, vr in ((-2000, "SS"), (63536, "US")):
+        dataset = make(padded, **window)
+        dataset.add_new("PixelPaddingValue", vr, value)
+        image = grey(dataset)
+        assert (image[:2] == 0).all()
+        np.testing.assert_array_equal(image[2:], plain[2:])
+    dataset.add_new("PixelPaddingRangeLimit", "US", 65535)
+    padded[1] = -1  # the range reaches from -2000 to -1
+    dataset.PixelData = padded.tobytes()
+    assert (grey(dataset)[:2] == 0).all()
+
+
+def test_an_image_is_bounded_by_its_bytes_and_not_only_by_its_pixels(tmp_path: Path) -> None:
+    make(np.zeros((10, 10, 3), np.uint16)).save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert read_image(tmp_path / "a.dcm", 3, max_megapixels=2e-4).shape == (10, 10, 3)
+    with pytest.raises(DrifaError, match=r"10x10 pixels of 3 times 16 bits, 0.0006 MB, more than 0.0003 MB"):
+        read_image(tmp_path / "a.dcm", 3, max_megapixels=1e-4)
+
+
+def _run_lengths(tmp_path: Path, segment: bytes) -> Path:
+    dataset = make(np.zeros((8, 16), np.uint8), BitsStored=8, HighBit=7)
+    header = np.array([1, 64, *[0] * 14], dtype="<u4").tobytes()
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    dataset.PixelData = pydicom.encaps.encapsulate([header + segment])
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    return tmp_path / "a.dcm"
+
+
+def test_run_lengths_that_unpack_to_far_more_are_refused_before_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bytes([257 - 128, 200])
+    assert (read_image(_run_lengths(tmp_path, run), 1) == 200).all()
+    path = _run_lengths(tmp_path, run * 2**20)
+    monkeypatch.setattr("drifa.data.reading.dicom.pixel_array", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(DrifaError, match="more than twice the 128 bytes of a plane"):
+        read_image(path, 1)
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    content = content[:-2] + content[content.rindex(b"\xff\xda") : -2] * 3000 + b"\xff\xd9"
+    dataset = make(np.zeros((16, 16), np.uint8), BitsStored=8, HighBit=7)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.PixelData = pydicom.encaps.encapsulate([content])
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(DrifaError, match=r"a JPEG of 30\d\d scans"):
+        read_image(tmp_path / "a.dcm", 1)
+
+
+def test_private_elements_of_nonsense_play_no_part(tmp_path: Path, grey: Callable[..., np.ndarray]) -> None:
+    dataset = make()
+    for tag, vr, value in (
+        (0x00091001, "SQ", b"\xff\xff"),
+        (0x00091002, "DS", b"nonsense"),
+        (0x00291010, "UN", b"\0" * 9 + b"\1"),
+    ):
+        dataset[tag] = RawDataElement(pydicom.tag.Tag(tag), "UN" if vr == "SQ" else vr, len(value), value, 0, False, True)
+    np.testing.assert_array_equal(grey(dataset), grey(make()))
 
 
 def test_a_deflated_file_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,26 +1,47 @@
 """DICOM: one frame, through the window that the file itself names. Only pixels are read; no name or date goes anywhere.
 
 References:
-    DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window functions), C.7.6.3 (image pixel module).
+    DICOM PS3.3 C.7.6.3 (image pixel module); PS3.5 8.1 (how stored bits lie in words) and annex A.4 (compressed pixels).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset, read_preamble
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder, pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEG2000TransferSyntaxes, JPEGTransferSyntaxes, RLELossless
 
-from drifa.data.reading.files import damaged
+from drifa.data.reading import jpeg
+from drifa.data.reading.blocks import to_bytes
+from drifa.data.reading.dicom_grey import shade
+from drifa.data.reading.dicom_numbers import name_of, number, whole
+from drifa.data.reading.dicom_tables import read_palette
+from drifa.data.reading.files import damaged, unsupported
 from drifa.errors import DrifaError
 
-_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_PALETTE = "PALETTE COLOR"
+# Bytes per allowed pixel that an image may take uncompressed: three colours of 8 bits, or one of 16 and some.
+_BYTES_PER_PIXEL = 3
+_INSTALL = "pip install 'drifa[dicom]'"
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """How the pixels lie in the file."""
+
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    samples: int
 
 
 def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
@@ -28,13 +49,14 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
 
     Grey values go through the rescale slope and intercept and then through the first window (or the VOI LUT, where there is
     no window) onto 0 to 255. Without either, the full range of the stored bits goes onto 0 to 255. MONOCHROME1 is inverted.
+    Padding is black.
 
     Shape:
         uint8 [H, W] or [H, W, 3].
 
     Raises:
-        DrifaError: Not readable, without pixels, of several frames, too large, compressed in a way that no installed package
-            reads, or of a pixel type without a natural 8-bit scale.
+        DrifaError: Not readable, without pixels, of several frames, too large, with a header that contradicts itself,
+            compressed in a way that no installed package reads, or of a pixel type without a natural 8-bit scale.
     """
     try:
         syntax = _transfer_syntax(path)
@@ -42,17 +64,30 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
             # Its size is known only once it is unpacked, which may fill any memory.
             raise DrifaError(f"image {path} is stored as {syntax.name}; write it again uncompressed, as with `dcmconv +te`")
         dataset = pydicom.dcmread(path, force=True)
-        _check(dataset, path, max_pixels)
+        layout = _check(dataset, path, max_pixels)
         if not syntax:
             dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
         else:
             _check_syntax(syntax, path)
-        pixels = _decoded(dataset, syntax, path)
+        little = not syntax or syntax.is_little_endian
+        pixels, padded = _decoded(dataset, layout, syntax, path)
         if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
             raise damaged(path, f"{dataset.Columns}x{dataset.Rows} pixels announced, {pixels.shape[1]}x{pixels.shape[0]} found")
-        if dataset.PhotometricInterpretation in _COLOUR:
-            return _colour(pixels, dataset)
-        return _grey(pixels, dataset, path)
+        if dataset.PhotometricInterpretation in _GREY:
+            grey = shade(pixels, dataset, path, layout.signed, layout.stored, little)
+            if padded is not None:
+                grey[padded] = 0
+            return grey
+        if dataset.PhotometricInterpretation == _PALETTE:
+            palette = read_palette(dataset, path, layout.signed, little)
+            return to_bytes(pixels, lambda block: palette(block) * 255 // palette.top, (3,))
+        top = 2**layout.stored - 1
+        if pixels.max() > top:
+            raise DrifaError(
+                f"image {path} holds values up to {pixels.max()}, beyond its {layout.stored} bits of {name_of('BitsStored')}; "
+                f"correct its header"
+            )
+        return to_bytes(pixels, lambda block: block.astype(np.uint64) * 255 // top)
     except DrifaError:
         raise
     except Exception as error:
@@ -67,13 +102,13 @@ def _transfer_syntax(path: Path) -> UID:
         return UID(meta.get("TransferSyntaxUID", ""))
 
 
-def _check(dataset: Dataset, path: Path, max_pixels: float) -> None:
+def _check(dataset: Dataset, path: Path, max_pixels: float) -> _Pixels:
     if "Rows" not in dataset or "Columns" not in dataset:
         kind = UID(str(dataset.get("SOPClassUID", "")))
         what = f" ({kind.name})" if kind else ""
         raise DrifaError(f"{path} is a DICOM file without an image{what}; remove its row from the study")
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    width, height = int(dataset.Columns), int(dataset.Rows)
+    frames = whole(dataset, "NumberOfFrames", path, 1) or 1
+    width, height = whole(dataset, "Columns", path), whole(dataset, "Rows", path)
     size = f"{width}x{height}" + (f"x{frames}" if frames > 1 else "")
     if width * height * frames > max_pixels:
         raise DrifaError(f"image {path} has {size} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down")
@@ -84,8 +119,47 @@ def _check(dataset: Dataset, path: Path, max_pixels: float) -> None:
     if "PixelData" not in dataset:
         raise DrifaError(f"image {path} has a DICOM header but no pixels: it was cut short or stripped; fetch it again")
     kind = dataset.get("PhotometricInterpretation")
-    if kind not in (*_GREY, *_COLOUR):
+    if kind not in (*_GREY, *_COLOUR, _PALETTE):
         raise DrifaError(f"image {path} has the photometric interpretation {kind!r}; convert it to MONOCHROME2 or RGB")
+    layout = _layout(dataset, path)
+    needed = width * height * layout.samples * layout.allocated // 8
+    if needed > _BYTES_PER_PIXEL * max_pixels:
+        raise DrifaError(
+            f"image {path} has {size} pixels of {layout.samples} times {layout.allocated} bits, {needed / 1e6:.4g} MB, "
+            f"more than {_BYTES_PER_PIXEL * max_pixels / 1e6:g} MB; scale it down"
+        )
+    return layout
+
+
+def _layout(dataset: Dataset, path: Path) -> _Pixels:
+    def refuse(keyword: str, value: object, remedy: str) -> DrifaError:
+        return DrifaError(f"image {path} has {value!r} as {name_of(keyword)}; {remedy}")
+
+    samples = whole(dataset, "SamplesPerPixel", path)
+    expected = 3 if dataset.PhotometricInterpretation in _COLOUR else 1
+    if samples != expected:
+        raise refuse("SamplesPerPixel", samples, f"{dataset.PhotometricInterpretation} has {expected}: correct its header")
+    allocated, stored = whole(dataset, "BitsAllocated", path), whole(dataset, "BitsStored", path)
+    if allocated not in (1, 8, 16, 32):
+        raise refuse("BitsAllocated", allocated, "write it again with 8 or 16 bits")
+    if not 1 <= stored <= allocated:
+        raise refuse("BitsStored", stored, f"it should be 1 to {allocated}, the bits allocated: correct its header")
+    high = whole(dataset, "HighBit", path, stored - 1)
+    if not stored - 1 <= high < allocated:
+        raise refuse("HighBit", high, f"it should be {stored - 1} for {stored} stored bits: correct its header")
+    sign = whole(dataset, "PixelRepresentation", path)
+    if sign not in (0, 1) or (sign and samples > 1):
+        raise refuse(
+            "PixelRepresentation", sign, "it should be 0 (unsigned), or 1 (signed) for grey values: correct its header"
+        )
+    if samples > 1 and whole(dataset, "PlanarConfiguration", path) not in (0, 1):
+        raise refuse("PlanarConfiguration", dataset.PlanarConfiguration, "it should be 0 or 1: correct its header")
+    shape = dataset.get("PresentationLUTShape")
+    if shape == "INVERSE" and dataset.PhotometricInterpretation == "MONOCHROME2":
+        raise refuse("PresentationLUTShape", shape, "MONOCHROME2 contradicts it: correct one of them")
+    if dataset.get("PixelPresentation") in ("MIXED", "COLOR"):
+        raise refuse("PixelPresentation", dataset.PixelPresentation, "colours over grey values are not read: save it as RGB")
+    return _Pixels(allocated, stored, high, bool(sign), samples)
 
 
 def _check_syntax(syntax: UID, path: Path) -> None:
@@ -97,88 +171,75 @@ def _check_syntax(syntax: UID, path: Path) -> None:
         except NotImplementedError:
             raise DrifaError(f"image {path} is stored as {syntax.name}, no still image; save the frame you mean") from None
         if not available:
-            raise DrifaError(f"image {path} is stored as {syntax.name} ({syntax}), which needs {_plugin(syntax)}")
+            raise _needs_package(syntax, path)
 
 
-def _decoded(dataset: Dataset, syntax: UID, path: Path) -> np.ndarray:
+def _needs_package(syntax: UID, path: Path, variant: str = "") -> DrifaError:
+    return DrifaError(f"image {path} is stored as {syntax.name} ({syntax}){variant}, which needs another package: {_INSTALL}")
+
+
+def _decoded(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """The stored values, and where they are padding."""
+    if syntax and syntax.is_encapsulated:
+        pixels = _unpacked(dataset, layout, syntax, path)
+        return pixels, _padding(pixels, dataset, layout, path)
+    # Whole words first: padding may use bits beyond the stored ones, and these may lie anywhere in the word.
+    dataset.BitsStored, dataset.HighBit = layout.allocated, layout.allocated - 1
+    words = pixel_array(dataset)
+    padded = _padding(words, dataset, layout, path)
+    if layout.stored < layout.allocated:
+        words = words << (layout.allocated - 1 - layout.high)
+        words >>= layout.allocated - layout.stored
+    return words, padded
+
+
+def _padding(words: np.ndarray, dataset: Dataset, layout: _Pixels, path: Path) -> np.ndarray | None:
+    if number(dataset, "PixelPaddingValue", path) is None or layout.samples > 1:
+        return None
+    first = whole(dataset, "PixelPaddingValue", path)
+    last = whole(dataset, "PixelPaddingRangeLimit", path, first)
+    # Files write -2000 as 63536 and the other way round.
+    ends = [int(np.array([end % 2**layout.allocated], dtype=np.uint64).astype(words.dtype)[0]) for end in (first, last)]
+    padded = (words >= min(ends)) & (words <= max(ends))
+    return padded if padded.any() else None
+
+
+def _unpacked(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> np.ndarray:
+    if layout.high != layout.stored - 1:
+        raise DrifaError(
+            f"image {path} has {layout.high} as {name_of('HighBit')} for {layout.stored} stored bits, which compressed pixels "
+            f"cannot have; correct its header"
+        )
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    survey = jpeg.survey(frame) if syntax in JPEGTransferSyntaxes else None
+    if survey:
+        jpeg.check_jpeg(survey, path)
+    if syntax == RLELossless:
+        _check_runs(frame, dataset.Rows * dataset.Columns, path)
     try:
         return pixel_array(dataset)
     except Exception as error:
-        if syntax.is_encapsulated and not any("pylibjpeg" in name for name in get_decoder(syntax).available_plugins):
-            # The only decoder there may simply lack a variant, such as 12 bits.
-            error = RuntimeError(
-                f"{error}; if other viewers show it, it is stored as {syntax.name} and needs {_plugin(syntax)}"
-            )
-        raise damaged(path, error) from None
+        end = frame.rstrip(b"\0")[-2:] == b"\xff\xd9"
+        complete = end if syntax in JPEG2000TransferSyntaxes else bool(survey and survey.complete)
+        if not complete:
+            raise damaged(path, error) from None
+        if not any("pylibjpeg" in name for name in get_decoder(syntax).available_plugins):
+            # The only decoder there lacks a variant, such as 12 bits.
+            raise _needs_package(syntax, path, f", {layout.samples} times {layout.stored} bits") from None
+        reason = " ".join(str(error).split())
+        raise unsupported(path, f"is stored as {syntax.name} ({reason})", "write it again uncompressed") from None
 
 
-def _plugin(syntax: UID) -> str:
-    plugin = "pylibjpeg-openjpeg" if "2000" in syntax.name else "pylibjpeg-libjpeg"
-    return f"another package: pip install pylibjpeg {plugin}"
-
-
-def _colour(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
-    bits = int(dataset.BitsStored)
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, dataset)
-        bits = 8 * pixels.dtype.itemsize
-    return (pixels.astype(np.uint64) * 255 // (2**bits - 1)).astype(np.uint8)
-
-
-def _grey(pixels: np.ndarray, dataset: Dataset, path: Path) -> np.ndarray:
-    signed = int(dataset.PixelRepresentation) == 1
-    bits = int(dataset.BitsStored)
-    ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if signed else [0, 2**bits - 1], dtype=np.float64)
-    transform = _functional(dataset, "PixelValueTransformationSequence", "RescaleSlope")
-    if "ModalityLUTSequence" in transform:
-        values = apply_modality_lut(pixels, transform).astype(np.float64)
-        ends = np.array([0, 2 ** int(transform.ModalityLUTSequence[0].LUTDescriptor[2]) - 1], dtype=np.float64)
-    else:
-        slope = float(transform.get("RescaleSlope", 1) or 1)
-        intercept = float(transform.get("RescaleIntercept", 0) or 0)
-        values, ends = pixels * slope + intercept, ends * slope + intercept
-    window = _functional(dataset, "FrameVOILUTSequence", "WindowCenter")
-    if _first(window, "WindowWidth") is not None:
-        shade = _window(values, window, path)
-    elif "VOILUTSequence" in dataset:
-        shade = apply_voi(values.astype(pixels.dtype), dataset) / (2.0 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1)
-    elif bits > 16:
-        raise DrifaError(f"image {path} holds {bits}-bit values without a window; add one, as (0028,1050) and (0028,1051)")
-    else:
-        shade = (values - ends.min()) / (ends.max() - ends.min())
-    grey = np.floor(np.clip(shade, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
-
-
-def _window(values: np.ndarray, window: Dataset, path: Path) -> np.ndarray:
-    """Brightness 0 to 1 of every value, by the window's own function."""
-    centre, width = _first(window, "WindowCenter"), _first(window, "WindowWidth")
-    if centre is None or width is None or not width > 0:
-        raise DrifaError(f"image {path} has a window of centre {centre} and width {width}; correct (0028,1050) and (0028,1051)")
-    function = str(window.get("VOILUTFunction") or "LINEAR")
-    if function == "SIGMOID":
-        return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700)))
-    if function == "LINEAR_EXACT" or width <= 1:
-        return (values - centre) / width + 0.5
-    if function == "LINEAR":
-        return (values - (centre - 0.5)) / (width - 1) + 0.5
-    raise DrifaError(f"image {path} has the unknown window function {function!r}; use LINEAR, LINEAR_EXACT or SIGMOID")
-
-
-def _first(dataset: Dataset, keyword: str) -> float | None:
-    value: Any = dataset.get(keyword)
-    if value is None or value == "":
-        return None
-    return float(value) if not hasattr(value, "__len__") else float(value[0]) if len(value) else None
-
-
-def _functional(dataset: Dataset, sequence: str, keyword: str) -> Dataset:
-    """Where an attribute of the only frame stands: at the top, or in the functional groups of an enhanced image."""
-    if keyword in dataset:
-        return dataset
-    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
-        for group in dataset.get(groups) or ():
-            for item in group.get(sequence) or ():
-                if keyword in item:
-                    return item
-    return dataset
+def _check_runs(frame: bytes, plane: int, path: Path) -> None:
+    """Checks that no segment of run lengths unpacks to far more than its plane: the decoder itself has no limit."""
+    count = int.from_bytes(frame[:4], "little")
+    starts = [int.from_bytes(frame[4 * number : 4 * number + 4], "little") for number in range(1, min(count, 15) + 1)]
+    for start, end in zip(starts, [*starts[1:], len(frame)], strict=True):
+        if 64 * (end - start) > 2**26:
+            unpacked, position = 0, start
+            while position < end and unpacked <= 2 * plane:
+                length = frame[position]
+                unpacked += 257 - length if length > 128 else (length + 1) % 129
+                position += 2 if length > 128 else 2 + length if length < 128 else 1
+            if unpacked > 2 * plane:
+                raise damaged(path, f"run lengths unpack to more than twice the {plane} bytes of a plane")

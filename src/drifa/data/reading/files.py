@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from drifa.errors import DrifaError
 
 #: Enough for the magic of every format: DICOM's stands at byte 128, NIfTI's at 344.
 HEAD_BYTES = 352
+
+#: The bytes of a file, in memory or on disk.
+Content: TypeAlias = bytes | mmap.mmap
 
 #: First bytes of what often stands where an image should, and what to do about it.
 _FOREIGN = (
@@ -58,10 +65,29 @@ def read_head(path: Path, what: str = "image") -> bytes:
     return head
 
 
+@contextmanager
+def mapped(path: Path) -> Iterator[Content]:
+    """The bytes of a file that is not empty, without holding them in memory."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
 def damaged(path: Path, error: Exception | str, what: str = "image") -> DrifaError:
     """The error for bytes that no decoder understands; decoders meet them with many exception types that mean the same."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return DrifaError(f"{what} {path} is damaged or cut short ({reason}); fetch it again, or remove its row")
+
+
+def unsupported(path: Path, kind: str, remedy: str = "convert it to PNG", what: str = "image") -> DrifaError:
+    """The error for a file that is whole, but of a kind that no decoder here reads; fetching it again would not help.
+
+    Args:
+        path: The file.
+        kind: What it holds, as a verb phrase: `holds 5 channels`.
+        remedy: What to do about it.
+        what: How errors call it.
+    """
+    return DrifaError(f"{what} {path} {kind}: the file is complete, but this kind is not read here; {remedy}")
 
 
 def _reason(path: Path, what: str, error: OSError) -> str:

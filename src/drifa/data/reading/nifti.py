@@ -11,7 +11,9 @@ from typing import BinaryIO, cast
 import nibabel
 import numpy as np
 
+from drifa.data.reading.blocks import BLOCK, to_bytes
 from drifa.data.reading.files import damaged, read_head
+from drifa.data.reading.nifti_header import affine_of, display_range, scaling_of
 from drifa.errors import DrifaError
 
 # Extensions between header and voxels are skipped, but a header must not make us read for hours.
@@ -44,49 +46,34 @@ def read_nifti(path: Path, max_voxels: float, what: str = "volume") -> tuple[np.
             dtype = _voxel_type(header, path, what)
             if dtype.kind not in "iuf":
                 raise DrifaError(f"{what} {path} holds voxels of type {dtype}; save real numbers, such as int16 or float32")
-            offset, needed = header.get_data_offset(), int(np.prod(shape)) * dtype.itemsize
-            if not header.sizeof_hdr <= offset <= _LARGEST_OFFSET:
-                raise DrifaError(f"{what} {path} says that its voxels start at byte {offset}; save it again as NIfTI")
-            file.read(offset - header.sizeof_hdr)
-            content = file.read(needed)
-            if len(content) < needed:
-                raise damaged(path, f"{needed} bytes of voxels announced, {len(content)} found", what)
+            slope, intercept = scaling_of(header, path, what)
+            offset = float(header["vox_offset"])
+            if not (header.sizeof_hdr <= offset <= _LARGEST_OFFSET and offset.is_integer()):
+                raise DrifaError(f"{what} {path} says that its voxels start at byte {offset:g}; save it again as NIfTI")
+            file.read(int(offset) - header.sizeof_hdr)
+            array = np.empty(int(np.prod(shape)), dtype=np.float32)
+            wrong = 0
+            # By blocks: the bytes of float64 voxels and their scaled values would take many times the memory of the result.
+            for start in range(0, array.size, BLOCK):
+                block = array[start : start + BLOCK]
+                content = file.read(block.size * dtype.itemsize)
+                if len(content) < block.size * dtype.itemsize:
+                    found = start * dtype.itemsize + len(content)
+                    raise damaged(path, f"{array.size * dtype.itemsize} bytes of voxels announced, {found} found", what)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    block[:] = np.frombuffer(content, dtype=dtype).astype(np.float64) * slope + intercept
+                wrong += block.size - int(np.isfinite(block).sum())
             file.read(1)  # at the end of a gzip file this compares its checksum
-            slope, intercept = header.get_slope_inter()
     except DrifaError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, nibabel.spatialimages.HeaderDataError) as error:
         raise damaged(path, error, what) from None
-    array = np.frombuffer(content, dtype=dtype).reshape(shape, order="F").astype(np.float32)
-    if slope is not None:
-        array = array * np.float32(slope) + np.float32(intercept)
-    wrong = int(array.size - np.isfinite(array).sum())
     if wrong:
         raise DrifaError(
             f"{what} {path} has {wrong} voxels that are not finite (NaN or inf); set them to the background, as with "
             f"numpy.nan_to_num, and save it again"
         )
-    return array, header
-
-
-def affine_of(header: nibabel.nifti1.Nifti1Header, path: Path, what: str = "volume") -> np.ndarray:
-    """The way from voxel to millimetres: float64 [4, 4].
-
-    Raises:
-        DrifaError: It cannot be inverted, so that the file has no orientation.
-    """
-    try:
-        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
-    except (ValueError, nibabel.spatialimages.HeaderDataError) as error:
-        raise damaged(path, error, what) from None
-    flat = not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9
-    # Axes so skewed that two run the same way pass the determinant, but no order of axes fits them.
-    if flat or np.isnan(nibabel.orientations.io_orientation(affine)).any():
-        raise DrifaError(
-            f"{what} {path} has an orientation that cannot be inverted: {affine[:3].round(3).tolist()}; "
-            f"write a valid sform or qform into its header, or convert it from DICOM again"
-        )
-    return affine
+    return array.reshape(shape, order="F"), header
 
 
 def read_slice(path: Path, max_pixels: float) -> np.ndarray:
@@ -110,15 +97,16 @@ def read_slice(path: Path, max_pixels: float) -> np.ndarray:
         )
     array = nibabel.orientations.apply_orientation(array, nibabel.orientations.io_orientation(affine))
     plane = np.squeeze(array, axis=2 - array.shape[::-1].index(1))
-    low, high = float(header["cal_min"]), float(header["cal_max"])
-    if not low < high:
-        if header.get_data_dtype() != np.uint8 or header.get_slope_inter()[0] not in (None, 1.0):
+    shown = display_range(header, path)
+    if shown is None:
+        if header.get_data_dtype() != np.uint8 or scaling_of(header, path, "image") != (1, 0):
             raise DrifaError(
                 f"image {path} holds {header.get_data_dtype()} values without a display range (cal_min, cal_max); "
                 f"set it in the header, or window the image to 8 bits"
             )
-        low, high = 0.0, 255.0
-    return np.floor(np.clip((plane - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)[::-1, ::-1].T
+        shown = 0.0, 255.0
+    low, high = shown
+    return to_bytes(plane, lambda block: (block.astype(np.float64) - low) / (high - low) * 255)[::-1, ::-1].T
 
 
 def as_bytes(image: nibabel.nifti1.Nifti1Image, compressed: bool) -> bytes:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import BmpImagePlugin, Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-from drifa.data.reading.files import damaged
+from drifa.data.reading import jpeg, png, tiff
+from drifa.data.reading.blocks import to_bytes
+from drifa.data.reading.files import damaged, mapped, unsupported
 from drifa.errors import DrifaError
 
 SUFFIXES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -17,17 +20,24 @@ _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # The classes themselves, not Image.open: that one judges sizes by a global of the process, we by the caller's limit.
 _OPENERS: dict[bytes, Any] = {
     b"BM": BmpImagePlugin.BmpImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    png.SIGNATURE: PngImagePlugin.PngImageFile,
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
     b"II*\0": TiffImagePlugin.TiffImageFile,
     b"MM\0*": TiffImagePlugin.TiffImageFile,
     b"II+\0": TiffImagePlugin.TiffImageFile,
     b"MM\0+": TiffImagePlugin.TiffImageFile,
 }
-
-
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-_SAMPLE_FORMAT, _SIGNED = 339, 2
+# What to do for each value of the EXIF tag 0x0112 (orientation).
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def is_raster(head: bytes) -> bool:
@@ -42,54 +52,96 @@ def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
         uint8 [H, W] or [H, W, 3].
 
     Raises:
-        DrifaError: Damaged, too large, of several pages, or of a pixel type without a natural 8-bit scale.
+        DrifaError: Damaged, too large, of several pages, or of a kind that is not read or has no natural 8-bit scale.
     """
     opener = next(opener for magic, opener in _OPENERS.items() if head.startswith(magic))
+    page = tiff.survey(path, head) if opener is TiffImagePlugin.TiffImageFile else None
+    source: Any = path
+    survey = None
+    if opener is PngImagePlugin.PngImageFile:
+        # Its size stands first, and tells whether the rest is worth reading.
+        _check_size(int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big"), path, max_pixels)
+        with mapped(path) as content:
+            source = io.BytesIO(png.pixel_chunks(content, path))
+    elif opener is JpegImagePlugin.JpegImageFile:
+        with mapped(path) as content:
+            survey = jpeg.survey(content)
+            jpeg.check_ordinary(survey, path)
+            source = io.BytesIO(jpeg.pixel_segments(content))
     try:
-        with open(path, "rb") as file, opener(file, str(path)) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise DrifaError(
-                    f"image {path} has {width}x{height} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down"
-                )
-            # A phone's JPEG may carry a preview as its second frame; in the other formats a page would be dropped silently.
-            pages = getattr(image, "n_frames", 1)
-            if pages > 1 and image.format in ("TIFF", "PNG"):
-                raise DrifaError(f"image {path} has {pages} pages; a row of a study is one image: save the page you mean")
-            _check_sign(image, path)
-            image.load()
-            # Pillow turns scales with white at 0 around, but not those of 16 bits.
-            inverted = image.mode in _SIXTEEN_BIT and _tiff_tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO
-            pixels = _pixels(ImageOps.exif_transpose(image), path)
-            return 255 - pixels if inverted else pixels
-    except DrifaError:
-        raise
-    except Image.DecompressionBombError:
-        raise DrifaError(f"image {path} is too large for Pillow's TIFF reader; scale it down, or save it as PNG") from None
+        image = opener(source)
     except Exception as error:
+        # A BMP has nothing but its header here, so what Pillow cannot open is a kind that it does not know.
+        if page:
+            raise unsupported(path, page.kind) from None
+        if head.startswith(b"BM") and len(head) > 54:
+            raise unsupported(path, f"is a BMP of a rare kind ({error})") from None
         raise damaged(path, error) from None
+    with image:
+        try:
+            _check_size(image.width, image.height, path, max_pixels)
+            # A phone's JPEG may carry a preview as its second frame; of a TIFF a page would be dropped silently.
+            if page and image.n_frames > 1:
+                raise DrifaError(
+                    f"image {path} has {image.n_frames} pages; a row of a study is one image: save the page you mean"
+                )
+            _forget_notes(image)
+            image.load()
+        except DrifaError:
+            raise
+        except Image.DecompressionBombError:
+            raise DrifaError(f"image {path} is too large for Pillow's TIFF reader; scale it down, or save it as PNG") from None
+        except Exception as error:
+            if page and not page.always_read:
+                raise unsupported(path, page.kind) from None
+            if survey and survey.complete and survey.process not in (0xC0, 0xC1, 0xC2):
+                raise unsupported(path, f"is a {survey.kind}") from None
+            raise damaged(path, error) from None
+        return _pixels(_turned(image), page, path)
 
 
-def _tiff_tag(image: Image.Image, number: int) -> Any:
-    value = image.tag_v2.get(number) if isinstance(image, TiffImagePlugin.TiffImageFile) else None
-    return value[0] if isinstance(value, tuple) else value
+def _check_size(width: int, height: int, path: Path, max_pixels: float) -> None:
+    if width * height > max_pixels:
+        raise DrifaError(f"image {path} has {width}x{height} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down")
 
 
-def _check_sign(image: Image.Image, path: Path) -> None:
-    # Pillow would read the bytes of negative numbers as bright pixels.
-    if image.mode in _EIGHT_BIT_GREY and _tiff_tag(image, _SAMPLE_FORMAT) == _SIGNED:
-        raise DrifaError(f"image {path} holds signed 8-bit pixels, -128 to 127; save it with unsigned ones, 0 to 255")
+def _forget_notes(image: Image.Image) -> None:
+    # Pillow's TIFF reader looks into every note on its way to the pixels, and stumbles over odd ones.
+    if not isinstance(image.info.get("xmp", b""), bytes):
+        del image.info["xmp"]
+    try:
+        notes = image.getexif()
+        for tag in set(notes) - {_ORIENTATION}:
+            del notes[tag]
+    except Exception:
+        return
 
 
-def _pixels(image: Image.Image, path: Path) -> np.ndarray:
+def _turned(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return image  # the camera's notes are unreadable, the pixels are not
+    return image if turn is None else image.transpose(turn)
+
+
+def _pixels(image: Image.Image, page: tiff.Tiff | None, path: Path) -> np.ndarray:
     if image.mode in _SIXTEEN_BIT:
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise DrifaError(f"image {path} holds {values.min()} to {values.max()}; window it to 8 or 16 bits, as 0 to 65535")
-        return (values.astype(np.uint32) * 255 // 65535).astype(np.uint8)
-    if image.mode == "F":
-        raise DrifaError(f"image {path} holds floating-point pixels, whose range is unknown; window it to 8 or 16 bits")
+        return _sixteen_bit(image, page, path)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
     return np.asarray(image.convert("L" if image.mode in _EIGHT_BIT_GREY else "RGB"))
+
+
+def _sixteen_bit(image: Image.Image, page: tiff.Tiff | None, path: Path) -> np.ndarray:
+    values = np.asarray(image)
+    if page and page.sample_format == 1 and values.dtype == np.int32:
+        values = values.view(np.uint32)  # Pillow knows signed ones only
+    if values.min() < 0 or values.max() > 65535:
+        raise DrifaError(f"image {path} holds {values.min()} to {values.max()}; window it to 8 or 16 bits, as 0 to 65535")
+    # 12 bits are a kind of TIFF with white at 4095, while 16 bits of which 12 are used cannot be told from the header.
+    white = 2**page.bits - 1 if page and page.bits < 16 else 65535
+    pixels = to_bytes(values, lambda block: block.astype(np.uint32) * 255 // white)
+    # Pillow turns scales with white at 0 around, but not those of 16 bits.
+    return 255 - pixels if page and page.white_is_zero else pixels

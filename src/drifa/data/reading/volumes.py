@@ -10,7 +10,8 @@ import nibabel
 import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
-from drifa.data.reading.nifti import affine_of, as_bytes, read_nifti
+from drifa.data.reading.nifti import as_bytes, read_nifti
+from drifa.data.reading.nifti_header import affine_of
 from drifa.errors import DrifaError
 from drifa.files import atomic_path
 
