@@ -120,6 +120,7 @@ class ModelConfig(Section):
     """
 
     backbone: str | dict[str, str] = "resnet18"
+    attach: Literal["stages", "intermediates"] = "stages"
     fusion: str = "drifa"
     fusion_args: dict[str, Any] = {}
     mfa_at: Literal["conv", "block", "stage"] = "conv"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drifa.backbones import Branch
+from drifa.backbones import Branch, EncoderBranch
 from drifa.config import Config, ModelConfig
 from drifa.data import EpochPairing, Study, Subjects
 from drifa.data.cache.volume_cache import VolumeCache
@@ -24,7 +24,16 @@ from drifa.tasks import Kind, SubjectKind
 
 #: Settings of `model` that only one kind of network takes.
 SEGMENTATION_ONLY = ("width", "indices", "output", "norm")
-CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "own_stem", "conv_bias", "task_modalities")
+CLASSIFICATION_ONLY = (
+    "backbone",
+    "attach",
+    "backbone_args",
+    "mifa_at",
+    "dropout_at",
+    "own_stem",
+    "conv_bias",
+    "task_modalities",
+)
 
 
 def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> FusionNet | FusionSegNet:
@@ -59,7 +68,7 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
         **arguments,
     )
     for name, branch in net.branches.items():
-        if isinstance(branch, Branch):
+        if isinstance(branch, Branch | EncoderBranch):
             branch.check_size(config.data.image_size, config.data.image_size, name)
     _check_pretrained(config, net)
     return net
