@@ -140,8 +140,8 @@ def _parts(features: nn.Module, backbone: str) -> list[tuple[str, nn.Module]]:
     if parts is None:
         raise DrifaError(
             f"backbone {backbone!r} cannot be cut into stages: it does not run its parts one after the other on one map "
-            f"(parallel resolutions, or class tokens and position tables beside the map). Take it whole with attach='intermediates'; "
-            f"these can be cut: {listed()}"
+            f"(parallel resolutions, or class tokens and position tables beside the map). Take it whole with "
+            f"attach='intermediates'; these can be cut: {listed()}"
         )
     return parts
 

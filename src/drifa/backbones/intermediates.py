@@ -111,7 +111,7 @@ class EncoderBranch(nn.Module):
         arguments: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = in_channels
+        self.in_channels, self.frozen = in_channels, False
         model, indices = build_encoder(backbone, in_channels, arguments)
         self.loaded: str | None = None
         self.normalisation: tuple[list[float], list[float]] | None = None
@@ -133,6 +133,17 @@ class EncoderBranch(nn.Module):
     def check_size(self, height: int, width: int, modality: str) -> None:
         """Refuses images that the encoder cannot take, with the size that it needs, in pixels."""
         self.sizes.check(nn.ModuleList([self.encoder]), height, width, modality)
+
+    def freeze(self) -> None:
+        """Keeps the encoder as it is: no gradient, and evaluation mode in training as well; what stands behind it learns."""
+        self.frozen = True
+        self.encoder.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> EncoderBranch:
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
 
     def keep_last(self, count: int) -> None:
         """Leaves the first levels out, all but the last ``count``."""

@@ -131,6 +131,7 @@ class ModelConfig(Section):
     dropout: float = Field(0.25, ge=0, lt=1)
     dropout_at: Literal["blocks", "head", "mifa"] = "blocks"
     pretrained: bool | str | dict[str, bool | str] = False
+    freeze: bool = False
     own_stem: bool = False
     conv_bias: bool = False
     backbone_args: dict[str, Any] = {}

@@ -39,6 +39,7 @@ def create_model(
     dropout: float = 0.25,
     dropout_at: str = "blocks",
     pretrained: bool | str | Mapping[str, bool | str] = False,
+    freeze: bool = False,
     conv_bias: bool = False,
     backbone_args: Mapping[str, Any] | None = None,
     own_stem: bool = False,
@@ -70,6 +71,7 @@ def create_model(
         dropout: p of every dropout.
         dropout_at: ``"blocks"`` (the paper), ``"head"``, or ``"mifa"`` (before each MIFA but the last, and the head).
         pretrained: ``True``, or the path of a weights file, for every branch; or a mapping modality -> either.
+        freeze: Pretrained backbones stay as they are, weights and statistics; attention, fusion and heads learn.
         conv_bias: Biases in the backbone's convolutions, as in the authors' code.
         backbone_args: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``; or a mapping
             modality -> such arguments. With ``attach="intermediates"``, ``out_indices`` chooses the maps.
@@ -133,6 +135,9 @@ def create_model(
     pictures = _pictures(modalities, tabular, fusion_type)
     names = _each(backbone, pictures, "backbone")
     sources = _each(pretrained, pictures, "pretrained", False)
+    for name, source in sources.items() if freeze else ():
+        if not source:
+            raise DrifaError(f"freeze keeps the backbone of {name!r} as it is, and it is random; give its weights: pretrained=")
     by_modality = bool(backbone_args) and all(isinstance(value, Mapping) for value in (backbone_args or {}).values())
     arguments = _each(backbone_args, pictures, "backbone_args", {}) if by_modality else dict.fromkeys(pictures, backbone_args)
     seeing: dict[str, Branch | EncoderBranch]
@@ -181,6 +186,8 @@ def create_model(
         config["normalisation"] = {name: [list(mean), list(std)] for name, (mean, std) in net.normalisation.items()}
     net.config = config
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
+    if freeze:
+        net.freeze()
     return net
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from drifa.backbones import EncoderBranch
+from drifa.backbones import Branch, EncoderBranch
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
@@ -56,6 +56,13 @@ class FusionNet(BranchedNet):
         stages = len(fusion.spec.ends_level)
         super().__init__(branches, fusion, dropout_rate, range(stages - 2 if dropout_at == "blocks" else 0))
         self.heads = nn.ModuleDict({task: fusion.make_head(task) for task in fusion.spec.tasks})
+
+    def freeze(self) -> None:
+        """Keeps every backbone as it is, see :meth:`drifa.backbones.Branch.freeze`; attention, fusion and heads learn."""
+        for branch in self._branches():
+            if isinstance(branch, Branch | EncoderBranch):
+                branch.freeze()
+        self.config["freeze"] = True
 
     def encode(self, modality: str, images: Tensor) -> list[Tensor]:
         """The maps of a modality's encoder: given in place of the images, they lead to the same answers.

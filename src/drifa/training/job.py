@@ -27,6 +27,7 @@ SEGMENTATION_ONLY = ("width", "indices", "output", "norm")
 CLASSIFICATION_ONLY = (
     "backbone",
     "attach",
+    "freeze",
     "backbone_args",
     "mifa_at",
     "dropout_at",
@@ -89,6 +90,11 @@ def _check_pretrained(config: Config, net: FusionNet | FusionSegNet) -> None:
             raise DrifaError(
                 f"train.{key}={getattr(config.train, key)} is for pretrained parts, and this network has none; leave it out, "
                 f"or give model.pretrained"
+            )
+        if getattr(config.train, key) != neutral and config.model.freeze:
+            raise DrifaError(
+                f"train.{key}={getattr(config.train, key)} is for pretrained parts that learn, and model.freeze=true keeps "
+                f"them as they are; leave one of them out"
             )
 
 

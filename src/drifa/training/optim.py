@@ -45,6 +45,8 @@ def parameter_groups(net: Any, recipe: TrainConfig) -> list[dict[str, Any]]:
     trunk = {id(parameter) for parameter in trunk_parameters(net)} if recipe.trunk_lr != 1 else set()
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
+        if not parameter.requires_grad:
+            continue
         decays = recipe.weight_decay > 0 and parameter.ndim > 1 and "omega" not in name
         groups.setdefault((id(parameter) in trunk, not decays and recipe.weight_decay > 0), []).append(parameter)
     return [
