@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,15 +33,24 @@ def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None or bool(mask.all()):
         return module(x)
     rows = mask.nonzero().squeeze(1)
-    if module.training and len(rows) == 1:
-        # BatchNorm has nothing to learn from one row, and fails on it at 1x1 maps: use its running statistics.
-        learning = [part for part in module.modules() if part.training]  # a part that was frozen stays so
-        y = module.eval()(x[rows])
-        for part in learning:
-            part.training = True
-    else:
-        y = module(x[rows])
-    return y.new_zeros(x.shape[0], *y.shape[1:]).index_copy(0, rows, y)
+    return spread(run_rows(module, x[rows]), rows, x.shape[0])
+
+
+def run_rows(module: nn.Module, x: Tensor) -> Any:
+    """Runs a module on rows that all have what it reads, also where that is one row in training."""
+    if not module.training or x.shape[0] > 1:
+        return module(x)
+    # BatchNorm has nothing to learn from one row, and fails on it at 1x1 maps: use its running statistics.
+    learning = [part for part in module.modules() if part.training]  # a part that was frozen stays so
+    y = module.eval()(x)
+    for part in learning:
+        part.training = True
+    return y
+
+
+def spread(y: Tensor, rows: Tensor, count: int) -> Tensor:
+    """Rows put into their places among ``count``, zeros elsewhere."""
+    return y.new_zeros(count, *y.shape[1:]).index_copy(0, rows, y)
 
 
 def column(present: Tensor | None, i: int) -> Tensor | None:

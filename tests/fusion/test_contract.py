@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
+from torch import nn
 
 from drifa.fusion import FUSIONS, Fusion
 from tests.fusion.contract import FusionContract
@@ -58,6 +59,38 @@ class TestMtfMaTokens(FusionContract):
     fusion = "mtf_ma"
     options: ClassVar[dict[str, Any]] = {"dim": 8, "heads": 2, "attention": "tokens"}
     ordered: ClassVar[dict[str, tuple[int, ...]]] = {}
+
+
+class _OnEncoders:
+    """The same promises on whole encoders: a vision transformer whose maps are attended on their way out."""
+
+    def build(self, modalities: dict[str, int], **changes: Any) -> nn.Module:
+        whole = {"backbone": "test_vit", "attach": "intermediates", "backbone_args": {"depth": 3}}
+        return super().build(modalities, **{**whole, **changes})  # type: ignore[misc]
+
+
+class TestDrifaOnEncoders(_OnEncoders, TestDrifa): ...
+
+
+class TestConcatOnEncoders(_OnEncoders, TestConcat): ...
+
+
+class TestSingleOnEncoders(_OnEncoders, TestSingle): ...
+
+
+class TestSeMatchedOnEncoders(_OnEncoders, TestSeMatched): ...
+
+
+class TestGloriaContrastiveOnEncoders(_OnEncoders, TestGloriaContrastive): ...
+
+
+class TestMttuNetOnEncoders(_OnEncoders, TestMttuNet): ...
+
+
+class TestCafOnEncoders(_OnEncoders, TestCaf): ...
+
+
+class TestMtfMaTokensOnEncoders(_OnEncoders, TestMtfMaTokens): ...
 
 
 def test_no_fusion_is_left_out() -> None:

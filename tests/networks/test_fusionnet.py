@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-import torch
+from pathlib import Path
 
-from drifa import DrifaError, create_model
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from drifa import DrifaError, create_model, load_model, save_model
+from drifa.config import TrainConfig
+from drifa.networks.complexity import parameters
+from drifa.training.optim import make_optimizer
 from tests.networks.tiny import PAPER, TINY, images, tiny
 
 FUSIONS = ["drifa", "concat", "single"]
@@ -111,3 +118,63 @@ def test_compiles_without_graph_breaks() -> None:
 def test_wrong_input_is_refused_with_what_would_be_right(call, word) -> None:
     with pytest.raises(DrifaError, match=word):
         call(tiny(), images())
+
+
+@pytest.mark.parametrize("attach", ["stages", "intermediates"])
+def test_a_frozen_backbone_rests_while_the_rest_learns(attach: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_file(timm.create_model("resnet10t").state_dict(), tmp_path / "weights.safetensors")
+    arguments = {"backbone": "resnet10t", "attach": attach, "modalities": {"a": 3, "b": 3}, "tasks": {"t": 2}, "reduction": 8}
+    with pytest.raises(DrifaError, match=r"backbone of 'b' .* is random; give its weights: pretrained="):
+        create_model(**arguments, freeze=True, pretrained={"a": str(tmp_path / "weights.safetensors")})
+    net = create_model(**arguments, freeze=True, pretrained=str(tmp_path / "weights.safetensors")).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    x = {name: torch.randn(4, 3, 64, 64) for name in net.modalities}
+    present = torch.tensor([[True, True], [True, False], [True, False], [True, False]])
+    learning = {name for name, parameter in net.named_parameters() if parameter.requires_grad}
+    optimizer = make_optimizer(net, TrainConfig())
+    for _ in range(2):
+        optimizer.zero_grad()
+        net(x, present)["t"].square().sum().backward()
+        optimizer.step()
+    after = net.state_dict()
+    own = {name for name in before if name.startswith("branches.a.") and name not in learning}
+    assert any("running_mean" in name for name in own)
+    assert all(torch.equal(before[name], after[name]) for name in before if name not in learning and "branches" in name)
+    moved = {name for name in learning if not torch.equal(before[name], after[name])}
+    assert any("fusion" in name for name in moved)
+    assert any(".carry." in name for name in moved) or attach == "stages"
+    assert sum(p.numel() for group in optimizer.param_groups for p in group["params"]) == parameters(net)
+    again = load_model(save_model(net, tmp_path / "model"))
+    assert again.config == net.config
+    assert {name for name, parameter in again.named_parameters() if parameter.requires_grad} == learning
+    assert torch.equal(again(x, present)["t"], net.eval()(x, present)["t"])
+
+
+def test_maps_of_an_encoder_stand_in_for_its_images() -> None:
+    torch.manual_seed(0)
+    arguments = {"backbone": "test_vit", "attach": "intermediates", "modalities": {"a": 3, "b": 1}, "tasks": {"t": 2}}
+    net = create_model(**arguments).eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+        x = {"a": torch.randn(3, 3, 48, 64), "b": torch.randn(3, 1, 32, 32)}
+        present = torch.tensor([[True, True], [True, False], [False, True]])
+        keys, subsets = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.tensor([[True, False], [True, True]])
+        maps = {name: net.encode(name, image) for name, image in x.items()}
+        calls: list[int] = []
+        for branch in net.branches.values():
+            branch.encoder.register_forward_hook(lambda *_: calls.append(1))
+        found = net(maps, present)["t"], net.sample(maps, present, keys)["t"], net.over_subsets(maps, present, subsets)
+        supervised = net.training_logits(maps, present)[0]["t"][0]
+        assert not calls
+        torch.testing.assert_close(found[0], net(x, present)["t"], rtol=0, atol=1e-6)
+        torch.testing.assert_close(found[1], net.sample(x, present, keys)["t"], rtol=0, atol=1e-6)
+        torch.testing.assert_close(supervised, found[0], rtol=0, atol=1e-6)
+        for one, other in zip(found[2], net.over_subsets(x, present, subsets), strict=True):
+            torch.testing.assert_close(one["t"], other["t"], rtol=0, atol=1e-6, equal_nan=True)
+        assert not torch.allclose(found[0][:1], net({"a": maps["a"]})["t"][:1])  # earlier levels couple
+    with pytest.raises(DrifaError, match="its encoder gives 4 maps of 64, 64, 64, 64 channels"):
+        net({"a": maps["a"][:2], "b": maps["b"]})
+    with pytest.raises(DrifaError, match="attach='intermediates'"):
+        tiny().encode("pap_smear", torch.randn(1, 3, 40, 40))

@@ -99,7 +99,7 @@ class Branch(nn.Module):
         super().__init__()
         if mfa_at not in MFA_AT:
             raise DrifaError(f"mfa_at={mfa_at!r} is not known{suggest(mfa_at, MFA_AT)}")
-        self.in_channels = in_channels
+        self.in_channels, self.frozen = in_channels, False
         features = timm_features(backbone, in_channels, arguments)
         self.loaded: str | None = None
         self.normalisation: tuple[list[float], list[float]] | None = None
@@ -113,6 +113,8 @@ class Branch(nn.Module):
         self.stages = nn.ModuleList(stages)
         if conv_bias:
             _add_biases(self.stages)
+        # The backbone's own parts, before anything is put between them; in a tuple they are not registered a second time.
+        self._trunk = tuple(module for stage in self.stages for module in stage.modules() if module is not stage)
         self.refine = nn.ModuleList(nn.Identity() for _ in stages)
         if make_mfa is not None:
             self._attach(make_mfa, mfa_at)
@@ -122,6 +124,21 @@ class Branch(nn.Module):
     def check_size(self, height: int, width: int, modality: str) -> None:
         """Refuses images that the backbone cannot take, with the size that it needs, in pixels."""
         self.sizes.check(self.stages, height, width, modality)
+
+    def freeze(self) -> None:
+        """Keeps the backbone as it is: no gradient for it, and evaluation mode in training as well; MFA inside it learns."""
+        self.frozen = True
+        for module in self._trunk:
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Branch:
+        super().train(mode)
+        if self.frozen:
+            for module in self._trunk:
+                module.training = False
+        return self
 
     def merge(self, ends: Sequence[int]) -> None:
         """Joins stages into longer ones; the MFA between them stays in its place.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +49,7 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
     Raises:
         DrifaError: For an unknown name (near names are listed) or arguments that the network does not take.
     """
-    names = timm.list_models()
-    if not isinstance(backbone, str) or backbone.split(".")[0] not in names:
-        # of `timm/resnet18.a1_in1k` the name itself, without where it lies and what it was trained on
-        found = near(str(backbone).lower().rpartition("/")[2].partition(".")[0], names)
-        known = f"near names: {', '.join(found)}" if found else f"these can be used: {listed()}"
-        raise DrifaError(f"backbone {backbone!r} is not a timm model ({known})")
+    check_backbone(backbone)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -63,9 +59,24 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
             # timm only looks into these networks; their parts are those of the plain model.
             return timm.create_model(backbone, num_classes=0, in_chans=in_channels, **(arguments or {}))
     except (TypeError, AttributeError, RuntimeError, AssertionError, ValueError) as error:
-        given = f"with backbone_args={arguments}" if arguments else "with its defaults"
-        remedy = "; leave out of backbone_args what it does not take" if arguments else ""
-        raise DrifaError(f"backbone {backbone!r} cannot be built as a feature network {given}: {error}{remedy}") from error
+        raise unbuildable(backbone, arguments, error) from error
+
+
+def check_backbone(backbone: str) -> None:
+    """Refuses a name that timm does not know; near names are listed."""
+    names = timm.list_models()
+    if not isinstance(backbone, str) or backbone.split(".")[0] not in names:
+        # of `timm/resnet18.a1_in1k` the name itself, without where it lies and what it was trained on
+        found = near(str(backbone).lower().rpartition("/")[2].partition(".")[0], names)
+        known = f"near names: {', '.join(found)}" if found else f"these can be used: {listed()}"
+        raise DrifaError(f"backbone {backbone!r} is not a timm model ({known})")
+
+
+def unbuildable(backbone: str, arguments: dict[str, Any] | None, error: Exception) -> DrifaError:
+    """What is said of a network that timm does not build."""
+    given = f"with backbone_args={arguments}" if arguments else "with its defaults"
+    remedy = "; leave out of backbone_args what it does not take" if arguments else ""
+    return DrifaError(f"backbone {backbone!r} cannot be built as a feature network {given}: {error}{remedy}")
 
 
 def native_size(backbone: str, arguments: dict[str, Any] | None = None) -> int | None:
@@ -129,7 +140,8 @@ def _parts(features: nn.Module, backbone: str) -> list[tuple[str, nn.Module]]:
     if parts is None:
         raise DrifaError(
             f"backbone {backbone!r} cannot be cut into stages: it does not run its parts one after the other on one map "
-            f"(parallel resolutions, or class tokens and position tables beside the map). These can: {listed()}"
+            f"(parallel resolutions, or class tokens and position tables beside the map). Take it whole with "
+            f"attach='intermediates'; these can be cut: {listed()}"
         )
     return parts
 
@@ -199,7 +211,7 @@ def _measure(stages: list[nn.Sequential], names: list[str], in_channels: int, si
     ]
 
 
-def run_blank(stages: list[nn.Sequential], in_channels: int, height: int, width: int) -> list[Tensor]:
+def run_blank(stages: Sequence[nn.Module], in_channels: int, height: int, width: int) -> list[Any]:
     """Runs one blank image through stages, in evaluation mode, and leaves everything as it was."""
     training = [module for stage in stages for module in stage.modules() if module.training]
     parameter = next(parameter for stage in stages for parameter in stage.parameters())

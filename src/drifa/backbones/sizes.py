@@ -67,7 +67,7 @@ class ImageSizes:
             return True
         if (height, width) not in self._known:
             try:
-                run_blank(list(stages), self.in_channels, height, width)  # type: ignore[arg-type]
+                run_blank(list(stages), self.in_channels, height, width)
                 self._known[height, width] = True
             except _FAILURES:
                 self._known[height, width] = False

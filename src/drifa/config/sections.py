@@ -124,6 +124,7 @@ class ModelConfig(Section):
     """
 
     backbone: str | dict[str, str] = "resnet18"
+    attach: Literal["stages", "intermediates"] = "stages"
     fusion: str = "drifa"
     fusion_args: dict[str, Any] = {}
     mfa_at: Literal["conv", "block", "stage"] = "conv"
@@ -134,6 +135,7 @@ class ModelConfig(Section):
     dropout: float = Field(0.25, ge=0, lt=1)
     dropout_at: Literal["blocks", "head", "mifa"] = "blocks"
     pretrained: bool | str | dict[str, bool | str] = False
+    freeze: bool = False
     own_stem: bool = False
     conv_bias: bool = False
     backbone_args: dict[str, Any] = {}

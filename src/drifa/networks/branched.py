@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from drifa.backbones import Branch
+from drifa.backbones import Branch, EncoderBranch
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError
 from drifa.fusion import Fusion
 from drifa.networks.dropout import dropout
-from drifa.networks.inputs import Features, check_inputs, to_input
-from drifa.present import column, run_present
+from drifa.networks.inputs import Features, Inputs, Maps, check_inputs, check_maps, to_input, unknown
+from drifa.present import column, keep, run_present
 
 #: Numbers in the widest map of several draws that run as one batch: below it calling costs more than computing.
 DRAWN_NUMBERS = 2**20
@@ -30,19 +30,41 @@ class Begun(NamedTuple):
         features: Per modality ``[B, C, H, W]`` or ``None``; further maps of the fusion behind them.
         present: bool ``[B, m]`` or ``None``.
         size: Height and width of the answers that are maps.
+        levels: What whole encoders gave: per stage, per modality ``[B, C, H, W]``, ``None`` for a branch that runs stage by
+            stage. Empty if all of them do.
     """
 
     stage: int
     features: Features
     present: Tensor | None
     size: tuple[int, int] = (0, 0)
+    levels: tuple[Features, ...] = ()
+
+    def of_rows(self, rows: Tensor, present: Tensor) -> Begun:
+        """The pass of some rows, with what they have of the modalities: int64 ``[N]`` and bool ``[N, m]``."""
+
+        def picked(features: Features) -> Features:
+            return [None if x is None or not bool(present[:, i].any()) else x[rows] for i, x in enumerate(features)]
+
+        return self._replace(
+            features=picked(self.features),
+            levels=tuple(picked(maps) for maps in self.levels),
+            present=None if bool(present.all()) else present,
+        )
 
     def repeated(self, times: int) -> Begun:
         """The same rows so often, one copy of all behind the other."""
         if times == 1:
             return self
-        features = [None if x is None else x.repeat(times, 1, 1, 1) for x in self.features]
-        return self._replace(features=features, present=None if self.present is None else self.present.repeat(times, 1))
+
+        def copied(features: Features) -> Features:
+            return [None if x is None else x.repeat(times, 1, 1, 1) for x in features]
+
+        return self._replace(
+            features=copied(self.features),
+            levels=tuple(copied(maps) for maps in self.levels),
+            present=None if self.present is None else self.present.repeat(times, 1),
+        )
 
 
 class BranchedNet(nn.Module):
@@ -51,7 +73,8 @@ class BranchedNet(nn.Module):
     A kind of network gives ``heads`` and two hooks: :meth:`_begin` and :meth:`_finish`.
 
     Args:
-        branches: Modality name -> branch (``stages``, ``refine``, ``infos``, ``in_channels``); all with as many stages.
+        branches: Modality name -> branch (``stages``, ``refine``, ``infos``, ``in_channels``), or
+            :class:`~drifa.backbones.EncoderBranch`; all with as many stages.
         fusion: What couples them.
         dropout_rate: p of every dropout.
         drop_stages: The stages that end with a dropout.
@@ -81,17 +104,18 @@ class BranchedNet(nn.Module):
         """Names, in the order of the columns of ``present``."""
         return self.fusion.spec.modalities
 
-    def to_input(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What the network reads: bytes are images and are standardised, floats are features and pass unchanged."""
-        return {name: to_input(image, *self.normalisation.get(name, (0.5, 0.5))) for name, image in images.items()}
+    def to_input(self, images: Inputs) -> dict[str, Tensor | Maps]:
+        """What the network reads: bytes are images and are standardised; floats are features and pass unchanged, as maps do."""
+        return {
+            name: to_input(image, *self.normalisation.get(name, (0.5, 0.5))) if isinstance(image, Tensor) else image
+            for name, image in images.items()
+        }
 
-    def forward(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None = None, dropout_keys: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def forward(self, inputs: Inputs, present: Tensor | None = None, dropout_keys: Tensor | None = None) -> dict[str, Tensor]:
         """Outputs of every task.
 
         Args:
-            inputs: Modality name -> images ``[B, C, H, W]``.
+            inputs: Modality name -> images ``[B, C, H, W]``, or what :meth:`encode` gave for them.
             present: bool ``[B, m]`` or ``None``.
             dropout_keys: int64 ``[B]``; with keys dropout is on, also in evaluation mode, and the masks of each row depend on
                 its key alone.
@@ -101,7 +125,7 @@ class BranchedNet(nn.Module):
         """
         return self._answers(self._begin(inputs, present), dropout_keys)
 
-    def sample(self, inputs: Mapping[str, Tensor], present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
+    def sample(self, inputs: Inputs, present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
         """Outputs under several dropout draws; what comes before the first dropout is computed once.
 
         Args:
@@ -129,15 +153,13 @@ class BranchedNet(nn.Module):
         return self._draws(self._begin_draws(inputs, present), dropout_keys)
 
     def answer_and_sample(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None, dropout_keys: Tensor
+        self, inputs: Inputs, present: Tensor | None, dropout_keys: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What :meth:`forward` answers without dropout, and what :meth:`sample` does, for less than the two together."""
         begun = self._begin_draws(inputs, present)
         return self._answers(begun, None), self._draws(begun, dropout_keys)
 
-    def over_subsets(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None, subsets: Tensor
-    ) -> list[dict[str, Tensor] | None]:
+    def over_subsets(self, inputs: Inputs, present: Tensor | None, subsets: Tensor) -> list[dict[str, Tensor] | None]:
         """Outputs for each subset of the modalities; what comes before the first coupling is computed once.
 
         Args:
@@ -150,13 +172,10 @@ class BranchedNet(nn.Module):
         """
         begun = self._begin(inputs, present, far=not self.fusion.couples)
 
-        def answers(features: Features, here: Tensor | None) -> dict[str, Tensor]:
-            return self._answers(begun._replace(features=features, present=here), None)
-
-        return run_subsets(begun.features, begun.present, subsets, answers)
+        return run_subsets(begun, subsets, lambda part: self._answers(part, None))
 
     def training_logits(
-        self, inputs: Mapping[str, Tensor], present: Tensor | None = None
+        self, inputs: Inputs, present: Tensor | None = None
     ) -> tuple[dict[str, list[Tensor]], dict[str, Tensor]]:
         """What the loss is made of in training.
 
@@ -173,7 +192,7 @@ class BranchedNet(nn.Module):
         with full_precision(next(iter(outputs.values()))[0]):
             return outputs, self.fusion.auxiliary_loss(self._whole(last), begun.present)
 
-    def _begin(self, inputs: Mapping[str, Tensor], present: Tensor | None, far: bool = False) -> Begun:
+    def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         """Hook: checks the inputs and runs the body of the first stage.
 
         Args:
@@ -192,7 +211,7 @@ class BranchedNet(nn.Module):
         """
         raise NotImplementedError
 
-    def _begin_draws(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> Begun:
+    def _begin_draws(self, inputs: Inputs, present: Tensor | None) -> Begun:
         return self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
 
     def _draws(self, begun: Begun, dropout_keys: Tensor) -> dict[str, Tensor]:
@@ -218,12 +237,33 @@ class BranchedNet(nn.Module):
     def _branches(self) -> list[Any]:
         return list(self.branches.values())
 
-    def _body(self, stage: int, features: Features, present: Tensor | None) -> Features:
+    def _encode(self, inputs: Inputs, features: Features, present: Tensor | None) -> tuple[Features, ...]:
+        """Per stage the maps of the whole encoders, on the rows that have their modality; nothing without any encoder."""
+        maps: list[Maps | None] = []
+        for i, (name, branch) in enumerate(zip(self.modalities, self._branches(), strict=True)):
+            x, mask = features[i], column(present, i)
+            if x is None or not isinstance(branch, EncoderBranch):
+                maps.append(None)
+            elif isinstance(inputs[name], Tensor):
+                maps.append(branch.encode(x, mask))
+            else:
+                maps.append([keep(given.to(self._head_dtype), mask) for given in inputs[name]])
+        if all(own is None for own in maps):
+            return ()
+        return tuple([None if own is None else own[stage] for own in maps] for stage in range(self.stage_count))
+
+    def _body(self, stage: int, features: Features, present: Tensor | None, levels: Sequence[Features] = ()) -> Features:
         """Runs the stage of every branch on the rows that have its modality; further maps of the fusion pass by."""
         output: Features = []
         for i, branch in enumerate(self._branches()):
-            x = features[i]
-            output.append(None if x is None else run_present(branch.stages[stage], x, column(present, i)))
+            x, mask = features[i], column(present, i)
+            level = levels[stage][i] if levels else None
+            if x is None:
+                output.append(None)
+            elif level is None:
+                output.append(run_present(branch.stages[stage], x, mask))
+            else:
+                output.append(branch.join(stage, level, x, mask))
         return [*output, *features[len(output) :]]
 
     def _tail(self, stage: int, features: Features, present: Tensor | None, keys: Tensor | None) -> Features:
@@ -239,38 +279,45 @@ class BranchedNet(nn.Module):
             None if x is None else dropout(x, self.dropout_rate, self.training, keys, site + i) for i, x in enumerate(features)
         ]
 
-    def _check(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> tuple[Features, Tensor | None]:
-        channels = {name: branch.in_channels for name, branch in zip(self.modalities, self._branches(), strict=True)}
-        features, present = check_inputs(inputs, present, channels)
-        for name, x, branch in zip(self.modalities, features, self._branches(), strict=True):
-            if x is not None and isinstance(branch, Branch):
-                branch.check_size(x.shape[2], x.shape[3], name)
-        features = [
-            x.contiguous(memory_format=branch.memory_format) if x is not None and isinstance(branch, Branch) else x
-            for x, branch in zip(features, self._branches(), strict=True)
-        ]
+    def _check(self, inputs: Inputs, present: Tensor | None) -> tuple[Features, Tensor | None]:
+        branches = dict(zip(self.modalities, self._branches(), strict=True))
+        channels = {name: branch.in_channels for name, branch in branches.items()}
+        first: dict[str, Tensor] = {}
+        for name, x in inputs.items():
+            if isinstance(x, Tensor):
+                first[name] = x
+            elif name in branches:
+                check_maps(name, x, branches[name])
+                first[name], channels[name] = x[0], branches[name].infos[0].channels
+            else:
+                raise unknown(name, self.modalities)
+        features, present = check_inputs(first, present, channels)
+        for i, (name, branch) in enumerate(branches.items()):
+            image = features[i]
+            if image is None or not isinstance(inputs[name], Tensor):
+                continue
+            if isinstance(branch, Branch | EncoderBranch):
+                branch.check_size(image.shape[2], image.shape[3], name)
+            if isinstance(branch, Branch):
+                features[i] = image.contiguous(memory_format=branch.memory_format)
         return features, present
 
 
-def run_subsets(
-    features: Features,
-    present: Tensor | None,
-    subsets: Tensor,
-    run: Callable[[Features, Tensor | None], dict[str, Tensor]],
-) -> list[dict[str, Tensor] | None]:
+def run_subsets(begun: Begun, subsets: Tensor, run: Callable[[Begun], dict[str, Tensor]]) -> list[dict[str, Tensor] | None]:
     """Runs the rest of a network once for each subset of the modalities, on the rows that have something of it.
 
     Args:
-        features: What does not depend on the subset: per modality ``[B, …]`` or ``None``.
-        present: bool ``[B, m]`` or ``None``.
+        begun: What does not depend on the subset.
         subsets: bool ``[S, m]``.
-        run: Features and mask of some rows -> task -> answers.
+        run: The pass of some rows -> task -> answers.
 
     Returns:
         Per subset, task -> answers of all B rows, NaN for a row that has none of its modalities; ``None`` if no row has.
     """
-    like = next(x for x in features if x is not None)
-    everything = like.new_ones(like.shape[0], subsets.shape[1], dtype=torch.bool) if present is None else present
+    like = next(x for x in begun.features if x is not None)
+    everything = begun.present
+    if everything is None:
+        everything = like.new_ones(like.shape[0], subsets.shape[1], dtype=torch.bool)
     found: list[dict[str, Tensor] | None] = []
     for subset in subsets.to(like.device):
         here = everything & subset
@@ -278,9 +325,7 @@ def run_subsets(
         if not len(rows):
             found.append(None)
             continue
-        mask = here[rows]
-        chosen = [None if x is None or not bool(mask[:, i].any()) else x[rows] for i, x in enumerate(features)]
-        answers = run(chosen, None if bool(mask.all()) else mask)
+        answers = run(begun.of_rows(rows, here[rows]))
         found.append(
             {task: y.new_full((like.shape[0], *y.shape[1:]), torch.nan).index_copy(0, rows, y) for task, y in answers.items()}
         )

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from drifa.attention import MFA
-from drifa.backbones import Branch, align
+from drifa.backbones import Branch, EncoderBranch, align
 from drifa.backbones.tabular import TabularBranch
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion, FusionSpec, check_options, fusion_class
@@ -19,6 +19,9 @@ from drifa.names import check_name
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.matching import settled
 
+#: How MFA and MIFA meet a backbone: between the stages that it is cut into, or on the maps that it gives.
+ATTACH = ("stages", "intermediates")
+
 
 def create_model(
     backbone: str | Mapping[str, str] = "resnet18",
@@ -26,6 +29,7 @@ def create_model(
     modalities: Mapping[str, int] | None = None,
     tasks: Mapping[str, int] | None = None,
     *,
+    attach: str = "stages",
     fusion_args: Mapping[str, Any] | None = None,
     mfa_at: str = "conv",
     mifa_at: str | Sequence[str | int] = "block",
@@ -35,6 +39,7 @@ def create_model(
     dropout: float = 0.25,
     dropout_at: str = "blocks",
     pretrained: bool | str | Mapping[str, bool | str] = False,
+    freeze: bool = False,
     conv_bias: bool = False,
     backbone_args: Mapping[str, Any] | None = None,
     own_stem: bool = False,
@@ -46,14 +51,18 @@ def create_model(
     """Builds a multimodal network; the defaults are the paper's DRIFA-Net on ResNet18.
 
     Args:
-        backbone: Name of a sequential timm model, or a mapping modality -> name. Stages of different backbones are aligned by
+        backbone: Name of a timm model, or a mapping modality -> name. Stages of different backbones are aligned by
             resolution level (:func:`drifa.backbones.align`).
         fusion: ``"drifa"``, a control (``"concat"``, ``"single"``, ``"se_matched"``) or a rival (``"gloria"``,
             ``"mttu_net"``, ``"caf"``, ``"mtf_ma"``); see :data:`drifa.fusion.FUSIONS`.
         modalities: Name -> image channels.
         tasks: Name -> number of outputs: of a task of classes, how many it has.
+        attach: ``"stages"`` (the backbone, which must be sequential, is cut into stages) or ``"intermediates"`` (any encoder
+            of timm runs whole, and the maps that it gives on its way are the stages, see
+            :class:`drifa.backbones.EncoderBranch`).
         fusion_args: Options of a fusion other than DRIFA, whose options are the arguments that follow.
-        mfa_at: Where MFA stands in a branch: ``"conv"``, ``"block"`` or ``"stage"``. ``fusion="drifa"`` only.
+        mfa_at: Where MFA stands in a branch: ``"conv"``, ``"block"`` or ``"stage"``. ``fusion="drifa"`` only. With
+            ``attach="intermediates"`` it stands on every map, whatever is said here.
         mifa_at: Where MIFA stands: ``"block"``, ``"stage"``, or a list of stages by name or number.
             ``fusion="drifa"`` only.
         mfa: ``False`` leaves MFA out, a mapping holds options of :class:`drifa.MFA` (Tables 4-6).
@@ -62,9 +71,10 @@ def create_model(
         dropout: p of every dropout.
         dropout_at: ``"blocks"`` (the paper), ``"head"``, or ``"mifa"`` (before each MIFA but the last, and the head).
         pretrained: ``True``, or the path of a weights file, for every branch; or a mapping modality -> either.
+        freeze: Pretrained backbones stay as they are, weights and statistics; attention, fusion and heads learn.
         conv_bias: Biases in the backbone's convolutions, as in the authors' code.
         backbone_args: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``; or a mapping
-            modality -> such arguments.
+            modality -> such arguments. With ``attach="intermediates"``, ``out_indices`` chooses the maps.
         own_stem: Make the stem a stage of its own, named ``"stem"``, instead of a part of the first block's.
         tabular: The modalities that are vectors of features ``[B, F, 1, 1]`` and no images; ``modalities`` says F.
         task_modalities: Task -> the modalities that can answer it; all by default. In unpaired studies a task belongs
@@ -95,10 +105,12 @@ def create_model(
     links = _links(tasks, links)
     _check_names(modalities, tasks, links)
     answered_by = _task_modalities(modalities, tasks, task_modalities)
+    _check_attach(attach, conv_bias, own_stem)
     fusion_type = fusion_class(fusion)
     check_options(fusion_type, fusion_args or {})
     config: dict[str, Any] = {
         "backbone": backbone if isinstance(backbone, str) else dict(backbone),
+        "attach": attach,
         "fusion": fusion,
         "modalities": modalities,
         "tasks": tasks,
@@ -123,15 +135,36 @@ def create_model(
     pictures = _pictures(modalities, tabular, fusion_type)
     names = _each(backbone, pictures, "backbone")
     sources = _each(pretrained, pictures, "pretrained", False)
+    for name, source in sources.items() if freeze else ():
+        if not source:
+            raise DrifaError(f"freeze keeps the backbone of {name!r} as it is, and it is random; give its weights: pretrained=")
     by_modality = bool(backbone_args) and all(isinstance(value, Mapping) for value in (backbone_args or {}).values())
     arguments = _each(backbone_args, pictures, "backbone_args", {}) if by_modality else dict.fromkeys(pictures, backbone_args)
-    seeing = {
-        name: Branch(
-            names[name], channels, make_mfa, mfa_at, conv_bias, sources[name], dict(arguments[name] or {}), own_stem=own_stem
-        )
-        for name, channels in pictures.items()
-    }
-    align(list(seeing.values()))
+    seeing: dict[str, Branch | EncoderBranch]
+    if attach == "stages":
+        cut = {
+            name: Branch(
+                names[name],
+                channels,
+                make_mfa,
+                mfa_at,
+                conv_bias,
+                sources[name],
+                dict(arguments[name] or {}),
+                own_stem=own_stem,
+            )
+            for name, channels in pictures.items()
+        }
+        align(list(cut.values()))
+        seeing = {**cut}
+    else:
+        whole = {
+            name: EncoderBranch(names[name], channels, make_mfa, sources[name], dict(arguments[name] or {}))
+            for name, channels in pictures.items()
+        }
+        for branch in whole.values():
+            branch.keep_last(min(len(other.infos) for other in whole.values()))
+        seeing = {**whole}
     stages = next(iter(seeing.values())).infos
     branches = {name: seeing[name] if name in seeing else TabularBranch(modalities[name], stages) for name in modalities}
     infos = [branch.infos for branch in branches.values()]
@@ -153,10 +186,22 @@ def create_model(
         config["normalisation"] = {name: [list(mean), list(std)] for name, (mean, std) in net.normalisation.items()}
     net.config = config
     net.loaded = {name: f"{name}: {branch.loaded}" for name, branch in branches.items() if branch.loaded}
+    if freeze:
+        net.freeze()
     return net
 
 
-def _normalisation(branches: Mapping[str, Branch]) -> dict[str, tuple[list[float], list[float]]]:
+def _check_attach(attach: str, conv_bias: bool, own_stem: bool) -> None:
+    if attach not in ATTACH:
+        raise DrifaError(f"attach={attach!r} is not known{suggest(attach, ATTACH)}")
+    for key, given in (("conv_bias", conv_bias), ("own_stem", own_stem)):
+        if given and attach == "intermediates":
+            raise DrifaError(
+                f"{key} changes the inside of a backbone, and attach='intermediates' leaves it as it is: leave it out"
+            )
+
+
+def _normalisation(branches: Mapping[str, Branch | EncoderBranch]) -> dict[str, tuple[list[float], list[float]]]:
     """That of the branches whose weights want another than the 0.5 and 0.5 of all others."""
     found = {name: branch.normalisation for name, branch in branches.items() if branch.normalisation is not None}
     return {name: value for name, value in found.items() if {*value[0], *value[1]} != {0.5}}

@@ -88,7 +88,13 @@ def build_model(config: Mapping[str, Any]) -> FusionNet | FusionSegNet:
     kind = arguments.pop("kind", None)
     if kind not in (None, SEGMENTATION):
         raise DrifaError(f"kind={kind!r} of a network is not known{suggest(kind, [SEGMENTATION])}")
-    return create_model(**arguments) if kind is None else create_segmentation_model(**arguments)
+    if kind == SEGMENTATION:
+        return create_segmentation_model(**arguments)
+    frozen = arguments.pop("freeze", False)  # its weights come of the folder, and no longer of where they were pretrained
+    net = create_model(**arguments)
+    if frozen:
+        net.freeze()
+    return net
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

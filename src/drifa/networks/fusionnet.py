@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from drifa.backbones import Branch, EncoderBranch
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import Begun, BranchedNet
-from drifa.networks.inputs import Features
+from drifa.networks.inputs import Features, Inputs, unknown
 
 DROPOUT_AT = ("blocks", "head")
 
@@ -30,7 +31,8 @@ class FusionNet(BranchedNet):
             (before the readout only).
 
     Shape:
-        - inputs: modality name -> ``[B, C, H, W]``; a missing name is a modality that no row has.
+        - inputs: modality name -> ``[B, C, H, W]``, or the maps of :meth:`encode`; a missing name is a modality that no
+          row has.
         - present: bool ``[B, m]``, columns in the order of ``modalities``; ``None`` = every given modality in every row.
         - output: task name -> its outputs ``[B, k]``, such as logits of k classes.
 
@@ -55,18 +57,49 @@ class FusionNet(BranchedNet):
         super().__init__(branches, fusion, dropout_rate, range(stages - 2 if dropout_at == "blocks" else 0))
         self.heads = nn.ModuleDict({task: fusion.make_head(task) for task in fusion.spec.tasks})
 
-    def _begin(self, inputs: Mapping[str, Tensor], present: Tensor | None, far: bool = False) -> Begun:
+    def freeze(self) -> None:
+        """Keeps every backbone as it is, see :meth:`drifa.backbones.Branch.freeze`; attention, fusion and heads learn."""
+        for branch in self._branches():
+            if isinstance(branch, Branch | EncoderBranch):
+                branch.freeze()
+        self.config["freeze"] = True
+
+    def encode(self, modality: str, images: Tensor) -> list[Tensor]:
+        """The maps of a modality's encoder: given in place of the images, they lead to the same answers.
+
+        Every way of asking takes them: ``net({"photo": net.encode("photo", photo), "scan": scan})``.
+
+        Args:
+            modality: Its name.
+            images: ``[B, C, H, W]``, as the network reads them.
+
+        Returns:
+            Per level ``[B, C_k, H_k, W_k]``.
+
+        Raises:
+            DrifaError: For a modality without a whole encoder (``attach="intermediates"``), or images that do not fit.
+        """
+        if modality not in self.branches:
+            raise unknown(modality, self.modalities)
+        branch = self.branches[modality]
+        if not isinstance(branch, EncoderBranch):
+            raise DrifaError(f"modality {modality!r} has no encoder of its own; build the network with attach='intermediates'")
+        self._check({modality: images}, None)
+        return branch.encode(images)
+
+    def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         features, present = self._check(inputs, present)
-        features = self._body(0, features, present)
+        levels = self._encode(inputs, features, present)
+        features = self._body(0, features, present, levels)
         last = self.stage_count - 1 if far else 0
         for stage in range(last):
-            features = self._body(stage + 1, self._tail(stage, features, present, None), present)
-        return Begun(last, features, present)
+            features = self._body(stage + 1, self._tail(stage, features, present, None), present, levels)
+        return Begun(last, features, present, levels=levels)
 
     def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
         features = self._tail(begun.stage, begun.features, begun.present, keys)
         for stage in range(begun.stage + 1, self.stage_count):
-            features = self._tail(stage, self._body(stage, features, begun.present), begun.present, keys)
+            features = self._tail(stage, self._body(stage, features, begun.present, begun.levels), begun.present, keys)
         last = self._whole(self._drop(features, keys, site=self.stage_count * len(self.modalities)))
         with full_precision(next(x for x in last if x is not None)):
             readout = self.fusion.readout(last, begun.present)

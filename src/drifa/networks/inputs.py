@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from drifa.backbones import EncoderBranch
 from drifa.errors import DrifaError, suggest
 
 Features = list[Tensor | None]
+#: What a whole encoder gives for some images: per level ``[B, C, H, W]``.
+Maps = Sequence[Tensor]
+#: Modality name -> images, or the maps that an encoder gave for them.
+Inputs = Mapping[str, Tensor | Maps]
 
 
 def check_inputs(
@@ -31,7 +36,7 @@ def check_inputs(
     modalities = tuple(channels)
     for name in inputs:
         if name not in channels:
-            raise DrifaError(f"modality {name!r} is not one of this network{suggest(name, modalities)}")
+            raise unknown(name, modalities)
     given = [name for name in modalities if name in inputs]
     if not given:
         raise DrifaError(f"no modality was given; at least one of {', '.join(modalities)} is needed")
@@ -60,6 +65,29 @@ def check_inputs(
         row = int((~present.any(dim=1)).nonzero()[0])
         raise DrifaError(f"row {row} of the batch has no modality at all; leave such rows out")
     return features, None if bool(present.all()) else present
+
+
+def unknown(name: str, modalities: Sequence[str]) -> DrifaError:
+    """What is said of a modality that a network does not have."""
+    return DrifaError(f"modality {name!r} is not one of this network{suggest(name, modalities)}")
+
+
+def check_maps(name: str, maps: Maps, branch: nn.Module) -> None:
+    """Refuses maps that are not those of the branch's encoder.
+
+    Args:
+        name: The modality.
+        maps: Per level ``[B, C, H, W]``.
+        branch: The branch of the modality.
+    """
+    if not isinstance(branch, EncoderBranch):
+        raise DrifaError(f"modality {name!r} has no encoder whose maps could be given; give its images")
+    needed = [info.channels for info in branch.infos]
+    if [x.shape[1] for x in maps] != needed or len({x.shape[0] for x in maps}) != 1:
+        raise DrifaError(
+            f"modality {name!r} was given as maps of shapes {[tuple(x.shape) for x in maps]}; its encoder gives {len(needed)} "
+            f"maps of {', '.join(map(str, needed))} channels"
+        )
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import Begun, BranchedNet
-from drifa.networks.inputs import Features
+from drifa.networks.inputs import Features, Inputs
 from drifa.networks.segnet_decoder import SegNetDecoder
 from drifa.present import column, mean_present
 
@@ -64,10 +64,10 @@ class FusionSegNet(BranchedNet):
         self.decoder = SegNetDecoder([count for count, _ in LAYOUT], channels)
         self.heads = nn.ModuleDict({task: nn.Conv2d(channels[0], count, 1) for task, count in maps.items()})
 
-    def _begin(self, inputs: Mapping[str, Tensor], present: Tensor | None, far: bool = False) -> Begun:
+    def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         # The decoder needs the places of every stage's maxima, so a pass that begins further on would lack some.
         features, present = self._check(inputs, present)
-        sizes = {name: (x.shape[2], x.shape[3]) for name, x in inputs.items()}
+        sizes = {name: (x.shape[2], x.shape[3]) for name, x in inputs.items() if isinstance(x, Tensor)}
         height, width = next(iter(sizes.values()))
         if len(set(sizes.values())) > 1:
             named = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drifa.backbones import Branch
+from drifa.backbones import Branch, EncoderBranch
 from drifa.config import Config, ModelConfig
 from drifa.data import EpochPairing, Study, Subjects
 from drifa.data.cache.volume_cache import VolumeCache
@@ -24,7 +24,17 @@ from drifa.tasks import Kind, SubjectKind
 
 #: Settings of `model` that only one kind of network takes.
 SEGMENTATION_ONLY = ("width", "indices", "output", "norm")
-CLASSIFICATION_ONLY = ("backbone", "backbone_args", "mifa_at", "dropout_at", "own_stem", "conv_bias", "task_modalities")
+CLASSIFICATION_ONLY = (
+    "backbone",
+    "attach",
+    "freeze",
+    "backbone_args",
+    "mifa_at",
+    "dropout_at",
+    "own_stem",
+    "conv_bias",
+    "task_modalities",
+)
 
 
 def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> FusionNet | FusionSegNet:
@@ -55,7 +65,7 @@ def build_network(config: Config, study: Study, kinds: Mapping[str, Kind]) -> Fu
         **arguments,
     )
     for name, branch in net.branches.items():
-        if isinstance(branch, Branch):
+        if isinstance(branch, Branch | EncoderBranch):
             branch.check_size(config.data.image_size, config.data.image_size, name)
     _check_pretrained(config, net)
     return net
@@ -101,6 +111,11 @@ def _check_pretrained(config: Config, net: FusionNet | FusionSegNet) -> None:
             raise DrifaError(
                 f"train.{key}={getattr(config.train, key)} is for pretrained parts, and this network has none; leave it out, "
                 f"or give model.pretrained"
+            )
+        if getattr(config.train, key) != neutral and config.model.freeze:
+            raise DrifaError(
+                f"train.{key}={getattr(config.train, key)} is for pretrained parts that learn, and model.freeze=true keeps "
+                f"them as they are; leave one of them out"
             )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from drifa.attention import MFA
+from drifa.backbones.intermediates import Carry
 from drifa.config import TrainConfig
 
 MOMENTUM = 0.9
@@ -22,11 +23,13 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def trunk_parameters(net: Any) -> list[nn.Parameter]:
-    """Parameters of the branches that were read of weights files; the attention inside them is new and does not count."""
+    """Parameters of the branches that were read of weights files; what was put into them is new and does not count."""
     found: list[nn.Parameter] = []
     for name in net.loaded:
         branch = net.branches[name]
-        new = {id(parameter) for module in branch.modules() if isinstance(module, MFA) for parameter in module.parameters()}
+        new = {
+            id(parameter) for module in branch.modules() if isinstance(module, MFA | Carry) for parameter in module.parameters()
+        }
         found += [parameter for parameter in branch.parameters() if id(parameter) not in new]
     return found
 
@@ -42,6 +45,8 @@ def parameter_groups(net: Any, recipe: TrainConfig) -> list[dict[str, Any]]:
     trunk = {id(parameter) for parameter in trunk_parameters(net)} if recipe.trunk_lr != 1 else set()
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
+        if not parameter.requires_grad:
+            continue
         decays = recipe.weight_decay > 0 and parameter.ndim > 1 and "omega" not in name
         groups.setdefault((id(parameter) in trunk, not decays and recipe.weight_decay > 0), []).append(parameter)
     return [
