@@ -107,3 +107,20 @@ def test_gradcheck_reaches_the_input_and_every_parameter() -> None:
         return torch.func.functional_call(module, dict(zip(names, values, strict=True)), (x,))
 
     assert torch.autograd.gradcheck(run, (x, *module.parameters()))
+
+
+@pytest.mark.parametrize("options", [{}, {"hifa": False}, {"clia": False}, {"reduction": 2}, {"hifa": False, "omega_d": False}])
+def test_it_can_start_as_the_identity_and_learns_from_there(options: dict) -> None:
+    torch.manual_seed(0)
+    module, x = MFA(4, start="identity", **options), torch.randn(2, 4, 5, 3)
+    assert torch.equal(module(x), x)
+    module(x).square().sum().backward()
+    weights = [weight for weight in (module.omega_d, module.omega_l, module.omega_c) if weight is not None]
+    assert all(weight.grad.abs().min() > 0 for weight in weights)
+
+
+def test_a_start_needs_the_weights_that_it_sets_and_a_name_that_is_known() -> None:
+    with pytest.raises(DrifaError, match="needs a omega_d to start from"):
+        MFA(4, start="identity", omega_d=False)
+    with pytest.raises(DrifaError, match="did you mean 'identity'"):
+        MFA(4, start="identiti")

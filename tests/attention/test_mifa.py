@@ -152,3 +152,17 @@ def test_gradcheck_reaches_inputs_and_every_parameter() -> None:
         return tuple(torch.func.functional_call(module, dict(zip(names, values, strict=True)), ([x1, x2], present)))
 
     assert torch.autograd.gradcheck(run, (*xs, *module.parameters()))
+
+
+@pytest.mark.parametrize("options", [{}, {"mgifa": False}, {"mlifa": False}, {"mlifa_mode": "pool"}, {"normalise": True}])
+def test_it_can_start_as_the_identity_and_learns_from_there(options: dict) -> None:
+    torch.manual_seed(0)
+    module, xs = MIFA(4, 2, start="identity", **options), [torch.randn(2, 4, 4, 4), torch.randn(2, 4, 4, 4)]
+    present = torch.tensor([[True, True], [True, False]])
+    a, b = module(xs, present)
+    assert torch.equal(a, xs[0])
+    assert torch.equal(b[0], xs[1][0])
+    assert not b[1].any()
+    (a.square().sum() + b.square().sum()).backward()
+    weights = [weight for weight in (module.omega_d, module.omega_l, module.omega_c) if weight is not None]
+    assert all(weight.grad.abs().min() > 0 for weight in weights)

@@ -31,3 +31,12 @@ def test_with_equal_channels_the_projection_is_mifa() -> None:
     xs = [torch.randn(2, 4, 5, 5), torch.randn(2, 4, 3, 3)]
     for mine, theirs in zip(module(xs), plain(xs), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+def test_it_can_start_as_the_identity_and_learns_from_there() -> None:
+    torch.manual_seed(0)
+    module, xs = ProjectedMIFA([6, 4], start="identity"), [torch.randn(2, 6, 5, 5), torch.randn(2, 4, 3, 3)]
+    output = module(xs)
+    assert all(torch.equal(y, x) for y, x in zip(output, xs, strict=True))
+    sum(y.square().sum() for y in output).backward()
+    assert all(part.grad.abs().max() > 0 for part in (*module.omega_c, *module.up[0].parameters(), module.mifa.omega_d))

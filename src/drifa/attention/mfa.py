@@ -7,6 +7,8 @@ released; the paper-literal reading is an option of the same class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ from drifa.attention.pooling import global_max, global_mean
 from drifa.errors import DrifaError, suggest
 
 HIFA_FUSE = ("add", "concat")
+STARTS = ("paper", "identity")
 
 
 class HIFA(nn.Module):
@@ -119,6 +122,9 @@ class MFA(nn.Module):
         omega_c: Learn the per-channel scale of the output (Table 6); fixed to 1 otherwise.
         hifa_fuse: ``"add"`` (released layers) or ``"concat"`` (eq. 2 literally), see :class:`HIFA`.
         reduction: r, inner width C // r; 1 is the paper.
+        start: ``"paper"``: every :math:`\omega` starts at 1. ``"identity"``: those of the branches start at 0 and that of the
+            output at 2, so that the module begins as x -> x, exactly, and learns from there (an extension): gates near 0.82
+            in front of a BatchNorm with ready statistics disturb a pretrained network.
         implementation: ``"reference"`` computes whole maps, as the equations read; ``"tiled"`` computes the same by tiles
             of pixels and keeps no map for the backward pass (:mod:`drifa.attention.kernels`); ``"auto"`` takes the tiles
             where they are faster. They are for tensors on a CPU in float32 or float64: under autocast, in programs that
@@ -152,6 +158,7 @@ class MFA(nn.Module):
         omega_c: bool = True,
         hifa_fuse: str = "add",
         reduction: int = 1,
+        start: str = "paper",
         implementation: str = "auto",
     ) -> None:
         super().__init__()
@@ -165,6 +172,7 @@ class MFA(nn.Module):
         self.omega_d = nn.Parameter(torch.ones(1)) if hifa and omega_d else None
         self.omega_l = nn.Parameter(torch.ones(channels)) if clia and omega_l else None
         self.omega_c = nn.Parameter(torch.ones(channels)) if omega_c else None
+        begin(self, start, {"omega_d": hifa, "omega_l": clia, "omega_c": True})
 
     def attention(self, x: Tensor) -> Tensor:
         """The attention a of eq. 4. ``[B, C, H, W] -> [B, C]``, values in (0, 1)."""
@@ -192,6 +200,32 @@ class MFA(nn.Module):
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}"
+
+
+def begin(module: nn.Module, start: str, weights: Mapping[str, bool]) -> None:
+    """Sets where the weights of an attention start.
+
+    With silent branches the outer sigmoid is one half whatever the input, which twice is 1. The branches learn at once: the
+    gradient of a weight does not depend on the weight.
+
+    Args:
+        module: MFA or MIFA.
+        start: One of :data:`STARTS`.
+        weights: Name of each :math:`\omega` -> whether there is something that it weighs.
+    """
+    if start not in STARTS:
+        raise DrifaError(f"{type(module).__name__}: start={start!r} is not known{suggest(start, STARTS)}")
+    if start == "paper":
+        return
+    for name, used in weights.items():
+        weight = getattr(module, name)
+        if used and weight is None:
+            raise DrifaError(
+                f"{type(module).__name__}: start='identity' needs a {name} to start from, and {name}=False fixes it to 1; "
+                f"leave one of the two out"
+            )
+        if used:
+            nn.init.constant_(weight, 2.0 if name == "omega_c" else 0.0)
 
 
 def gated_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:

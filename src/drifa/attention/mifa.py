@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from drifa.attention.implementation import takes_tiles
 from drifa.attention.local import pooled_local
-from drifa.attention.mfa import gated_sum, glorot_init, inner_channels
+from drifa.attention.mfa import begin, gated_sum, glorot_init, inner_channels
 from drifa.attention.pooling import global_max, global_mean, global_min
 from drifa.errors import DrifaError, suggest
 from drifa.present import sum_present
@@ -134,6 +134,7 @@ class MIFA(nn.Module):
         normalise: Divide :math:`g'` by 3 and :math:`l'` by 3 times the number of modalities present, which keeps the
             outer sigmoid out of saturation when m grows (an extension). ``mlifa_mode="pool"`` divides by 3 alone.
         reduction: r, inner width C // r; 1 is the paper.
+        start: ``"paper"`` or ``"identity"``, as in :class:`~drifa.MFA`.
 
     Shape:
         - xs: m tensors ``[B, C, H_i, W_i]``; ``None`` for a modality that no row of the batch has.
@@ -170,6 +171,7 @@ class MIFA(nn.Module):
         shared_f_pool: bool = True,
         normalise: bool = False,
         reduction: int = 1,
+        start: str = "paper",
     ) -> None:
         super().__init__()
         if not (mgifa or mlifa):
@@ -182,6 +184,7 @@ class MIFA(nn.Module):
         self.omega_d = nn.Parameter(torch.ones(1)) if mgifa and omega_d else None
         self.omega_l = nn.Parameter(torch.ones(channels)) if mlifa and omega_l else None
         self.omega_c = nn.Parameter(torch.ones(modalities, channels)) if omega_c else None
+        begin(self, start, {"omega_d": mgifa, "omega_l": mlifa, "omega_c": True})
 
     def attention(self, xs: Sequence[Tensor | None], present: Tensor | None = None) -> Tensor:
         """The shared attention A of eq. 8. Inputs as in the class; returns ``[B, C]``, values in (0, 1)."""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from drifa.attention import MIFA
-from drifa.attention.mfa import glorot_init
+from drifa.attention.mfa import begin, glorot_init
+from drifa.errors import DrifaError
 
 
 class ProjectedMIFA(nn.Module):
@@ -28,13 +29,14 @@ class ProjectedMIFA(nn.Module):
     Args:
         channels: C_i of each modality.
         omega_c: Learn the per-channel output scale of each modality; fixed to 1 otherwise.
+        start: ``"paper"`` or ``"identity"``, as in :class:`~drifa.MIFA`.
         options: Further options of :class:`~drifa.MIFA`.
 
     Shape:
         As :class:`~drifa.MIFA`, with C_i channels in modality i.
     """
 
-    def __init__(self, channels: Sequence[int], *, omega_c: bool = True, **options: Any) -> None:
+    def __init__(self, channels: Sequence[int], *, omega_c: bool = True, start: str = "paper", **options: Any) -> None:
         super().__init__()
         common = min(channels)
         self.down = nn.ModuleList(nn.Identity() if c == common else nn.Conv2d(c, common, 1) for c in channels)
@@ -45,6 +47,14 @@ class ProjectedMIFA(nn.Module):
         self.omega_c = nn.ParameterList(torch.ones(c) for c in channels) if omega_c else None
         glorot_init(self.down)
         glorot_init(self.up)
+        begin(self.mifa, start, {"omega_d": self.mifa.mgifa is not None, "omega_l": self.mifa.mlifa is not None})
+        if start == "identity":
+            if self.omega_c is None:
+                raise DrifaError("MIFA: start='identity' needs an omega_c to start from; leave omega_c=False or the start out")
+            for way_up, scale in zip(self.up, self.omega_c, strict=True):
+                nn.init.constant_(scale, 2.0)
+                for parameter in way_up.parameters():  # sigma(0) is one half, as A is
+                    nn.init.zeros_(parameter)
 
     def attention(self, xs: Sequence[Tensor | None], present: Tensor | None = None) -> Tensor:
         """The shared attention A in the common space: ``[B, C]``, values in (0, 1)."""
