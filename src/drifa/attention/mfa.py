@@ -203,7 +203,7 @@ class MFA(nn.Module):
 
 
 def begin(module: nn.Module, start: str, weights: Mapping[str, bool]) -> None:
-    """Sets where the weights of an attention start.
+    r"""Sets where the weights of an attention start.
 
     With silent branches the outer sigmoid is one half whatever the input, which twice is 1. The branches learn at once: the
     gradient of a weight does not depend on the weight.
