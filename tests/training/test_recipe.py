@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from drifa import load_model
 from drifa.config import make_config
 from drifa.data import Study
+from drifa.errors import DrifaError
 from drifa.runs.run import Run
 from drifa.tasks import learn_kinds
 from drifa.training import module as module_file
+from drifa.training.recipe import Recipe, hold_statistics
 from drifa.training.train import build_network, resume, train
 from tests.studies import TINY_NET
 from tests.training.recipes import recipe
@@ -49,3 +52,32 @@ def test_early_stopping_ends_a_run_that_does_not_improve(study: Path, tmp_path: 
     assert history.iloc[-1] >= history.iloc[:-1].min()
     assert resume(run.folder, quiet=True).folder == run.folder  # finished: nothing is trained again
     assert len(pd.read_csv(run.member(0) / "history.csv")) == len(history)
+
+
+def test_a_batch_in_parts_teaches_what_the_whole_batch_does(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for BatchNorm, whose statistics are held here."""
+    begin = Recipe.on_train_batch_start
+
+    def held(self: Recipe, batch: object, batch_idx: int) -> None:
+        begin(self, batch, batch_idx)
+        hold_statistics(self.net)
+
+    monkeypatch.setattr(Recipe, "on_train_batch_start", held)
+    weights = []
+    for accumulate in (1, 2):
+        more = {"accumulate": accumulate, "optimizer": "sgd", "schedule": "cosine", "ema": 0.5}
+        config = recipe(study, epochs=2, lr=0.05, **more)
+        config.data.degrees = config.data.shift = config.model.dropout = 0
+        run = train(config, tmp_path / f"in {accumulate}", quiet=True)
+        weights.append(load_model(run.member(0)).state_dict())
+        assert len(pd.read_csv(run.member(0) / "history.csv")) == 2
+    for name, whole in weights[0].items():
+        torch.testing.assert_close(weights[1][name], whole, rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("accumulate", [3, 4])
+def test_parts_are_equal_and_not_too_small(accumulate: int) -> None:
+    with pytest.raises(DrifaError, match="does not cut a batch of 8 into equal parts of 4"):
+        make_config({"data": {"study": "any"}, "train": {"batch_size": 8, "accumulate": accumulate}})

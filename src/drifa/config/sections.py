@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drifa.data.splits.protocols import check_split_settings
 
+#: Samples of a part of a batch, so that the last batch of an epoch, which may be half as large, gives BatchNorm two.
+LEAST_PART = 4
+
 ClassWeights = Literal["none", "balanced", "sqrt"]
 
 
@@ -153,6 +156,8 @@ class TrainConfig(Section):
         recipe: A key of :data:`drifa.config.recipes.RECIPES`: other defaults for many keys. Each key that is given wins.
         epochs: Passes over the largest modality.
         batch_size: Samples per step and process.
+        accumulate: Parts of a batch that are computed one after the other, before its one step, where a device cannot hold
+            it whole; must divide ``batch_size``. The same result, but that BatchNorm, class weights and Dice see parts.
         optimizer: ``adam`` (the paper), ``adamw`` or ``sgd`` (with momentum 0.9).
         lr: Initial learning rate.
         weight_decay: Of the weights, never of biases, of normalisation or of the attention's ω.
@@ -186,6 +191,7 @@ class TrainConfig(Section):
     recipe: Literal["paper", "standard"] = "paper"
     epochs: int = Field(200, ge=1)
     batch_size: int = Field(32, ge=2)
+    accumulate: int = Field(1, ge=1)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -215,6 +221,11 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.accumulate > 1 and (self.batch_size % self.accumulate or self.batch_size // self.accumulate < LEAST_PART):
+            raise ValueError(
+                f"accumulate {self.accumulate} does not cut a batch of {self.batch_size} into equal parts of {LEAST_PART} "
+                f"samples or more; change one of the two"
+            )
         if self.freeze_epochs >= self.epochs:
             raise ValueError(
                 f"freeze_epochs {self.freeze_epochs} leaves no epoch that trains all; take less than {self.epochs}"

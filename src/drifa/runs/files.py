@@ -49,6 +49,7 @@ class RunFiles:
         receipt: ``split_receipt.json``.
         environment: ``environment.json``.
         histories: Rows of ``members/N/history.csv`` by member N; empty if there is none.
+        notes: What the training of member N noted, from its ``config.json``.
         metrics: ``metrics.json``, task -> mode -> metric -> interval.
         evaluation: ``evaluation.json``.
         predictions: ``predictions.parquet`` without the probabilities.
@@ -61,6 +62,7 @@ class RunFiles:
     receipt: dict[str, Any] | None
     environment: dict[str, Any] | None
     histories: dict[int, list[dict[str, float]]]
+    notes: dict[int, list[str]]
     metrics: dict[str, Any] | None
     evaluation: dict[str, Any] | None
     predictions: pd.DataFrame | None
@@ -119,6 +121,7 @@ def read_run(folder: str | Path) -> RunFiles:
         receipt=read_json(folder / "split_receipt.json"),
         environment=read_json(folder / "environment.json"),
         histories=_histories(folder / "members"),
+        notes=_notes(folder / "members"),
         metrics=read_json(folder / "metrics.json"),
         evaluation=read_json(folder / "evaluation.json"),
         predictions=None,
@@ -157,6 +160,17 @@ def _histories(members: Path) -> dict[int, list[dict[str, float]]]:
         if rows:
             found[int(path.parent.name)] = rows
     return dict(sorted(found.items()))
+
+
+def _notes(members: Path) -> dict[int, list[str]]:
+    found = {}
+    for path in sorted(members.glob("*/config.json")):
+        if path.parent.name.isdigit():
+            training = (read_json(path) or {}).get("training")
+            notes = training.get("notes") if isinstance(training, dict) else None
+            if isinstance(notes, list) and notes:
+                found[int(path.parent.name)] = [str(note) for note in notes]
+    return found
 
 
 def _float(text: Any) -> float:

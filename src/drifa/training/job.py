@@ -13,6 +13,7 @@ from drifa.data import EpochPairing, Study, Subjects
 from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.sampling.image_batches import ImageSource, TargetBatches, TrainBatches, answerable
 from drifa.data.sampling.pairing import evaluation_samples, targets_by_component, task_components
+from drifa.data.sampling.parts import InParts
 from drifa.data.sampling.slice_batches import SliceSource, SplitSlices, TrainSlices
 from drifa.data.tabular import fit_encoders
 from drifa.data.targets import ClassTarget
@@ -155,13 +156,18 @@ def make_loaders(
     config: Config, study: Study, source: ImageSource | VolumeCache, module: Any, seed: int, rank: int = 0, world: int = 1
 ) -> tuple[Iterable[Any], Iterable[Any]]:
     """Training batches and validation batches."""
+    training: TrainSlices | TrainBatches
+    validation: SplitSlices | TargetBatches
     if isinstance(source, VolumeCache):
         slices, recipe = SliceSource(study, source), config.train
-        return (
-            TrainSlices(slices, lambda: module.current_epoch, recipe.batch_size, seed, recipe.modality_dropout, rank, world),
-            SplitSlices(slices, "val", recipe.batch_size, rank, world),
+        training = TrainSlices(
+            slices, lambda: module.current_epoch, recipe.batch_size, seed, recipe.modality_dropout, rank, world
         )
-    return _image_loaders(config, study.subjects(), source, module, seed, rank, world)
+        validation = SplitSlices(slices, "val", recipe.batch_size, rank, world)
+    else:
+        training, validation = _image_loaders(config, study.subjects(), source, module, seed, rank, world)
+    parts = config.train.accumulate
+    return (InParts(training, parts) if parts > 1 else training), validation
 
 
 def _image_loaders(

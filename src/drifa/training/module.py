@@ -63,8 +63,10 @@ class MultitaskModule(Recipe):
         if self.config.train.mixup:
             batch, share = mixup(batch, generator, self.config.train.mixup)
         outputs, auxiliary = self.net.training_logits(batch.images, batch.present)
-        combine = self.net.fusion.combine
-        loss, parts = multitask_loss(self.kinds, outputs, batch.targets, batch.known, self.weights, combine, share)
+        combine, weights = self.net.fusion.combine, self.weights
+        if batch.counts:
+            weights = {task: weights[task] * count for task, count in zip(self.kinds, batch.counts, strict=True)}
+        loss, parts = multitask_loss(self.kinds, outputs, batch.targets, batch.known, weights, combine, share)
         loss = loss + sum(auxiliary.values())
         self.log("loss", loss.detach(), prog_bar=True)
         for name, part in {**parts, **auxiliary}.items():

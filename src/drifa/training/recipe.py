@@ -86,18 +86,18 @@ class Recipe(L.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         recipe = self.config.train
         if recipe.schedule == "cosine":
-            steps = recipe.epochs * int(self.trainer.num_training_batches)
+            each = int(self.trainer.num_training_batches) // recipe.accumulate
             # In the middle of the step, so that neither the first nor the last of them has no size at all.
-            progress = (self.current_epoch * int(self.trainer.num_training_batches) + batch_idx + 0.5) / steps
+            progress = (self.current_epoch * each + batch_idx // recipe.accumulate + 0.5) / (recipe.epochs * each)
             for group, peak in zip(self.optimizers().param_groups, self.peaks, strict=True):  # type: ignore[union-attr]
                 group["lr"] = peak * cosine_factor(progress, recipe.warmup / recipe.epochs, min(1, recipe.lr_min / peak))
         if self.current_epoch < recipe.freeze_epochs:
             # Frozen weights keep the statistics that belong to them.
             for branch in self.pretrained:
-                _hold_statistics(branch)
+                hold_statistics(branch)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.averaged is not None:
+        if self.averaged is not None and (batch_idx + 1) % self.config.train.accumulate == 0:
             self.averaged.update_parameters(self.net)
 
     def on_train_epoch_end(self) -> None:
@@ -163,7 +163,8 @@ class Recipe(L.LightningModule):
             self.scheduler.load_state_dict(self.restored_scheduler)
 
 
-def _hold_statistics(module: nn.Module) -> None:
+def hold_statistics(module: nn.Module) -> None:
+    """Leaves the running statistics of every BatchNorm as they are."""
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.eval()

@@ -192,6 +192,7 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
         enable_model_summary=False,
         enable_checkpointing=False,
         num_sanity_val_steps=0,
+        accumulate_grad_batches=config.train.accumulate,
         gradient_clip_val=config.train.gradient_clip or None,
         log_every_n_steps=10,
         use_distributed_sampler=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -47,3 +48,14 @@ def test_the_kept_epoch_has_the_lowest_validation_loss(run: Path) -> None:
     for member in training.record(read_run(run))["members"]:
         history = pd.read_csv(run / f"members/{member['member']}/history.csv")
         assert member["best_epoch"] == str(history["epoch"][history["val_loss"].idxmin()])
+
+
+def test_what_training_noted_is_told(run: Path) -> None:
+    assert not report(run).has("training", "learned little")
+    path = run / "members/1/config.json"
+    stored = json.loads(path.read_text()) if path.is_file() else {}
+    note = "after 2 of 6 epochs, task 'cell' has at best 20.0% accuracy on validation"
+    path.write_text(json.dumps({**stored, "training": {**stored.get("training", {}), "notes": [note]}}))
+    page = report(run)
+    assert page.has("training", "Network 1 learned little:")
+    assert page.has("training", "after 2 of 6 epochs")

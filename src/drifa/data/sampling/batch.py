@@ -20,6 +20,7 @@ class Batch:
         targets: Task -> values ``[B]``, or regions bool ``[B, R, H, W]``; they mean nothing where they are not known.
         known: bool ``[B, t]``, columns in the order of the study's tasks.
         seed: Of the augmentation.
+        counts: How much the loss of each task counts, if this is a part of a batch; empty = all alike.
     """
 
     images: Mapping[str, Tensor]
@@ -27,6 +28,7 @@ class Batch:
     targets: Mapping[str, Tensor] = field(default_factory=dict)
     known: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.bool))
     seed: int = 0
+    counts: tuple[float, ...] = ()
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on a device."""

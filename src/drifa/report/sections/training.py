@@ -14,11 +14,12 @@ SCORES = {"val_accuracy/": "accuracy, %", "val_dice/": "Dice, %", "val_mae/": "m
 
 
 def record(files: RunFiles) -> dict[str, Any]:
-    """One entry per network: its figures and what the kept epoch reached; and the columns of the table."""
+    """One entry per network: its figures and what the kept epoch reached; the columns of the table; what training noted."""
     members = [_member(member, history) for member, history in files.histories.items()]
     scores = list(members[0]["scores"]) if members else []
     units = {task.name: task.unit for task in judged_tasks(files, "number")}
-    return {"members": members, "scores": [{"key": key, "label": _label(key, units)} for key in scores]}
+    notes = [{"member": member, "text": text} for member, texts in files.notes.items() for text in texts]
+    return {"members": members, "notes": notes, "scores": [{"key": key, "label": _label(key, units)} for key in scores]}
 
 
 def _label(column: str, units: dict[str, str]) -> str:
