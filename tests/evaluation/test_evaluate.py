@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_all_leaves_out_what_was_set_aside(paired_run: Run, tmp_path: Path) -> N
     subjects = made.subjects()
     assert set(read(where)[2]["subject"]) == set(subjects.ids[subjects.group != group])
     assert read(where)[1]["subjects"] == (subjects.group != group).sum() < len(subjects)
+
+
+def test_settings_told_anew_are_used_and_written_and_the_run_stays(paired_run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    before = (paired_run.folder / "config.yaml").read_bytes()
+    _, metrics = evaluate(paired_run.folder, out=folder, settings={"passes": 0, "tta": ["flip"]})
+    told = json.loads((folder / "evaluation.json").read_text())
+    assert (told["passes"], told["tta"]) == (0, ["flip"])
+    assert all("mc" not in modes for modes in metrics.values())
+    assert (paired_run.folder / "config.yaml").read_bytes() == before
+    with pytest.raises(DrifaError, match=r"evaluate\.passs.*did you mean 'passes'|evaluate\.passs.*passes"):
+        evaluate(paired_run.folder, out=folder, settings={"passs": 0})

@@ -12,6 +12,7 @@ from torch import Tensor
 from drifa.networks.dropout import row_seeds
 from drifa.networks.inputs import to_input
 from drifa.uncertainty.draws import Draws, draw
+from drifa.uncertainty.views import make_views
 from tests.networks.tiny import PAPER, tiny
 
 COUNT, PARTNERS, PASSES = 5, 3, 7
@@ -91,3 +92,21 @@ def test_no_passes_are_no_draws_and_progress_counts_targets() -> None:
     assert done == [2, 2, 1]
     for task, draws in found.items():
         assert draws.mc.shape == (0, COUNT, PAPER["tasks"][task])
+
+
+def test_with_views_an_image_and_its_mirror_image_have_one_answer_and_passes_take_the_views_in_turn() -> None:
+    net, views = tiny(dropout=0.0), make_views(["flip"])
+    bank = Bank()
+
+    def mirrored(samples: np.ndarray) -> Shown:
+        shown = bank(samples)
+        return Shown({name: image.flip(-1) for name, image in shown.images.items()}, shown.present)
+
+    plain = drawn(net)
+    found, again = (draw([net], fetch, SAMPLES, SEEDS, PASSES, 2, views=views)[0] for fetch in (bank, mirrored))
+    for task, draws in found.items():
+        np.testing.assert_allclose(draws.deterministic, again[task].deterministic, atol=1e-5)
+        np.testing.assert_allclose(draws.mc[0], plain[task].deterministic[0], atol=1e-5)
+        both = (draws.mc[1] + draws.mc[1 + PARTNERS]) / 2  # partner 1, as it is and mirrored
+        np.testing.assert_allclose(both, draws.deterministic[1], atol=1e-5)
+        assert np.abs(draws.mc[1] - draws.mc[1 + PARTNERS]).max() > 1e-4

@@ -31,6 +31,13 @@ Settings = Annotated[
         metavar="[KEY=VALUE]...", help="data.study=FOLDER, data.cache=FOLDER: where they are now, if a run was moved."
     ),
 ]
+Judging = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="evaluate.passes=0 and the like, instead of the run's; data.study=FOLDER, data.cache=FOLDER if a run was moved.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -45,6 +52,16 @@ def _places(words: list[str] | None) -> Any:
     from drifa.runs.places import Places
 
     return Places.of([parse_override(word) for word in words or ()])
+
+
+def _judging(words: list[str] | None) -> tuple[list[str], dict[str, Any]]:
+    """The words that name no setting of `evaluate`, and those settings."""
+    from drifa.config import parse_override
+
+    own = [word for word in words or () if word.startswith("evaluate.")]
+    return [word for word in words or () if word not in own], {
+        ".".join(keys[1:]): value for keys, value in map(parse_override, own)
+    }
 
 
 @app.callback()
@@ -114,7 +131,7 @@ def train(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    settings: Settings = None,
+    settings: Judging = None,
     study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
     split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
@@ -125,9 +142,10 @@ def evaluate(
     from drifa.evaluation.evaluate import evaluate as evaluate_run
     from drifa.files import write_json
 
+    words, judging = _judging(settings)
     with progress_bar(quiet) as progress:
         where, result = evaluate_run(
-            run, study=study, split=split, progress=progress, subsets=subsets, places=_places(settings)
+            run, study=study, split=split, progress=progress, subsets=subsets, places=_places(words), settings=judging
         )
     if json_file is not None:
         write_json(json_file, result)

@@ -244,6 +244,8 @@ class EvaluateConfig(Section):
         resamples: Bootstrap resamples over groups.
         seed: Seed of partners, dropout masks and bootstrap.
         batch_size: Images per forward pass; results do not depend on it.
+        tta: Test-time augmentation, of ``flip``, ``flip_vertical`` and ``quarter_turns``: the deterministic answer is the mean
+            over all views that they lead to, and the passes take the views in turn. All modalities are changed alike.
     """
 
     passes: int = Field(20, ge=0)
@@ -251,6 +253,7 @@ class EvaluateConfig(Section):
     resamples: int = Field(1000, ge=10)
     seed: int = Field(0, ge=0)
     batch_size: int = Field(64, ge=1)
+    tta: list[Literal["flip", "flip_vertical", "quarter_turns"]] = []
 
 
 class Config(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ def evaluate(
     progress: Progress | None = None,
     subsets: bool = False,
     places: Places | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Judges a run and writes metrics.json, evaluation.json and predictions.parquet (segmentation: volumes.csv and masks).
 
@@ -51,6 +53,7 @@ def evaluate(
         progress: Called with (done, total, what).
         subsets: Also judge every subset of the modalities, as ``subsets`` in evaluation.json.
         places: Where the run's own study and cache are, if not where the run says.
+        settings: Of ``evaluate``, instead of those of the run, such as ``{"passes": 0}``.
 
     Returns:
         The folder written to, and the content of metrics.json: ``task -> mode -> metric -> {value, low, high}``.
@@ -68,7 +71,7 @@ def evaluate(
         >>> accuracy["low"] <= accuracy["value"] <= accuracy["high"]
         True
     """
-    run = Run.open(folder, places)
+    run = Run.open(folder, places).judged_by(settings or {})
     if split not in SPLITS:
         raise DrifaError(f"split {split!r} is not known (choices: {', '.join(SPLITS)})")
     other = with_tabular(Study.load(study), run.config) if study is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ class Evaluation:
         seed: Of partners, dropout masks and bootstrap.
         tasks: Task -> ``kind``, ``count``, ``groups``, ``modalities``, and what its kind adds (tables, curves).
         subsets: Task -> subset of the modalities -> metrics; empty where nobody asked.
+        tta: The kinds of view that answers are means of; empty for the image as it is.
         files: Name of each file beside it -> sha256 of its content. Written last, it tells which files are of one evaluation.
     """
 
@@ -40,6 +41,7 @@ class Evaluation:
     partners: int
     resamples: int
     seed: int
+    tta: Sequence[str]
     tasks: Mapping[str, Any]
     subsets: Mapping[str, Any]
     files: Mapping[str, str]
@@ -60,7 +62,18 @@ class Evaluation:
     ) -> Self:
         """One that was made under the settings of a run."""
         return cls(
-            split, study, subjects, members, settings.passes, partners, settings.resamples, settings.seed, tasks, subsets, files
+            split=split,
+            study=study,
+            subjects=subjects,
+            members=members,
+            passes=settings.passes,
+            partners=partners,
+            resamples=settings.resamples,
+            seed=settings.seed,
+            tta=list(settings.tta),
+            tasks=tasks,
+            subsets=subsets,
+            files=files,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +96,7 @@ class Evaluation:
         return cls(
             split=value["split"],
             study=value["study"],
+            tta=value.get("tta", ()),
             tasks=value.get("tasks", {}),
             subsets=value.get("subsets", {}),
             files=value.get("files", {}),

@@ -25,6 +25,7 @@ from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
 from drifa.uncertainty.draws import Draws, Fetch, draw
 from drifa.uncertainty.modes import modes, over_partners
+from drifa.uncertainty.views import make_views
 
 #: What it was -> task -> region probabilities.
 SliceAnswers = dict[str, dict[str, np.ndarray]]
@@ -68,6 +69,10 @@ class Predictor:
         self.encoders = run.encoders
         self.kinds = kinds_from(run.info.tasks)
         self.subject_kinds = {task: kind for task, kind in self.kinds.items() if isinstance(kind, SubjectKind)}
+        if any(kind.reads == "pixels" for kind in self.kinds.values()) and run.config.evaluate.tta:
+            raise DrifaError(
+                f"evaluate.tta={run.config.evaluate.tta} is for images; the slices of a volume are seen as they are"
+            )
         self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
 
     @classmethod
@@ -88,7 +93,8 @@ class Predictor:
         """
         settings = self.run.config.evaluate
         seeds = row_seeds(names, settings.seed)
-        return draw(self.nets, fetch, samples, seeds, settings.passes, settings.batch_size, progress)
+        views = make_views(settings.tta)
+        return draw(self.nets, fetch, samples, seeds, settings.passes, settings.batch_size, progress, views)
 
     @torch.inference_mode()
     def over_subsets(

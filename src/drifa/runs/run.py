@@ -6,8 +6,8 @@ import json
 import logging
 import platform
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from drifa.config import Config, dump_config, load_config
+from drifa.config import Config, dump_config, load_config, make_config
 from drifa.data import ImageCache, Study, apply_split
 from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.splits.receipts import fits_split
@@ -106,6 +106,16 @@ class Run:
         """The trained members in evaluation mode; also applies the run's number of CPU threads."""
         use_threads(self.config)
         return [load_model(self.member(number)) for number in self.trained_members()]
+
+    def judged_by(self, settings: Mapping[str, Any]) -> Run:
+        """The same run under other settings of ``evaluate``, such as ``{"passes": 0}``.
+
+        Raises:
+            DrifaError: A setting is not known or its value does not fit.
+        """
+        raw = self.config.model_dump(mode="json")
+        raw["evaluate"] |= settings
+        return replace(self, config=make_config(raw, "evaluate"))
 
     def study(self) -> Study:
         """The study of the run with the run's own split.

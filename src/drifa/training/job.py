@@ -133,6 +133,10 @@ def _segmentation_network(config: Config, study: Study, kinds: Mapping[str, Kind
     arguments = _without(CLASSIFICATION_ONLY, config, "is for classification; a segmentation network is a SegNet: leave it out")
     if config.train.sampling != "natural":
         raise DrifaError(f"train.sampling={config.train.sampling} is for tasks of subjects; slices are drawn by what they show")
+    if config.evaluate.tta:
+        raise DrifaError(
+            f"evaluate.tta={config.evaluate.tta} is for images; the slices of a volume are seen as they are: leave it out"
+        )
     if config.train.mixup:
         raise DrifaError(
             f"train.mixup={config.train.mixup} is for tasks of subjects; blended slices have no regions to draw: leave it out"
