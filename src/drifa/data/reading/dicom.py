@@ -12,10 +12,17 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEG2000TransferSyntaxes, JPEGTransferSyntaxes, RLELossless
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+)
 
 from drifa.data.reading import jpeg
 from drifa.data.reading.blocks import to_bytes
@@ -211,17 +218,20 @@ def _unpacked(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> np.
             f"cannot have; correct its header"
         )
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
-    survey = jpeg.survey(frame) if syntax in JPEGTransferSyntaxes else None
+    survey = jpeg.survey(frame) if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes) else None
     if survey:
         jpeg.check_jpeg(survey, path)
+        if not survey.complete:
+            # Some decoders fill up what is missing without a word.
+            raise damaged(path, f"the {survey.kind} has no end")
+        dataset.PixelData = encapsulate([jpeg.with_whole_spectrum(frame)])
     if syntax == RLELossless:
         _check_runs(frame, dataset.Rows * dataset.Columns, path)
     try:
         return pixel_array(dataset)
     except Exception as error:
         end = frame.rstrip(b"\0")[-2:] == b"\xff\xd9"
-        complete = end if syntax in JPEG2000TransferSyntaxes else bool(survey and survey.complete)
-        if not complete:
+        if not survey and not (end and syntax in JPEG2000TransferSyntaxes):
             raise damaged(path, error) from None
         if not any("pylibjpeg" in name for name in get_decoder(syntax).available_plugins):
             # The only decoder there lacks a variant, such as 12 bits.
