@@ -87,14 +87,14 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
             return grey
         if dataset.PhotometricInterpretation == _PALETTE:
             palette = read_palette(dataset, path, layout.signed, little)
-            return to_bytes(pixels, lambda block: palette(block) * 255 // palette.top, (3,))
+            return to_bytes(pixels, lambda block: palette(block) * (255 / palette.top), (3,))
         top = 2**layout.stored - 1
         if pixels.max() > top:
             raise DrifaError(
                 f"image {path} holds values up to {pixels.max()}, beyond its {layout.stored} bits of {name_of('BitsStored')}; "
                 f"correct its header"
             )
-        return to_bytes(pixels, lambda block: block.astype(np.uint64) * 255 // top)
+        return to_bytes(pixels, lambda block: block * (255 / top))
     except DrifaError:
         raise
     except Exception as error:
