@@ -17,6 +17,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from drifa.data.reading.volumes import read_volume, volume_files, volume_kind, write_mask
 from drifa.errors import DrifaError
 from tests.nifti_files import write_nifti
+from tests.series_files import write_series
 
 HOUNSFIELD = np.random.default_rng(0).integers(-1024, 2000, (7, 5, 6)).astype(np.int16)
 AXES = nibabel.eulerangles.euler2mat(0.1, -0.2, 0.05)  # towards the left, back and head
@@ -82,22 +83,8 @@ def test_another_library_sees_the_same_volume(series: Path, tmp_path: Path) -> N
 def test_a_real_subject_written_as_slices_comes_back(tmp_path: Path, real: Callable[[str], Path]) -> None:
     source = read_volume(min((real("brats") / "BraTS-GLI-00000-000").glob("*t2f*")))
     values = source.array[:, :, 60:80]
-    axes = np.diag([-1.0, -1.0, 1.0]) @ source.affine[:3, :3]
-    corner = np.diag([-1.0, -1.0, 1.0, 1.0]) @ source.affine @ [0, 0, 60, 1]
-    for number in range(values.shape[2]):
-        _slice(
-            0,
-            Columns=values.shape[0],
-            Rows=values.shape[1],
-            BitsStored=16,
-            HighBit=15,
-            RescaleIntercept=0,
-            PixelData=values[:, :, number].T.astype("<u2").tobytes(),
-            ImageOrientationPatient=axes.T[:2].ravel().tolist(),
-            ImagePositionPatient=(corner[:3] + number * axes[:, 2]).tolist(),
-            PixelSpacing=[1, 1],
-        ).save_as(tmp_path / f"{number:02d}.dcm", enforce_file_format=True)
-    volume = read_volume(tmp_path)
+    write_series(tmp_path / "series", values, source.affine @ nibabel.affines.from_matvec(np.eye(3), [0, 0, 60]))
+    volume = read_volume(tmp_path / "series")
     np.testing.assert_array_equal(volume.array, values)
     np.testing.assert_allclose(volume.affine[:3, :3], source.affine[:3, :3], atol=1e-6)
     np.testing.assert_allclose(volume.affine @ [0, 0, 0, 1], source.affine @ [0, 0, 60, 1], atol=1e-4)
