@@ -124,6 +124,16 @@ def test_a_subject_may_lack_a_modality_but_not_its_mask(tmp_path: Path) -> None:
         ADAPTERS["brats"].prepare(folder)
 
 
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_converted_files_are_found_under_the_same_names(tmp_path: Path, ending: str) -> None:
+    folder = _write(tmp_path, NAMES[0])
+    for path in sorted(folder.rglob("*.nii*")):
+        path.rename(path.with_name(path.name.split(".nii")[0] + ending))
+    study = ADAPTERS["brats"].prepare(folder)
+    assert len(study.table)
+    assert study.table["path"].str.endswith(ending).all()
+
+
 def test_one_subjects_own_folder_will_do(tmp_path: Path) -> None:
     folder = _write(tmp_path, "brats2013")
     assert set(ADAPTERS["brats"].prepare(folder / "brats_2013_pat0002_1").table["subject"]) == {"brats_2013_pat0002_1"}

@@ -13,7 +13,8 @@ from PIL import Image
 from drifa.data.audit import audit
 from drifa.data.audit.reading import read_study, thumbnail
 from tests.data.audit.made import make, make_volumes, only, picture, rules
-from tests.nifti_files import make_head, write_nifti
+from tests.nifti_files import LPS, make_head, write_nifti
+from tests.series_files import write_series
 
 
 def test_files_that_cannot_be_read_are_found_without_a_crash(tmp_path: Path) -> None:
@@ -106,3 +107,17 @@ def test_a_thumbnail_keeps_the_mean_and_takes_grey_and_rgb_alike() -> None:
     assert small.mean() == pytest.approx(grey.mean(), abs=1)
     for same in (grey[:, :, None], np.repeat(grey[:, :, None], 3, axis=2)):
         assert np.abs(thumbnail(same).astype(int) - small).max() <= 1
+
+
+def test_a_folder_of_dicom_slices_is_one_volume(tmp_path: Path) -> None:
+    study = make_volumes(tmp_path)
+    values = make_head()[0].round()
+    write_nifti(tmp_path / "0_t1.nii.gz", values)
+    write_series(tmp_path / "0_t1", values, LPS)
+    table = study.table.assign(path=study.table["path"].replace({"0_t1.nii.gz": "0_t1"}))
+    row = table.index[table["path"] == "0_t1"][0]
+    nifti, series = read_study(study), read_study(replace(study, table=table))
+    assert series.errors[row] == ""
+    assert series.digests[row] == nifti.digests[row]
+    assert series.encodings[row] == "DICOM series"
+    assert series.bytes[row] == sum(path.stat().st_size for path in (tmp_path / "0_t1").iterdir())

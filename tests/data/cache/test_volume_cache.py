@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from drifa.data.reading.slicing import NATIVE, prepare_volumes
 from drifa.data.reading.volumes import read_volume, write_mask
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
-from drifa.data.targets import RegionTarget
+from drifa.data.targets import ClassTarget, RegionTarget
 from drifa.errors import DrifaError
 from tests.nifti_files import LPS, make_head, write_nifti
+from tests.series_files import write_series
 
 REGIONS = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
 
@@ -273,3 +275,38 @@ def test_real_tumours_survive_the_way_forth_and_back(data_root: Path, tmp_path: 
         images = cache.read("flair", cache.slices_of(0))
         assert images.abs().max() <= 5
         assert torch.isfinite(images).all()
+
+
+def test_a_subject_stored_as_dicom_slices_gives_the_slices_that_nifti_gives_and_a_changed_slice_prepares_it_again(
+    tmp_path: Path,
+) -> None:
+    grey, mask = make_head()
+    grey = grey.round()
+    write_nifti(tmp_path / "nifti/flair.nii.gz", grey)
+    write_nifti(tmp_path / "nifti/seg.nii.gz", mask)
+    write_series(tmp_path / "dicom/flair", grey, LPS)
+    shutil.copy(tmp_path / "nifti/seg.nii.gz", tmp_path / "dicom")
+    caches = []
+    for kind, name in (("nifti", "flair.nii.gz"), ("dicom", "flair")):
+        study = _study(tmp_path / kind, [("a", "flair", name, "seg.nii.gz")])
+        study.check_files()
+        caches.append(VolumeCache.build(study, tmp_path / "cache", size=NATIVE))
+    first, second = caches
+    rows = first.slices_of(0)
+    assert torch.equal(first.read("flair", rows), second.read("flair", rows))
+    assert torch.equal(first.regions("tumour", rows), second.regions("tumour", rows))
+    write_series(tmp_path / "other", np.where(grey > 0, grey + 50 * (grey > 300), 0), LPS)
+    shutil.copy(tmp_path / "other/0006.dcm", tmp_path / "dicom/flair/0006.dcm")
+    changed = VolumeCache.build(study, tmp_path / "cache", size=NATIVE)
+    assert not torch.equal(changed.read("flair", rows), first.read("flair", rows))
+
+
+def test_a_folder_is_no_file_of_a_task_that_asks_for_images(tmp_path: Path) -> None:
+    write_series(tmp_path / "flair", make_head()[0].round(), LPS)
+    write_nifti(tmp_path / "seg.nii.gz", make_head()[1])
+    study = _study(tmp_path, [("a", "flair", "flair", "seg.nii.gz")])
+    study.check_files()
+    table = pd.concat([study.table, study.table.assign(subject="b", path="seg.nii.gz")]).assign(kind=["0", "1"])
+    images = replace(study, table=table, tasks={"kind": Task("kind", ClassTarget(("0", "1")), ("flair",))})
+    with pytest.raises(DrifaError, match=r"1 of 2 image files of study 'heads' are missing .* flair;"):
+        images.check_files()

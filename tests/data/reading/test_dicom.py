@@ -209,7 +209,7 @@ def test_a_compression_that_nothing_here_reads_names_the_package(tmp_path: Path)
             read_image(tmp_path / "a.dcm", 1)
 
 
-def test_a_variant_that_the_only_decoder_lacks_names_the_package_and_a_cut_one_is_damaged(tmp_path: Path) -> None:
+def test_a_variant_that_the_only_decoder_lacks_names_the_package(tmp_path: Path) -> None:
     dataset = pydicom.dcmread(get_testdata_file("JPEG-lossy.dcm", download=False))  # JPEG of 12 bits
     path = tmp_path / "a.dcm"
     dataset.save_as(path)
@@ -218,11 +218,21 @@ def test_a_variant_that_the_only_decoder_lacks_names_the_package_and_a_cut_one_i
     else:
         with pytest.raises(DrifaError, match=r"JPEG Extended .*1 times 12 bits.*pip install 'drifa\[dicom\]'"):
             read_image(path, 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["JPEG-lossy.dcm", "JPGExtended.dcm", "SC_rgb_jpeg_dcmtk.dcm", "SC_rgb_jpeg_gdcm.dcm", "MR_small_jpeg_ls_lossless.dcm"],
+)
+def test_a_cut_frame_is_never_filled_up(tmp_path: Path, name: str) -> None:
+    dataset = pydicom.dcmread(get_testdata_file(name, download=False))
     frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
-    dataset.PixelData = pydicom.encaps.encapsulate([frame[: len(frame) // 2]])
-    dataset.save_as(path)
-    with pytest.raises(DrifaError, match="damaged or cut short"):
-        read_image(path, 1)
+    for length in (len(frame) // 2, len(frame) * 9 // 10, frame.rindex(b"\xff\xd9")):
+        dataset.PixelData = pydicom.encaps.encapsulate([frame[:length]])
+        dataset.save_as(tmp_path / "a.dcm")
+        installed = pydicom.pixels.get_decoder(dataset.file_meta.TransferSyntaxUID).is_available
+        with pytest.raises(DrifaError, match="damaged or cut short" if installed else "needs another package"):
+            read_image(tmp_path / "a.dcm", 1)
 
 
 def test_high_bits_anywhere_in_the_word_are_found_and_what_lies_beside_them_is_not_seen(

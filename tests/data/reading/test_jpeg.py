@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import get_frame
 
 from drifa.data.reading.images import read_image, resize
-from drifa.data.reading.jpeg import MOST_SCANS, pixel_segments, survey
+from drifa.data.reading.jpeg import MOST_SCANS, pixel_segments, survey, with_whole_spectrum
 from drifa.errors import DrifaError
 
 PIXELS = resize(np.random.default_rng(0).integers(0, 256, (3, 3, 3), dtype=np.uint8), 40)
@@ -53,6 +53,17 @@ def test_the_end_is_found_and_what_follows_it_plays_no_part() -> None:
     assert survey(content + content) == survey(content)
     for length in (2, 3, 20, 200, len(content) // 2, len(content) - 2):
         assert not survey(content[:length]).complete
+
+
+def test_scans_of_sequential_files_are_said_to_be_whole_and_nothing_else_is_touched() -> None:
+    odd = _frame("JPEG-lossy.dcm")
+    mended = with_whole_spectrum(odd)
+    changed = np.flatnonzero(np.frombuffer(odd, np.uint8) != np.frombuffer(mended, np.uint8))
+    scan = odd.index(b"\xff\xda")
+    np.testing.assert_array_equal(changed, [scan + 8])
+    assert (odd[scan + 8], mended[scan + 8]) == (0, 63)
+    for content in (mended, _jpeg(), _jpeg(progressive=True), _frame("MR_small_jpeg_ls_lossless.dcm"), odd[: scan + 7]):
+        assert with_whole_spectrum(content) == content
 
 
 def test_a_kind_that_is_not_read_is_not_called_damaged(tmp_path: Path) -> None:

@@ -140,8 +140,7 @@ def _recognise(listed: Found, variant: str) -> tuple[Convention, Named, int]:
     if not found:
         expected = known[variant].example if variant else ", ".join(row.example for row in CONVENTIONS)
         raise DrifaError(
-            f"no BraTS file below {folder}, which holds {len(files)} NIfTI files; expected names such as {expected}"
-            + listed.told()
+            f"no BraTS file below {folder}, which holds {len(files)} volumes; expected names such as {expected}" + listed.told()
         )
     if len(found) > 1:
         told = "; ".join(

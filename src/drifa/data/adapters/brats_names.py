@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_END = r"\.nii(?:\.gz)?$"
+_END = r"\.(?:nii(?:\.gz)?|nrrd|mha)$"
 _YEARS = r"(?P<kind>flair|t1|t1ce|t2|seg)"
 _OWN_NAMES = {name: name for name in ("flair", "t1", "t1ce", "t2")}
 #: BraTS 2017 to 2021: 1 necrosis and non-enhancing tumour, 2 oedema, 4 enhancing tumour; 3 is not used.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 from collections.abc import Callable
@@ -122,17 +121,27 @@ def _way(study: Study, modality: str) -> Callable[[Path], dict[str, Any]]:
     if ways:
         return _read_volume if "pixels" in ways else _read_image
     # A study without tasks is not trained on; only the name of a file tells what its owner means.
-    return lambda path: (_read_volume if path.name.lower().endswith(VOLUME_SUFFIXES) else _read_image)(path)
+    return lambda path: (_read_volume if path.is_dir() or path.name.lower().endswith(VOLUME_SUFFIXES) else _read_image)(path)
 
 
 def _read(path: Path, way: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    size = os.path.getsize(path) if path.is_file() else 0
+    size = _bytes(path)
     try:
         return {**_nothing(size=size), **way(path)}
     except DrifaError as error:
         return _nothing(str(error), size)
     except MemoryError:
         return _nothing(f"{path} does not fit into memory; scale it down", size)
+
+
+def _bytes(path: Path) -> int:
+    """Of a file, or of the slices in a folder."""
+    from drifa.data.reading.volumes import volume_files
+
+    try:
+        return sum(os.path.getsize(file) for file in volume_files(path))
+    except OSError:
+        return 0
 
 
 def _read_image(path: Path) -> dict[str, Any]:
@@ -158,7 +167,7 @@ def _read_image(path: Path) -> dict[str, Any]:
 
 
 def _read_volume(path: Path) -> dict[str, Any]:
-    from drifa.data.reading.volumes import read_volume
+    from drifa.data.reading.volumes import read_volume, volume_kind
 
     volume = read_volume(path)
     values = volume.array
@@ -174,7 +183,7 @@ def _read_volume(path: Path) -> dict[str, Any]:
         "thumbnails": _shrink(Image.fromarray(shown)),
         "colours": np.asarray(Image.fromarray(shown).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)),
         "sizes": np.array(values.shape),
-        "encodings": f"NIfTI {_voxel_type(path)}",
+        "encodings": volume_kind(path),
         "histograms": counts.reshape(16, 16).sum(axis=1) / counts.sum(),
         "extremes": np.array([low, high]),
         "dominant": float(near.max() / counts.sum()),
@@ -185,17 +194,6 @@ def _read_volume(path: Path) -> dict[str, Any]:
 def grid_of(volume: Volume) -> Volume:
     """The volume with an array that has its shape and takes no memory."""
     return replace(volume, array=np.broadcast_to(np.float32(0), volume.array.shape))
-
-
-def _voxel_type(path: Path) -> np.dtype:
-    from nibabel import Nifti1Header, Nifti2Header
-
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else open(path, "rb") as file:
-        start = file.read(Nifti2Header.sizeof_hdr)
-    kind = Nifti2Header if start[4:7] == b"n+2" else Nifti1Header
-    return kind(start[: kind.sizeof_hdr], check=False).get_data_dtype()
 
 
 def _digest(array: np.ndarray) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from drifa.data.reading.slicing import Geometry, centre, prepare_volumes
-from drifa.data.reading.volumes import check_grids, read_volume
+from drifa.data.reading.volumes import check_grids, read_volume, volume_files
 from drifa.data.study.study import Study
 from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError, suggest
@@ -53,7 +53,7 @@ class SliceIndex:
 
 
 class VolumeCache:
-    """Slices of a study whose images are NIfTI volumes.
+    """Slices of a study whose images are volumes.
 
     Each subject has a folder named by a hash of what is in it: path, byte count and times of change of its volumes and masks,
     and the settings. In it lie one `.npy` per modality (float16 [n, H, W]) and per task (uint8, mask values). A killed build
@@ -100,7 +100,7 @@ class VolumeCache:
         """Opens the cache of a study, preparing the subjects that are not there yet; see `volume_slices.prepare_volumes`.
 
         Args:
-            study: Its images are NIfTI volumes; every modality has one channel.
+            study: Its images are volumes; every modality has one channel.
             folder: Where cache files lie; several studies may share it.
             size: Side of the slices in pixels; 0 (NATIVE) keeps them as they are, padded to the study's largest when read.
             clip: Largest absolute grey value in standard deviations; 0 for none.
@@ -249,10 +249,11 @@ def _key(
     known = {name: f"{name}={targets[name].mask_values}" for name in masks}
     for name, path in [*sorted(files.items()), *((known[name], path) for name, path in sorted(masks.items()))]:
         try:
-            status = os.stat(path)
+            stats = [(file, os.stat(file)) for file in volume_files(path)]
         except OSError as error:
             raise DrifaError(f"volume {path} cannot be opened ({error.strerror}); correct 'root' in study.yaml") from None
-        digest.update(f"\0{name}\0{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}".encode())
+        for file, status in stats:
+            digest.update(f"\0{name}\0{file}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}".encode())
     return digest.hexdigest()
 
 

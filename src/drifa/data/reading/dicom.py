@@ -6,20 +6,29 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEG2000TransferSyntaxes, JPEGTransferSyntaxes, RLELossless
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+)
 
 from drifa.data.reading import jpeg
 from drifa.data.reading.blocks import to_bytes
-from drifa.data.reading.dicom_grey import shade
+from drifa.data.reading.dicom_grey import rescaled, shade
 from drifa.data.reading.dicom_numbers import name_of, number, whole
 from drifa.data.reading.dicom_tables import read_palette
 from drifa.data.reading.files import damaged, unsupported
@@ -44,6 +53,17 @@ class _Pixels:
     samples: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What a file stores, before its header says how it looks; `padded` marks pixels outside the image."""
+
+    dataset: Dataset
+    layout: _Pixels
+    pixels: np.ndarray
+    padded: np.ndarray | None
+    little: bool
+
+
 def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
     """Decodes a file with one frame.
 
@@ -58,40 +78,84 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
         DrifaError: Not readable, without pixels, of several frames, too large, with a header that contradicts itself,
             compressed in a way that no installed package reads, or of a pixel type without a natural 8-bit scale.
     """
-    try:
-        syntax = _transfer_syntax(path)
-        if syntax == DeflatedExplicitVRLittleEndian:
-            # Its size is known only once it is unpacked, which may fill any memory.
-            raise DrifaError(f"image {path} is stored as {syntax.name}; write it again uncompressed, as with `dcmconv +te`")
-        dataset = pydicom.dcmread(path, force=True)
-        layout = _check(dataset, path, max_pixels)
-        if not syntax:
-            dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-        else:
-            _check_syntax(syntax, path)
-        little = not syntax or syntax.is_little_endian
-        pixels, padded = _decoded(dataset, layout, syntax, path)
-        if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
-            raise damaged(path, f"{dataset.Columns}x{dataset.Rows} pixels announced, {pixels.shape[1]}x{pixels.shape[0]} found")
+    with _damage_named(path):
+        stored = _load(path, max_pixels)
+        dataset, layout, pixels = stored.dataset, stored.layout, stored.pixels
         if dataset.PhotometricInterpretation in _GREY:
-            grey = shade(pixels, dataset, path, layout.signed, layout.stored, little)
-            if padded is not None:
-                grey[padded] = 0
+            grey = shade(pixels, dataset, path, layout.signed, layout.stored, stored.little)
+            if stored.padded is not None:
+                grey[stored.padded] = 0
             return grey
         if dataset.PhotometricInterpretation == _PALETTE:
-            palette = read_palette(dataset, path, layout.signed, little)
-            return to_bytes(pixels, lambda block: palette(block) * 255 // palette.top, (3,))
+            palette = read_palette(dataset, path, layout.signed, stored.little)
+            return to_bytes(pixels, lambda block: palette(block) * (255 / palette.top), (3,))
         top = 2**layout.stored - 1
         if pixels.max() > top:
             raise DrifaError(
                 f"image {path} holds values up to {pixels.max()}, beyond its {layout.stored} bits of {name_of('BitsStored')}; "
                 f"correct its header"
             )
-        return to_bytes(pixels, lambda block: block.astype(np.uint64) * 255 // top)
+        return to_bytes(pixels, lambda block: block * (255 / top))
+
+
+def read_header(path: Path) -> Dataset:
+    """Everything before the pixels.
+
+    Raises:
+        DrifaError: Damaged, or packed as a whole.
+    """
+    with _damage_named(path):
+        _, dataset = _opened(path, pixels=False)
+        return dataset
+
+
+def read_values(path: Path, max_pixels: float) -> np.ndarray:
+    """Decodes a grey file with one frame to the unit of its modality, as Hounsfield units; windows play no part.
+
+    Shape:
+        float32 [H, W].
+
+    Raises:
+        DrifaError: As :func:`read_dicom`, or not grey.
+    """
+    with _damage_named(path):
+        stored = _load(path, max_pixels)
+        dataset, layout = stored.dataset, stored.layout
+        if dataset.PhotometricInterpretation not in _GREY:
+            raise DrifaError(f"image {path} is {dataset.PhotometricInterpretation}, no grey values; a volume has one channel")
+        return rescaled(stored.pixels, dataset, path, layout.signed, layout.stored, stored.little)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except DrifaError:
         raise
     except Exception as error:
         raise damaged(path, error) from None
+
+
+def _load(path: Path, max_pixels: float) -> _Stored:
+    syntax, dataset = _opened(path)
+    layout = _check(dataset, path, max_pixels)
+    if not syntax:
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    else:
+        _check_syntax(syntax, path)
+    little = not syntax or syntax.is_little_endian
+    pixels, padded = _decoded(dataset, layout, syntax, path)
+    if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
+        raise damaged(path, f"{dataset.Columns}x{dataset.Rows} pixels announced, {pixels.shape[1]}x{pixels.shape[0]} found")
+    return _Stored(dataset, layout, pixels, padded, little)
+
+
+def _opened(path: Path, pixels: bool = True) -> tuple[UID, Dataset]:
+    syntax = _transfer_syntax(path)
+    if syntax == DeflatedExplicitVRLittleEndian:
+        # Its size is known only once it is unpacked, which may fill any memory.
+        raise DrifaError(f"image {path} is stored as {syntax.name}; write it again uncompressed, as with `dcmconv +te`")
+    return syntax, pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
 
 
 def _transfer_syntax(path: Path) -> UID:
@@ -211,17 +275,20 @@ def _unpacked(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> np.
             f"cannot have; correct its header"
         )
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
-    survey = jpeg.survey(frame) if syntax in JPEGTransferSyntaxes else None
+    survey = jpeg.survey(frame) if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes) else None
     if survey:
         jpeg.check_jpeg(survey, path)
+        if not survey.complete:
+            # Some decoders fill up what is missing without a word.
+            raise damaged(path, f"the {survey.kind} has no end")
+        dataset.PixelData = encapsulate([jpeg.with_whole_spectrum(frame)])
     if syntax == RLELossless:
         _check_runs(frame, dataset.Rows * dataset.Columns, path)
     try:
         return pixel_array(dataset)
     except Exception as error:
         end = frame.rstrip(b"\0")[-2:] == b"\xff\xd9"
-        complete = end if syntax in JPEG2000TransferSyntaxes else bool(survey and survey.complete)
-        if not complete:
+        if not survey and not (end and syntax in JPEG2000TransferSyntaxes):
             raise damaged(path, error) from None
         if not any("pylibjpeg" in name for name in get_decoder(syntax).available_plugins):
             # The only decoder there lacks a variant, such as 12 bits.

@@ -37,13 +37,7 @@ def shade(pixels: np.ndarray, dataset: Dataset, path: Path, signed: bool, bits: 
     Raises:
         DrifaError: A rescale, window or table that has no meaning; or more than 16 bits without a window.
     """
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    if pixels.size and not low <= int(pixels.min()) <= int(pixels.max()) <= high:
-        raise DrifaError(
-            f"image {path} holds {pixels.min()} to {pixels.max()}, beyond its {bits} bits of {name_of('BitsStored')}; "
-            f"correct its header"
-        )
-    modality, ends = _modality(dataset, path, signed, little, (low, high))
+    modality, ends = _modality(dataset, path, signed, little, _ends(pixels, path, signed, bits))
     display = _display(dataset, path, little, ends, bits)
     inverted = dataset.PhotometricInterpretation == "MONOCHROME1"
 
@@ -52,6 +46,26 @@ def shade(pixels: np.ndarray, dataset: Dataset, path: Path, signed: bool, bits: 
 
     grey = to_bytes(pixels, brightness)
     return 255 - grey if inverted else grey
+
+
+def rescaled(pixels: np.ndarray, dataset: Dataset, path: Path, signed: bool, bits: int, little: bool) -> np.ndarray:
+    """Stored values in the unit of the modality, as Hounsfield units: rescale or modality table alone; as :func:`shade`.
+
+    Shape:
+        [H, W] -> float32 [H, W].
+    """
+    modality, _ = _modality(dataset, path, signed, little, _ends(pixels, path, signed, bits))
+    return modality(pixels.astype(np.float64)).astype(np.float32)
+
+
+def _ends(pixels: np.ndarray, path: Path, signed: bool, bits: int) -> tuple[int, int]:
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    if pixels.size and not low <= int(pixels.min()) <= int(pixels.max()) <= high:
+        raise DrifaError(
+            f"image {path} holds {pixels.min()} to {pixels.max()}, beyond its {bits} bits of {name_of('BitsStored')}; "
+            f"correct its header"
+        )
+    return low, high
 
 
 def _modality(

@@ -37,14 +37,17 @@ def number(dataset: Dataset, keyword: str, path: Path) -> float | None:
     Raises:
         DrifaError: Its text is no finite number, as with a comma or a unit, or only its first value is empty.
     """
-    text = _text(dataset, keyword).strip(" \0")
-    if not text:
-        return None
-    first = text.split("\\")[0].strip(" \0")
-    if not _DECIMAL.fullmatch(first) or not np.isfinite(float(first)):
-        shown = text if len(text) <= 40 else text[:40] + "…"
-        raise DrifaError(f"image {path} has {shown!r} as {name_of(keyword)}, which is no finite number; correct its header")
-    return float(first)
+    found = _numbers(dataset, keyword, path, 1)
+    return found[0] if found else None
+
+
+def numbers(dataset: Dataset, keyword: str, path: Path) -> list[float]:
+    """All values of an element; none where it is absent or empty.
+
+    Raises:
+        DrifaError: As :func:`number`, for each of them.
+    """
+    return _numbers(dataset, keyword, path, None)
 
 
 def whole(dataset: Dataset, keyword: str, path: Path, default: int | None = None) -> int:
@@ -65,6 +68,18 @@ def whole(dataset: Dataset, keyword: str, path: Path, default: int | None = None
             f"image {path} has {value:g} as {name_of(keyword)}, which should be a whole number; correct its header"
         )
     return int(value)
+
+
+def _numbers(dataset: Dataset, keyword: str, path: Path, most: int | None) -> list[float]:
+    text = _text(dataset, keyword).strip(" \0")
+    found = []
+    for part in text.split("\\")[:most] if text else ():
+        part = part.strip(" \0")
+        if not _DECIMAL.fullmatch(part) or not np.isfinite(float(part)):
+            shown = text if len(text) <= 40 else text[:40] + "…"
+            raise DrifaError(f"image {path} has {shown!r} as {name_of(keyword)}, which is no finite number; correct its header")
+        found.append(float(part))
+    return found
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

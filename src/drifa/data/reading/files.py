@@ -65,6 +65,12 @@ def read_head(path: Path, what: str = "image") -> bytes:
     return head
 
 
+def is_dicom(head: bytes) -> bool:
+    """Whether a file's first bytes are those of a DICOM file."""
+    # Files without the preamble exist; they start with a low element of group 2 or 8, low byte first.
+    return head[128:132] == b"DICM" or (head[:2] in (b"\x02\0", b"\x08\0") and head[2:3] < b"\x70" and head[3:4] == b"\0")
+
+
 @contextmanager
 def mapped(path: Path) -> Iterator[Content]:
     """The bytes of a file that is not empty, without holding them in memory."""

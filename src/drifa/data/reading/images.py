@@ -8,13 +8,13 @@ import numpy as np
 from PIL import Image
 
 from drifa.data.reading import raster
-from drifa.data.reading.files import read_head
+from drifa.data.reading.files import is_dicom, read_head
 from drifa.errors import DrifaError
 
 #: Endings of files that :func:`read_image` reads. The content decides, not the ending: these are for finding files.
 SUFFIXES = (*raster.SUFFIXES, ".dcm", ".dicom")
 #: Endings of files that :func:`drifa.data.reading.volumes.read_volume` reads.
-VOLUME_SUFFIXES = (".nii", ".nii.gz")
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def read_image(path: str | Path, channels: int, max_megapixels: float = 100.0) -> np.ndarray:
@@ -44,7 +44,7 @@ def read_image(path: str | Path, channels: int, max_megapixels: float = 100.0) -
     path = Path(path)
     head = read_head(path)
     # DICOM first: its preamble may hold the header of a TIFF. Its library, as NIfTI's, is imported only where a file needs it.
-    if _is_dicom(head):
+    if is_dicom(head):
         from drifa.data.reading.dicom import read_dicom
 
         pixels = read_dicom(path, max_megapixels * 1e6)
@@ -74,11 +74,6 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     """
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, image.shape[2])
-
-
-def _is_dicom(head: bytes) -> bool:
-    # Files without the preamble exist; they start with a low element of group 2 or 8, low byte first.
-    return head[128:132] == b"DICM" or (head[:2] in (b"\x02\0", b"\x08\0") and head[2:3] < b"\x70" and head[3:4] == b"\0")
 
 
 def _is_nifti(head: bytes) -> bool:

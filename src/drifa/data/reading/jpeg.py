@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _PROCESSES = {
     0xCB: "lossless arithmetic",
     0xF7: "JPEG-LS",
 }
+_SEQUENTIAL = (0xC0, 0xC1)
 _ORDINARY = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 # 0xC4, 0xC8 and 0xCC are tables, not frames.
 _FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
@@ -73,18 +75,32 @@ def survey(content: Content) -> Jpeg:
         content: All of its bytes; what follows its end does not matter.
     """
     process = precision = components = scans = 0
-    position, found = 2, _MARKER.search(content, 2)
-    while found:
-        marker, position = found[1][0], found.end()
+    for marker, position, _ in _segments(content):
         if marker == 0xD9:
             return Jpeg(process, precision, components, scans, scans > 0)
-        length = int.from_bytes(content[position : position + 2], "big")
         if marker in _FRAMES and not process:
             process, precision, components = marker, *_frame(content[position : position + 8])
         scans += marker == 0xDA
-        # Stand-alone markers have no length.
-        found = _MARKER.search(content, position + (0 if marker in (0xD8, 0x01) else length))
     return Jpeg(process, precision, components, scans, False)
+
+
+def with_whole_spectrum(content: bytes) -> bytes:
+    """A sequential JPEG whose scans say that they hold all 64 frequencies, as they do; some encoders wrote zeros.
+
+    Strict decoders refuse such files, others never look at these numbers. Any other process is left as it is.
+
+    Args:
+        content: All of its bytes.
+    """
+    mended = bytearray(content)
+    for marker, position, length in _segments(content):
+        if marker in _FRAMES and marker not in _SEQUENTIAL:
+            return content
+        if marker == 0xDA and 6 <= length <= len(content) - position:
+            mended[position + length - 3 : position + length] = b"\0\x3f\0"
+        if marker == 0xD9:
+            break
+    return bytes(mended)
 
 
 def pixel_segments(content: Content) -> bytes:
@@ -128,6 +144,17 @@ def check_ordinary(jpeg: Jpeg, path: Path) -> None:
     ordinary = jpeg.process in _ORDINARY and jpeg.precision == 8 and jpeg.components in (1, 3, 4)
     if jpeg.process and not ordinary:
         raise unsupported(path, f"is a {jpeg.kind}")
+
+
+def _segments(content: Content) -> Iterator[tuple[int, int, int]]:
+    """Low byte of each marker, where its segment starts, and how long that says it is."""
+    found = _MARKER.search(content, 2)
+    while found:
+        marker, position = found[1][0], found.end()
+        length = int.from_bytes(content[position : position + 2], "big")
+        yield marker, position, length
+        # Stand-alone markers have no length.
+        found = _MARKER.search(content, position + (0 if marker in (0xD8, 0x01) else length))
 
 
 def _frame(segment: bytes) -> tuple[int, int]:

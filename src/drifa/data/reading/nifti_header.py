@@ -40,19 +40,29 @@ def affine_of(header: nibabel.nifti1.Nifti1Header, path: Path, what: str = "volu
         affine = _qform(header, path, what)
     else:
         affine = np.asarray(header.get_base_affine(), dtype=np.float64)
-    with np.errstate(all="ignore"):
-        flatness = abs(np.linalg.det(affine[:3, :3])) / np.prod(np.linalg.norm(affine[:3, :3], axis=0))
-    if not np.isfinite(affine).all() or not flatness > _FLAT:
-        raise DrifaError(
-            f"{what} {path} has an orientation that cannot be inverted: {affine[:3].round(3).tolist()}; "
-            f"write a valid sform or qform into its header, or convert it from DICOM again"
-        )
+    affine = invertible(affine, path, what)
     code = int(header["xyzt_units"]) & 7
     if code not in _UNITS:
         raise DrifaError(
             f"{what} {path} has the unknown unit of length {code}; set xyzt_units to 2 (mm), as with set_xyzt_units('mm')"
         )
     affine[:3] *= _UNITS[code]
+    return affine
+
+
+def invertible(affine: np.ndarray, path: Path, what: str = "volume") -> np.ndarray:
+    """The way from voxel to millimetres, if it leads back as well.
+
+    Raises:
+        DrifaError: It cannot be inverted, so that the file has no orientation.
+    """
+    with np.errstate(all="ignore"):
+        flatness = abs(np.linalg.det(affine[:3, :3])) / np.prod(np.linalg.norm(affine[:3, :3], axis=0))
+    if not np.isfinite(affine).all() or not flatness > _FLAT:
+        raise DrifaError(
+            f"{what} {path} has an orientation that cannot be inverted: {affine[:3].round(3).tolist()}; "
+            f"write a valid orientation (sform or qform in NIfTI) into its header, or convert it from DICOM again"
+        )
     return affine
 
 

@@ -1,7 +1,8 @@
-"""Reading a volume and writing a mask back onto its grid: the one door for NIfTI."""
+"""Reading a volume and writing a mask back onto its grid: the one door for NIfTI, NRRD, MetaImage and DICOM series."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ import nibabel
 import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
+from drifa.data.reading.files import is_dicom, read_head
 from drifa.data.reading.nifti import as_bytes, read_nifti
 from drifa.data.reading.nifti_header import affine_of
+from drifa.data.reading.nrrd import data_file, is_nrrd_or_meta, read_nrrd_or_meta
+from drifa.data.reading.series import read_series, slice_files
 from drifa.errors import DrifaError
 from drifa.files import atomic_path
 
@@ -55,31 +59,75 @@ class Volume:
 
 
 def read_volume(path: str | Path, max_voxels: float = 2**27) -> Volume:
-    """Reads a NIfTI file (`.nii` or `.nii.gz`) of one volume; a single slice counts as a volume of depth one.
+    """Reads one volume: a NIfTI, NRRD or MetaImage file, or a folder with one DICOM series.
+
+    A file of a single slice counts as a volume of depth one.
 
     Args:
-        path: The file; its content decides what it is, not its name.
+        path: The file or folder; its content decides what it is, not its name.
         max_voxels: Largest accepted number of voxels (default: 512x512x512), judged from the header.
 
     Returns:
         The voxels in RAS+ order, with what is needed to write a mask in the file's own order.
 
     Raises:
-        DrifaError: The file is missing, not NIfTI, damaged, cut short, too large, of several volumes, without a valid
-            orientation, or it has voxels that are not finite.
+        DrifaError: The file is missing, none of these, damaged, cut short, too large, of several volumes, without a valid
+            orientation, or it has voxels that are not finite; a series is mixed, or has gaps or duplicates.
     """
     path = Path(path)
-    array, header = read_nifti(path, max_voxels)
-    affine = affine_of(header, path)
+    array, affine, stored = _stored(path, max_voxels)
     shape = array.shape if array.ndim == 3 else (*array.shape, 1)
     orientation = io_orientation(affine)
     return Volume(
         array=np.ascontiguousarray(apply_orientation(array.reshape(shape), orientation)),
         affine=affine @ inv_ornt_aff(orientation, shape),
         original_affine=affine,
-        original_shape=tuple(int(side) for side in header.get_data_shape()),
+        original_shape=stored,
         path=path,
     )
+
+
+def volume_files(path: Path) -> list[Path]:
+    """The files that a volume is read from: itself, the slices in its folder, or both files of a pair.
+
+    Args:
+        path: As for :func:`read_volume`.
+
+    Raises:
+        OSError: The folder or file cannot be read.
+    """
+    if path.is_dir():
+        return slice_files(path)
+    voxels = data_file(path)
+    return [path, voxels] if voxels else [path]
+
+
+def volume_kind(path: Path) -> str:
+    """Format and stored kind of voxel of a volume that can be read, such as `NIfTI int16`."""
+    if path.is_dir():
+        return "DICOM series"
+    head = read_head(path, "volume")
+    if is_nrrd_or_meta(head):
+        return "NRRD" if head.startswith(b"NRRD") else "MetaImage"
+    with gzip.open(path) if head[:2] == b"\x1f\x8b" else open(path, "rb") as file:
+        start = file.read(nibabel.Nifti2Header.sizeof_hdr)
+    kind = nibabel.Nifti2Header if start[4:7] == b"n+2" else nibabel.Nifti1Header
+    return f"NIfTI {kind(start[: kind.sizeof_hdr], check=False).get_data_dtype()}"
+
+
+def _stored(path: Path, max_voxels: float) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """Voxels in the file's own order, the way from them to millimetres, and the shape that the file names."""
+    if path.is_dir():
+        array, affine = read_series(path, max_voxels)
+        return array, affine, array.shape
+    head = read_head(path, "volume")
+    if is_nrrd_or_meta(head):
+        array, affine = read_nrrd_or_meta(path, head, max_voxels)
+        return array, affine, array.shape
+    if is_dicom(head):
+        raise DrifaError(f"volume {path} is one DICOM file; name the folder with the slices of its series")
+    array, header = read_nifti(path, max_voxels)
+    return array, affine_of(header, path), tuple(int(side) for side in header.get_data_shape())
 
 
 def write_mask(path: str | Path, array: np.ndarray, like: Volume) -> Path:

@@ -211,7 +211,11 @@ class Study:
         Raises:
             DrifaError: Some are missing; names the first of them and how many there are.
         """
-        self._check_files("image", [path for path in self.table["path"] if path])
+        # A volume may be a folder, with the slices of a DICOM series.
+        volumes = {name for task in self._masked() for name in self.tasks[task].modalities}
+        of_volume = self.table["modality"].isin(volumes)
+        self._check_files("image", [path for path in self.table["path"][~of_volume] if path])
+        self._check_files("image", [path for path in self.table["path"][of_volume] if path], folders=True)
         subjects = self.subjects()
         for name in self._masked():
             self._check_files(f"{name} mask", [str(path) for path in subjects.targets[name][subjects.known_of(name)]])
@@ -220,8 +224,10 @@ class Study:
         """Tasks whose column holds paths of masks."""
         return [name for name, task in self.tasks.items() if task.target.reads == "pixels"]
 
-    def _check_files(self, what: str, paths: list[str]) -> None:
+    def _check_files(self, what: str, paths: list[str], folders: bool = False) -> None:
         missing = _missing_files(self.root, paths)
+        if folders:
+            missing = [path for path in missing if not os.path.isdir(os.path.join(self.root, path))]
         if missing:
             listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
             raise DrifaError(
