@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,14 +12,15 @@ from torch import Tensor
 
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.inputs import Inputs
 
 
 class Given(Protocol):
     """What a network is asked about: a :class:`drifa.data.sampling.batch.Batch`, or anything like it."""
 
     @property
-    def images(self) -> Mapping[str, Tensor]:
-        """Modality -> images ``[B, C, H, W]``."""
+    def images(self) -> Inputs:
+        """Modality -> images ``[B, C, H, W]``, or the maps of an encoder."""
 
     @property
     def present(self) -> Tensor:
@@ -104,7 +105,7 @@ class _Collected:
 
     def add(self, batch: Given, seeds: Tensor, turns: Sequence[int]) -> None:
         """Answers a batch without dropout, and under the passes of these numbers."""
-        images = self.net.to_input({name: image.to(self.device) for name, image in batch.images.items()})
+        images = self.net.to_input(batch.images)
         present, rows = batch.present.to(self.device), seeds.to(self.device)
         if turns:
             keys = torch.stack([pass_keys(rows, turn) for turn in turns])
