@@ -194,3 +194,13 @@ def test_maps_beyond_the_bound_are_refused_before_anything_is_written(folder: Pa
     with pytest.raises(DrifaError, match=r"GB, more than data\.maps_gb=1e-05"):
         train(config(folder, weights, {"maps_gb": 1e-5}), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("key", ["freeze_epochs", "trunk_lr"])
+def test_settings_of_pretrained_parts_that_learn_are_refused_beside_freeze(
+    folder: Path, weights: Path, tmp_path: Path, key: str
+) -> None:
+    value = 1 if key == "freeze_epochs" else 0.3
+    with pytest.raises(DrifaError, match=rf"train\.{key}={value} is for pretrained parts that learn, and model\.freeze=true"):
+        train(config(folder, weights, **{key: value}), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
