@@ -1,4 +1,4 @@
-"""Families of timm, by the name of their file there, each by a small member that runs whole: the table of ``docs/backbones.md``."""
+"""Families of timm, by the name of their file there, each by a small member: the table in ``docs/backbones.md``."""
 
 from __future__ import annotations
 
