@@ -50,7 +50,7 @@ def main() -> None:
         for _ in range(options.rounds + 1):
             for name, epoch in epochs.items():
                 seconds[name].append(epoch.run())
-    print(f"cpu, 1 thread, torch {torch.__version__}, {size} px, {epochs['frozen'].samples} sampleCPU s per epoch")
+    print(f"cpu, 1 thread, torch {torch.__version__}, {size} px, {epochs['frozen'].samples} samples per epoch")
     for name, values in seconds.items():
         print(f"{name}: median {statistics.median(values[1:]):.3f} CPU s per epoch")
     print(f"maps computed once: {epochs['frozen'].building:.1f} CPU s")
