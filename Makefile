@@ -47,6 +47,7 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/training_step.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/batches.py
+	$(if $(FROZEN_WEIGHTS),$(BIN)/python benchmarks/frozen.py --weights $(FROZEN_WEIGHTS))
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/scale.py
 

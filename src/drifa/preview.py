@@ -198,7 +198,7 @@ BATCHES: dict[Reads, Callable[[Study, int, Path, Progress | None], Batch]] = {"s
 def _image_pictures(batch: Batch, normalisation: Mapping[str, Any]) -> dict[str, list[np.ndarray]]:
     """Bytes, or standardised floats, as pictures."""
     found = {}
-    for name, images in batch.images.items():
+    for name, images in batch.tensors.items():
         if images.is_floating_point():
             mean, std = (torch.as_tensor(value).reshape(-1, 1, 1) for value in normalisation.get(name, (0.5, 0.5)))
             images = (255 * (images * std + mean)).round().clamp(0, 255).byte()
@@ -210,7 +210,7 @@ def _slice_pictures(batch: Batch, normalisation: Mapping[str, Any]) -> dict[str,
     """Slices with the outlines of their regions, turned upright: anterior up, the patient's right on the left."""
     regions = torch.cat(list(batch.targets.values()), dim=1).numpy()
     found = {}
-    for name, images in batch.images.items():
+    for name, images in batch.tensors.items():
         grey = (255 * (images / WINDOW + 1) / 2).clamp(0, 255).byte().permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
         pictures = grey.numpy().copy()
         for picture, own in zip(pictures, regions, strict=True):

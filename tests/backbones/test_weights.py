@@ -13,6 +13,7 @@ from torch import nn
 
 from drifa import DrifaError, create_model
 from drifa.backbones import Branch
+from drifa.backbones.weights import load_pretrained
 
 TINY = {"channels": [4, 4, 8, 8]}
 
@@ -78,6 +79,22 @@ class TestPretrained:
         torch.save({key: value for key, value in state.items() if not key.startswith("layer4")}, tmp_path / "w.pth")
         Branch("resnet18", 3, pretrained=str(tmp_path / "w.pth"), arguments=TINY)
         assert "the others keep their random values" in caplog.text
+
+    def test_a_frozen_network_takes_no_part_of_its_weights(self, weights, tmp_path: Path) -> None:
+        _, state = weights
+        torch.save({key: value for key, value in state.items() if not key.startswith("layer4")}, tmp_path / "w.pth")
+        build = {"modalities": {"a": 3}, "tasks": {"t": 2}, "backbone_args": TINY, "pretrained": str(tmp_path / "w.pth")}
+        for attach in ("stages", "intermediates"):
+            with pytest.raises(DrifaError, match=r"tensors of resnet18, .* random \(layer4.*leave out freeze"):
+                create_model(attach=attach, freeze=True, **build)
+            create_model(attach=attach, **build)
+
+    def test_a_network_without_a_convolution_is_loaded(self, tmp_path: Path) -> None:
+        plain = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+        save_file(plain.state_dict(), tmp_path / "w.safetensors")
+        other = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+        assert "matched 4 of 4" in load_pretrained(other, "resnet18", 3, tmp_path / "w.safetensors")
+        assert torch.equal(other[1].weight, plain[1].weight)
 
     def test_without_a_connection_one_error_says_how_to_bring_a_file(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

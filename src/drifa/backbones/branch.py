@@ -45,6 +45,7 @@ class Branch(nn.Module):
         pretrained: ``False``, ``True`` (timm's default weights) or a path to a weights file.
         arguments: Further arguments of ``timm.create_model``, such as ``{"channels": [16, 32, 64, 128]}``.
         own_stem: Make the stem a stage of its own instead of a part of the first one.
+        whole: Refuse pretrained weights that lack tensors, as a frozen backbone would keep those random.
 
     Attributes:
         stages: K modules, run in order: ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``.
@@ -95,6 +96,7 @@ class Branch(nn.Module):
         pretrained: bool | str = False,
         arguments: dict[str, Any] | None = None,
         own_stem: bool = False,
+        whole: bool = False,
     ) -> None:
         super().__init__()
         if mfa_at not in MFA_AT:
@@ -104,7 +106,7 @@ class Branch(nn.Module):
         self.loaded: str | None = None
         self.normalisation: tuple[list[float], list[float]] | None = None
         if pretrained:
-            self.loaded = load_pretrained(features, backbone, in_channels, pretrained, arguments)
+            self.loaded = load_pretrained(features, backbone, in_channels, pretrained, arguments, whole)
             self.normalisation, words = input_normalisation(backbone, in_channels, pretrained)
             self.loaded += f"; {words}"
         native = native_size(backbone, arguments)

@@ -86,6 +86,7 @@ class EncoderBranch(nn.Module):
         pretrained: As in :class:`~drifa.backbones.Branch`.
         arguments: Further arguments of ``timm.create_model``. ``out_indices`` lists which of the maps that timm offers are
             the levels; by default the last one of each resolution, or four evenly spaced where there is but one.
+        whole: Refuse pretrained weights that lack tensors, as a frozen encoder would keep those random.
 
     Attributes:
         encoder: ``images -> K maps``.
@@ -109,6 +110,7 @@ class EncoderBranch(nn.Module):
         make_mfa: Callable[[int], nn.Module] | None = None,
         pretrained: bool | str = False,
         arguments: dict[str, Any] | None = None,
+        whole: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels, self.frozen = in_channels, False
@@ -117,7 +119,7 @@ class EncoderBranch(nn.Module):
         self.normalisation: tuple[list[float], list[float]] | None = None
         if pretrained:
             plain = {key: value for key, value in (arguments or {}).items() if key != "out_indices"}
-            self.loaded = load_pretrained(model, backbone, in_channels, pretrained, plain)
+            self.loaded = load_pretrained(model, backbone, in_channels, pretrained, plain, whole)
             self.normalisation, words = input_normalisation(backbone, in_channels, pretrained)
             self.loaded += f"; {words}"
         native = native_size(backbone, arguments)

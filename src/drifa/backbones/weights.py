@@ -43,6 +43,7 @@ def load_pretrained(
     in_channels: int,
     source: bool | str | Path,
     arguments: dict[str, Any] | None = None,
+    whole: bool = False,
 ) -> str:
     """Copies pretrained weights into a feature network.
 
@@ -53,6 +54,7 @@ def load_pretrained(
         source: ``True`` for timm's weights of that name (downloaded), or the path of a ``.safetensors`` file or a
             PyTorch state dict of the plain timm model. Files are read without unpickling objects.
         arguments: Further arguments of ``timm.create_model``.
+        whole: Refuse weights that leave a tensor of the network as it is.
 
     Returns:
         One sentence: how many tensors matched, and which of the file were left over.
@@ -69,7 +71,7 @@ def load_pretrained(
     # timm names a flattened child `features_0` where the plain model says `features.0`.
     found = {_flat(key): (key, value) for key, value in state.items()}
     matched: dict[str, Tensor] = {}
-    first_convolution = next(name for name, module in features.named_modules() if isinstance(module, nn.Conv2d))
+    first_convolution = next((name for name, module in features.named_modules() if isinstance(module, nn.Conv2d)), None)
     for key, value in own.items():
         if _flat(key) not in found:
             continue
@@ -87,6 +89,12 @@ def load_pretrained(
             f"{origin} does not fit {backbone}: none of its {len(state)} tensors has a name of that network (it holds "
             f"{', '.join(list(state)[:3])} …, and {next(iter(own))} is needed); give the weights of a plain timm {backbone}"
         )
+    lacking = [key for key in own if key not in matched]
+    if whole and lacking:
+        raise DrifaError(
+            f"{origin} has {len(matched)} of the {len(own)} tensors of {backbone}, and a frozen one keeps the others random "
+            f"({', '.join(lacking[:3])}{' …' if len(lacking) > 3 else ''}); give weights that hold all, or leave out freeze"
+        )
     features.load_state_dict(matched, strict=False)
     used = {_flat(key) for key in matched}
     left = [name for key, (name, _) in found.items() if key not in used and not name.endswith("num_batches_tracked")]
@@ -94,7 +102,7 @@ def load_pretrained(
     told = f", without the prefix {prefix!r} of their names" if prefix else ""
     if prefix:
         logging.getLogger("drifa").warning("%s: the prefix %r of the tensors' names was taken away", origin, prefix)
-    if len(matched) < len(own):
+    if lacking:
         logging.getLogger("drifa").warning(
             "%s has %d of the %d tensors of %s; the others keep their random values", origin, len(matched), len(own), backbone
         )

@@ -49,6 +49,8 @@ class DataConfig(Section):
         column: The table's column that holds the split, for ``column`` only.
         split_seed: Seed of the split.
         cache: Folder of decoded images; empty = ``.cache`` beside the run.
+        maps_gb: What the maps of frozen encoders may take in the cache, 10^9 bytes; 0 = they are never kept, and the encoders
+            run every epoch.
         degrees: Random rotation in training, plus or minus, degrees.
         shift: Random shift in training, plus or minus, pixels.
         flip: Probability of swapping left and right in training (of an image, or of the patient in a volume); the paper
@@ -76,6 +78,7 @@ class DataConfig(Section):
     column: str = ""
     split_seed: int = Field(0, ge=0)
     cache: str = ""
+    maps_gb: float = Field(20.0, ge=0)
     degrees: float = Field(20.0, ge=0, le=180)
     shift: float = Field(5.0, ge=0)
     flip: float = Field(0.0, ge=0, le=1)

@@ -87,7 +87,7 @@ def evaluate(
     own = run.study() if other is None or run.info.components > 1 else None
     study_judged = other or own
     assert study_judged is not None
-    subjects, source, targets = _targets(run, own, other, split, progress)
+    subjects, source, targets = _targets(predictor, own, other, split, progress)
     judged = _judge(predictor, subjects, source, targets, own, progress)
     write_json(where / "metrics.json", judged["metrics"])
     with atomic_path(where / "predictions.parquet") as temporary:
@@ -114,17 +114,18 @@ def _where(run: Run, other: Study | None, split: str) -> Path:
 
 
 def _targets(
-    run: Run, own: Study | None, other: Study | None, split: str, progress: Progress | None
+    predictor: Predictor, own: Study | None, other: Study | None, split: str, progress: Progress | None
 ) -> tuple[Subjects, ImageSource, np.ndarray]:
     """All subjects that may be needed, where their images are, and the indices of those to judge."""
+    run = predictor.run
     if other is None:
         assert own is not None
         subjects = own.subjects()
         targets = np.flatnonzero(subjects.split != UNUSED) if split == "all" else subjects.in_split(split)
         if not len(targets):
             raise DrifaError(f"the {split} split of {own.name!r} is empty")
-        return subjects, run.cache(own, progress), targets
-    subjects, source = external_subjects(run, own, other, progress)
+        return subjects, run.cache(own, progress, predictor.nets), targets
+    subjects, source = external_subjects(run, own, other, progress, predictor.nets)
     first = len(own_subjects(run, own))
     targets = np.arange(first, len(subjects.ids))
     if split != "all":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from drifa.data import Study, Subjects
@@ -15,7 +18,7 @@ from drifa.runs.run import Run
 
 
 def external_subjects(
-    run: Run, own: Study | None, other: Study, progress: Progress | None = None
+    run: Run, own: Study | None, other: Study, progress: Progress | None = None, nets: Sequence[Any] = ()
 ) -> tuple[Subjects, ImageSource]:
     """The run's subjects followed by those of another study, in the run's modalities, tasks and classes.
 
@@ -24,6 +27,7 @@ def external_subjects(
         own: Its study; None where none of its subjects is asked for, see :func:`own_subjects`.
         other: The other study.
         progress: Called with (done, total, what).
+        nets: The networks that will read, see :meth:`drifa.runs.run.Run.cache`.
 
     Raises:
         DrifaError: If the other study has no task in common, a class that the run does not know, or another kind of image
@@ -62,8 +66,8 @@ def external_subjects(
     )
     shared = {name for name in other.modalities if name in run.info.modalities}
     widths = {name: encoder.width for name, encoder in run.encoders.items()}
-    first = Blank(run.info.modalities, widths, run.info.image_size) if own is None else run.cache(own, progress)
-    return subjects, TwoSources(first, run.cache(other, progress), rows, shared)
+    first = Blank(run.info.modalities, widths, run.info.image_size) if own is None else run.cache(own, progress, nets)
+    return subjects, TwoSources(first, run.cache(other, progress, nets), rows, shared)
 
 
 def own_subjects(run: Run, own: Study | None) -> Subjects:

@@ -180,7 +180,7 @@ class _Judge:
         present = torch.stack([batch.present[:, columns[name]] if name in columns else none for name in known], dim=1)
         index = self.cache.index
         names = [f"{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows]
-        return self.predictor.slices(member, batch.images, present, names, subsets)
+        return self.predictor.slices(member, batch.tensors, present, names, subsets)
 
 
 def _about(regions: Sequence[str], study: Study, rows: pd.DataFrame) -> dict[str, Any]:

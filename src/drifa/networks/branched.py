@@ -105,9 +105,12 @@ class BranchedNet(nn.Module):
         return self.fusion.spec.modalities
 
     def to_input(self, images: Inputs) -> dict[str, Tensor | Maps]:
-        """What the network reads: bytes are images and are standardised; floats are features and pass unchanged, as maps do."""
+        """What the network reads, on its device: bytes are images and are standardised; features and maps pass unchanged."""
+        device = next(self.heads.parameters()).device
         return {
-            name: to_input(image, *self.normalisation.get(name, (0.5, 0.5))) if isinstance(image, Tensor) else image
+            name: to_input(image.to(device), *self.normalisation.get(name, (0.5, 0.5)))
+            if isinstance(image, Tensor)
+            else [level.to(device) for level in image]
             for name, image in images.items()
         }
 

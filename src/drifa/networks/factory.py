@@ -152,6 +152,7 @@ def create_model(
                 sources[name],
                 dict(arguments[name] or {}),
                 own_stem=own_stem,
+                whole=freeze,
             )
             for name, channels in pictures.items()
         }
@@ -159,7 +160,7 @@ def create_model(
         seeing = {**cut}
     else:
         whole = {
-            name: EncoderBranch(names[name], channels, make_mfa, sources[name], dict(arguments[name] or {}))
+            name: EncoderBranch(names[name], channels, make_mfa, sources[name], dict(arguments[name] or {}), freeze)
             for name, channels in pictures.items()
         }
         for branch in whole.values():

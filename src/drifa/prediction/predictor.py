@@ -15,6 +15,7 @@ from drifa.data.reading.volumes import Volume, read_volume
 from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
 from drifa.networks.dropout import pass_keys, row_seeds
+from drifa.networks.inputs import Inputs
 from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases, given, unseen
@@ -97,17 +98,14 @@ class Predictor:
         return draw(self.nets, fetch, samples, seeds, settings.passes, settings.batch_size, progress, views)
 
     @torch.inference_mode()
-    def over_subsets(
-        self, images: Mapping[str, Tensor], present: Tensor, subsets: Tensor
-    ) -> list[list[dict[str, Tensor] | None]]:
+    def over_subsets(self, images: Inputs, present: Tensor, subsets: Tensor) -> list[list[dict[str, Tensor] | None]]:
         """Member -> subset -> task -> answers, dropout off; see :meth:`drifa.FusionNet.over_subsets`."""
-        on_device = {name: image.to(self.device) for name, image in images.items()}
 
         def answers(net: Any, outputs: dict[str, Tensor] | None) -> dict[str, Tensor] | None:
             return outputs and {task: net.fusion.spec.link(task).answer(values) for task, values in outputs.items()}
 
         return [
-            [answers(net, outputs) for outputs in net.over_subsets(net.to_input(on_device), present.to(self.device), subsets)]
+            [answers(net, outputs) for outputs in net.over_subsets(net.to_input(images), present.to(self.device), subsets)]
             for net in self.nets
         ]
 
@@ -172,7 +170,7 @@ class Predictor:
             files = with_values(files, cases, self.encoders)
         has = [given(case, self.encoders) for case in cases]
         images = np.array([[row if name in own else -1 for name in channels] for row, own in enumerate(has)])
-        pool, source, note = partner_pool(run, files) if partners and run.info.components > 1 else (None, files, "")
+        pool, source, note = partner_pool(run, files, self.nets) if partners and run.info.components > 1 else (None, files, "")
         offset = 0 if pool is None else len(pool[1].table)
         answers, mode = [], ""
         for case, own, rows in zip(cases, has, images, strict=True):

@@ -55,13 +55,22 @@ class TwoSources:
     def __init__(self, first: ImageSource, second: ImageSource, boundary: int, second_modalities: set[str]) -> None:
         self.first, self.second, self.boundary, self.second_modalities = first, second, boundary, second_modalities
 
-    def read(self, modality: str, rows: np.ndarray) -> Tensor:
-        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
-        images = self.first.read(modality, np.where(rows < self.boundary, rows, -1))
+    def read(self, modality: str, rows: np.ndarray) -> Tensor | list[Tensor]:
+        """uint8 ``[n, C, H, W]``, or maps; zeros where a row is -1."""
         beyond = rows >= self.boundary
-        if beyond.any() and modality in self.second_modalities:
-            images[torch.from_numpy(beyond)] = self.second.read(modality, rows[beyond] - self.boundary)
-        return images
+        if not beyond.any() or modality not in self.second_modalities:
+            return self.first.read(modality, np.where(beyond, -1, rows))
+        other = self.second.read(modality, np.where(beyond, rows - self.boundary, -1))
+        if not (~beyond & (rows >= 0)).any():
+            return other  # one source may have maps where the other has images
+        own, chosen = self.first.read(modality, np.where(beyond, -1, rows)), torch.from_numpy(beyond)
+        if isinstance(own, Tensor) and isinstance(other, Tensor):
+            return _chosen(chosen, other, own)
+        return [_chosen(chosen, theirs, ours) for theirs, ours in zip(other, own, strict=True)]
+
+
+def _chosen(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    return torch.where(rows.view(-1, *[1] * (no.ndim - 1)), yes, no)
 
 
 def with_values(files: FileImages, cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> WithColumns:
@@ -75,11 +84,11 @@ def with_values(files: FileImages, cases: Sequence[Case], encoders: Mapping[str,
     return first
 
 
-def partner_pool(run: Run, files: Any) -> tuple[tuple[Subjects, Any] | None, Any, str]:
+def partner_pool(run: Run, files: Any, nets: Sequence[Any]) -> tuple[tuple[Subjects, Any] | None, Any, str]:
     """The training subjects that can stand in for absent modalities, or the reason why there are none."""
     try:
         study = run.study()
-        source = TwoSources(run.cache(study), files, len(study.table), set(run.info.modalities))
+        source = TwoSources(run.cache(study, nets=nets), files, len(study.table), set(run.info.modalities))
         return (study.subjects(), study), source, ""
     except DrifaError as error:
         return None, files, f"absent modalities stay absent, as the training images cannot be read ({error})"

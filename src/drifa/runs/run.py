@@ -17,6 +17,7 @@ import torch
 
 from drifa.config import Config, dump_config, load_config, make_config
 from drifa.data import ImageCache, Study, apply_split
+from drifa.data.cache.map_cache import MapCache
 from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.splits.receipts import fits_split
 from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
@@ -24,6 +25,7 @@ from drifa.errors import DrifaError
 from drifa.files import write_json, write_text
 from drifa.networks import load_model
 from drifa.networks.folder import read_config
+from drifa.runs.encoded import with_maps
 from drifa.runs.info import RunInfo
 from drifa.runs.places import AS_STORED, Places, another_study, cache_root, from_run, study_places
 from drifa.version import __version__
@@ -132,10 +134,16 @@ class Run:
                 return apply_split(study, self.folder)
         raise another_study(self.folder, found[0])
 
-    def cache(self, study: Study, progress: Any = None) -> Any:
-        """The decoded images, or the slices, of a study at the run's size; built if needed. With the encoded columns."""
+    def cache(self, study: Study, progress: Any = None, nets: Sequence[Any] = ()) -> Any:
+        """The decoded images, or the slices, of a study at the run's size; built if needed. With the encoded columns.
+
+        Args:
+            study: Any study.
+            progress: Called with (done, total, what).
+            nets: The networks that will read: maps of the frozen encoders that they share stand in for images.
+        """
         root = cache_root(self.folder, self.config, self.info.token, self.places)
-        cache = build_cache(self.config, root, study, progress)
+        cache = build_cache(self.config, root, study, progress, nets)
         encoders = self.encoders
         return WithColumns(cache, study.table, encoders) if encoders else cache
 
@@ -145,11 +153,14 @@ class Run:
         return {name: TabularEncoder.from_json(columns) for name, columns in self.info.tabular.items()}
 
 
-def build_cache(config: Config, root: Path, study: Study, progress: Any = None) -> ImageCache | VolumeCache:
-    """The decoded images (or slices, of a segmentation study) in the cache folder ``root``."""
+def build_cache(
+    config: Config, root: Path, study: Study, progress: Any = None, nets: Sequence[Any] = ()
+) -> ImageCache | MapCache | VolumeCache:
+    """The decoded images (or their maps, see :func:`with_maps`, or slices of volumes) in the cache folder ``root``."""
     if study.reads() == "pixels":
         return VolumeCache.build(study, root, size=config.data.image_size, progress=progress)
-    return ImageCache.build(study, config.data.image_size, root, progress=progress)
+    images = ImageCache.build(study, config.data.image_size, root, progress=progress)
+    return with_maps(config, images, nets, root, choose_device(config), progress)
 
 
 def with_tabular(study: Study, config: Config) -> Study:

@@ -123,12 +123,12 @@ class MultitaskModule(Recipe):
 
 
 def augment_images(batch: Batch, generator: torch.Generator, data: DataConfig, normalisation: Normalisation) -> Batch:
-    """Every modality turned and shifted on its own; features of a tabular modality stay as they are."""
-    images = {}
+    """Every modality turned and shifted on its own; features of a tabular modality, and maps, stay as they are."""
+    images = {**batch.images}
     for name, image in batch.images.items():
         centre = normalisation.get(name, (0.5, 0.5))
-        features = image.is_floating_point()
-        images[name] = image if features else _augmented(image, generator, data.augmentation(name), centre)
+        if isinstance(image, Tensor) and not image.is_floating_point():
+            images[name] = _augmented(image, generator, data.augmentation(name), centre)
     return replace(batch, images=images)
 
 
@@ -145,7 +145,7 @@ def _augmented(images: Tensor, generator: torch.Generator, how: AugmentConfig, c
 def augment_slices(batch: Batch, generator: torch.Generator, data: DataConfig, normalisation: Normalisation) -> Batch:
     """All modalities and the regions of a slice turned and shifted together."""
     images, regions = augment_together(
-        batch.images, batch.targets, generator, data.degrees, data.shift, data.flip, data.flip_vertical, data.quarter_turns
+        batch.tensors, batch.targets, generator, data.degrees, data.shift, data.flip, data.flip_vertical, data.quarter_turns
     )
     images = {name: jitter(image, generator, data.intensity) for name, image in images.items()}
     return replace(batch, images=images, targets=regions)

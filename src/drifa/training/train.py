@@ -19,8 +19,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from drifa.config import Config, make_config
 from drifa.data import Study, components, split, write_receipt
-from drifa.data.cache.volume_cache import VolumeCache
-from drifa.data.sampling.image_batches import ImageSource
 from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
 from drifa.files import LOCK_FILE, locked, sweep
@@ -28,6 +26,7 @@ from drifa.networks import FusionNet
 from drifa.networks.folder import load_weights, save_model
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
+from drifa.runs.encoded import tell_why_not
 from drifa.runs.info import RunInfo
 from drifa.runs.places import AS_STORED, Places, allow_cache
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
@@ -75,7 +74,9 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     check_tasks(config, study)
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
-    build_cache(config, Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache", study, progress)
+    tell_why_not(config, net)
+    root = Path(config.data.cache) if config.data.cache else folder.resolve().parent / ".cache"
+    build_cache(config, root, study, progress, [net])
     with locked(folder, _BUSY.format(folder)):
         _check_new(folder)  # another training may have begun here in the meantime
         sweep(folder)
@@ -152,15 +153,13 @@ def _wait_for(folder: Path, seconds: float = 600) -> Run:
 
 
 def _train_members(run: Run, study: Study, progress: Progress | None, quiet: bool) -> None:
-    config = run.config
-    source = run.cache(study, progress)
-    for number in range(config.train.members):
+    for number in range(run.config.train.members):
         if run.is_trained(number):
             continue
         # Written last, and so the one record that a member is complete.
         (run.member(number) / "config.json").unlink(missing_ok=True)
         try:
-            _train_member(run, study, source, number, quiet)
+            _train_member(run, study, number, progress, quiet)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DrifaError(
@@ -170,13 +169,14 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
             raise
 
 
-def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, number: int, quiet: bool) -> None:
+def _train_member(run: Run, study: Study, number: int, progress: Progress | None, quiet: bool) -> None:
     config, folder = run.config, run.member(number)
     seed = config.train.seed + number
     L.seed_everything(seed, verbose=False)
     # As they were learned when the run began, whatever has become of the study since.
     kinds = kinds_from(run.info.tasks)
     net = build_network(config, study, kinds)
+    source = run.cache(study, progress, [net])
     folder.mkdir(parents=True, exist_ok=True)
     module = MultitaskModule(net, config, seed, folder, kinds, common_shares(study, "val"))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)

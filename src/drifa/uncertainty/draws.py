@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from drifa.errors import DrifaError
 from drifa.networks.dropout import pass_keys
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.inputs import Inputs
 from drifa.uncertainty.views import View
 
 
@@ -20,8 +21,8 @@ class Given(Protocol):
     """What a network is asked about: a :class:`drifa.data.sampling.batch.Batch`, or anything like it."""
 
     @property
-    def images(self) -> Mapping[str, Tensor]:
-        """Modality -> images ``[B, C, H, W]``."""
+    def images(self) -> Inputs:
+        """Modality -> images ``[B, C, H, W]``, or the maps of an encoder."""
 
     @property
     def present(self) -> Tensor:
@@ -108,7 +109,7 @@ class _Collected:
 
     def add(self, batch: Given, seeds: Tensor, turns: Sequence[int]) -> None:
         """Answers a batch without dropout in every view, and under the passes of these numbers, each in one of the views."""
-        images = self.net.to_input({name: image.to(self.device) for name, image in batch.images.items()})
+        images = self.net.to_input(batch.images)
         present, rows = batch.present.to(self.device), seeds.to(self.device)
         each: dict[str, list[Tensor]] = {task: [] for task in self.links}
         for number, view in enumerate(self.views):

@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 from drifa.data.adapters.phantom import make_phantom
-from drifa.data.cache import image_cache as cache
-from drifa.data.cache import shards
+from drifa.data.cache import mapped, shards
 from drifa.data.cache.image_cache import ImageCache
 from drifa.data.cache.shards import prune
 from drifa.data.reading.images import read_image, resize
@@ -136,14 +135,14 @@ def test_an_image_replaced_by_one_of_its_size_and_time_is_read_again(own: Study,
 def test_many_shards_serve_the_same_images_as_one(own: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ImageCache.build(own, 16, tmp_path / "whole")
     monkeypatch.setattr(shards, "SHARD_BYTES", 3 * 16 * 16)  # one image of three channels
-    monkeypatch.setattr(cache, "OPEN_SHARDS", 2)
+    monkeypatch.setattr(mapped, "OPEN_SHARDS", 2)
     cut = ImageCache.build(own, 16, tmp_path / "cut")
     assert len(whole.files["photo"]) == 1
     assert len(cut.files["photo"]) == 12
     rows = np.random.default_rng(0).permutation(np.flatnonzero(own.table["modality"] == "photo"))
     rows = np.concatenate([rows, [-1], rows[:4]])
     assert cut.read("photo", rows).equal(whole.read("photo", rows))
-    assert len(cut._maps) <= 2
+    assert len(cut._mapped) <= 2
 
 
 def test_a_killed_build_goes_on_with_the_shards_it_finished(

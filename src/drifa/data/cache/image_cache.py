@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from drifa.data.cache.mapped import MappedFiles
 from drifa.data.cache.shards import Shard, decode, image_states, is_complete, mark_used, plan_shards
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError
 from drifa.progress import Progress
-
-#: Maps kept open by one cache. Each holds a file descriptor, of which a process may have few; opening another is cheap.
-OPEN_SHARDS = 128
 
 
 class ImageCache:
@@ -24,7 +22,7 @@ class ImageCache:
     A shard's name carries a hash of what is in it: path, byte count and times of change of every image, size and channels.
     So a stale image is never served, a changed or added image costs its own shard only, a build that was killed goes on where
     it stopped, merged and selected studies share what they have in common, and an older cache is merely unused: the folder may
-    be deleted at any time. Objects may be sent to other processes; each maps the files itself.
+    be deleted at any time. Objects may be sent to other processes.
 
     Args:
         image_size: Side of the images in pixels.
@@ -44,10 +42,10 @@ class ImageCache:
     ) -> None:
         self.image_size = image_size
         self.files = files
-        self._starts = starts
+        self.starts = starts
         self._channels = channels
         self._positions = positions
-        self._maps: dict[Path, np.ndarray] = {}
+        self._mapped = MappedFiles()
 
     @classmethod
     def build(cls, study: Study, image_size: int, folder: str | Path, progress: Progress | None = None) -> ImageCache:
@@ -95,38 +93,31 @@ class ImageCache:
         Raises:
             DrifaError: An unknown modality, or a row that holds another modality's image.
         """
+        rows = np.asarray(rows, dtype=np.int64)
+        wanted = np.flatnonzero(rows != -1)
+        places = self.places(modality, rows[wanted])
+        shape = (self._channels[modality], self.image_size, self.image_size)
+        pixels = np.zeros((len(rows), *shape), dtype=np.uint8)
+        self._mapped.copy(self.files[modality], self.starts[modality], places, pixels, wanted)
+        return torch.from_numpy(pixels)
+
+    def places(self, modality: str, rows: np.ndarray) -> np.ndarray:
+        """Where the images of some rows stand in the modality's shards: int64 ``[n]``, rows and errors as in :meth:`read`."""
         if modality not in self.files:
             raise DrifaError(f"the image cache holds {', '.join(self.files)}, not {modality!r}")
-        rows = np.asarray(rows, dtype=np.int64)
-        pixels = np.zeros((len(rows), self._channels[modality], self.image_size, self.image_size), dtype=np.uint8)
-        wanted = np.flatnonzero(rows != -1)
-        place = self._positions[modality][rows[wanted]]
-        if (place < 0).any():
-            wrong = int(rows[wanted][place < 0][0])
+        places = self._positions[modality][rows]
+        if (places < 0).any():
+            wrong = int(rows[places < 0][0])
             raise DrifaError(
                 f"row {wrong} of the study's table is not an image of {modality!r}; pass rows of that modality, or -1"
             )
-        starts = self._starts[modality]
-        shard = np.searchsorted(starts, place, side="right") - 1
-        for number in np.unique(shard).tolist():
-            here = shard == number
-            pixels[wanted[here]] = self._map(self.files[modality][number])[place[here] - starts[number]]
+        return places
+
+    def at(self, modality: str, places: np.ndarray) -> torch.Tensor:
+        """The images at some places of the modality's shards: int64 ``[n]`` -> uint8 ``[n, C, size, size]``."""
+        pixels = np.empty((len(places), self._channels[modality], self.image_size, self.image_size), dtype=np.uint8)
+        self._mapped.copy(self.files[modality], self.starts[modality], places, pixels, np.arange(len(places)))
         return torch.from_numpy(pixels)
-
-    def _map(self, file: Path) -> np.ndarray:
-        found = self._maps.get(file)
-        if found is None:
-            while len(self._maps) >= OPEN_SHARDS:
-                del self._maps[next(iter(self._maps))]
-            try:
-                found = self._maps[file] = np.lib.format.open_memmap(file, mode="r")
-            except FileNotFoundError:
-                raise DrifaError(f"{file} was deleted while it was in use; start again, and it is built anew") from None
-        return found
-
-    def __getstate__(self) -> dict[str, object]:
-        # A memory map would be pickled as the array that it maps.
-        return {**self.__dict__, "_maps": {}}
 
 
 def _build_missing(shards: list[Shard], modality: str, progress: Progress | None) -> None:

@@ -8,8 +8,9 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,23 +123,30 @@ def decode(shard: Shard, modality: str, advance: Callable[[int], None]) -> None:
     workers = os.cpu_count() or 1
     step = 32 * workers
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(shard.paths), *shard.shape)}
+    with written(shard.file) as temporary, ThreadPoolExecutor(workers) as pool:
+        with open(temporary, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in range(0, len(shard.paths), step):
+                images = list(pool.map(one, shard.paths[start : start + step]))
+                file.write(np.stack(images).tobytes())
+                advance(len(images))
+        if _key(image_states(shard.paths), shard.shape) != shard.key:
+            raise DrifaError(
+                f"images of {modality!r} changed while they were being cached; try again when nothing writes to them"
+            )
+
+
+@contextmanager
+def written(target: Path) -> Iterator[Path]:
+    """As :func:`drifa.files.atomic_path`, for a file of a cache: a full disk is an error that says what to do."""
     try:
-        with atomic_path(shard.file) as temporary, ThreadPoolExecutor(workers) as pool:
-            with open(temporary, "wb") as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                for start in range(0, len(shard.paths), step):
-                    images = list(pool.map(one, shard.paths[start : start + step]))
-                    file.write(np.stack(images).tobytes())
-                    advance(len(images))
-            if _key(image_states(shard.paths), shard.shape) != shard.key:
-                raise DrifaError(
-                    f"images of {modality!r} changed while they were being cached; try again when nothing writes to them"
-                )
+        with atomic_path(target) as temporary:
+            yield temporary
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DrifaError(
-            f"the disk of {shard.file.parent} is full; what is finished is kept: make room or set data.cache, then try again"
+            f"the disk of {target.parent} is full; what is finished is kept: make room or set data.cache, then try again"
         ) from error
 
 

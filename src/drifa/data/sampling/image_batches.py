@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.sampling.batch import Batch
+from drifa.data.sampling.batch import Batch, Shown
 from drifa.data.sampling.pairing import gather
 from drifa.data.study.subjects import Subjects
 
 
 class ImageSource(Protocol):
-    """Anything that gives images by row: the cache of a study, or images read for one prediction."""
+    """Anything that gives images by row, or their maps: the cache of a study, or images read for one prediction."""
 
-    def read(self, modality: str, rows: np.ndarray) -> Tensor:
-        """uint8 ``[n, C, H, W]``; zeros where a row is -1."""
+    def read(self, modality: str, rows: np.ndarray) -> Shown:
+        """uint8 ``[n, C, H, W]``, or maps; zeros where a row is -1."""
         ...
 
 

@@ -21,7 +21,7 @@ def mixup(batch: Batch, generator: torch.Generator, alpha: float) -> tuple[Batch
     is used as often; a row whose pattern no other has stays as it is. An absent modality can thus never fade in.
 
     Args:
-        batch: With standardised images and features, floats.
+        batch: With standardised images and features, floats, and no maps.
         generator: Source of randomness, on the CPU.
         alpha: Of the Beta distribution, above 0; the smaller it is, the more rows stay almost as they are.
 
@@ -44,7 +44,7 @@ def mixup(batch: Batch, generator: torch.Generator, alpha: float) -> tuple[Batch
 
     mixed = replace(
         batch,
-        images={name: blend(values) for name, values in batch.images.items()},
+        images={name: blend(values) for name, values in batch.tensors.items()},
         targets={task: torch.cat([values, values[other]]) for task, values in batch.targets.items()},
         known=torch.cat([batch.known, batch.known[other]]) & (share > 0)[:, None],
     )
