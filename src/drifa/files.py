@@ -7,7 +7,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,27 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_links_outside(folder: str | Path, names: Iterable[str]) -> None:
+    """Refuses folders that are links to a place outside: what is written to a folder that somebody sent stays in it.
+
+    Args:
+        folder: The folder.
+        names: What is looked through, to the bottom, of what may be in it. Links to files are no matter: a file is replaced,
+            never written through.
+
+    Raises:
+        DrifaError: There is such a link.
+    """
+    folder = Path(folder)
+    inside = folder.resolve()
+    for name in names:
+        for path in (folder / name, *((folder / name).rglob("*") if not (folder / name).is_symlink() else ())):
+            if path.is_symlink() and not path.is_file() and not path.resolve().is_relative_to(inside):
+                raise DrifaError(
+                    f"{path} is a link to {path.resolve()}, outside {folder}; put a folder of its own in its place"
+                )
+
+
 def sweep(folder: str | Path) -> None:
     """Deletes the temporary files below a folder whose writers were killed: of processes that this machine has no more."""
     for path in Path(folder).rglob(".*.tmp"):
@@ -74,6 +95,8 @@ def locked(folder: str | Path, message: str) -> Iterator[None]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / LOCK_FILE).is_symlink():
+        raise DrifaError(f"{folder / LOCK_FILE} is a link, and a lock is a file of its own; delete it")
     with open(folder / LOCK_FILE, "a", encoding="utf-8") as file:
         if fcntl is not None:
             try:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from drifa.errors import DrifaError
-from drifa.files import digest
+from drifa.files import digest, refuse_links_outside
 from drifa.metrics.names import METRICS_OF, Kind
-from drifa.runs.info import upgraded
+from drifa.runs.info import WRITTEN, upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +112,7 @@ def read_run(folder: str | Path) -> RunFiles:
         raise DrifaError(
             f"'{folder}' is not a run folder: it {what}; give the folder that `drifa train CONFIG --out RUN` wrote"
         )
+    refuse_links_outside(folder, WRITTEN)
     files = RunFiles(
         folder=folder,
         config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,

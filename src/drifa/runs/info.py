@@ -18,6 +18,10 @@ READABLE = (1, 2)
 OPTIONAL = ("places", "token")
 
 
+#: Folders of a run that something writes to after its training.
+WRITTEN = ("members", "evaluations", "predictions", "explain")
+
+
 @dataclass(frozen=True)
 class RunInfo:
     """What was trained, and on what.

@@ -21,10 +21,10 @@ from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.splits.receipts import fits_split
 from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.errors import DrifaError
-from drifa.files import write_json, write_text
+from drifa.files import refuse_links_outside, write_json, write_text
 from drifa.networks import load_model
 from drifa.networks.folder import read_config
-from drifa.runs.info import RunInfo
+from drifa.runs.info import WRITTEN, RunInfo
 from drifa.runs.places import AS_STORED, Places, another_study, cache_root, from_run, study_places
 from drifa.version import __version__
 
@@ -54,7 +54,7 @@ class Run:
             places: Where its study and its cache are, if not where the run says.
 
         Raises:
-            DrifaError: If it is none, or another format version wrote it.
+            DrifaError: If it is none, another format version wrote it, or a link in it leads out of it.
         """
         folder = Path(folder)
         path = folder / "model.json"
@@ -69,6 +69,7 @@ class Run:
             value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DrifaError(f"{path} is not valid JSON: {error}") from error
+        refuse_links_outside(folder, WRITTEN)
         config = load_config(folder / "config.yaml")
         return cls(folder, config, RunInfo.from_json(value, str(path), config.model.output), places or AS_STORED)
 
