@@ -13,6 +13,23 @@ class DrifaError(Exception):
     """
 
 
+#: Longest value that an error shows, characters.
+SHOWN = 80
+
+
+def short(value: object) -> str:
+    """How an error shows a value that may come from anybody: without line breaks and escape sequences, and cut."""
+    text = repr(value) if isinstance(value, str) else "".join(sign if sign.isprintable() else " " for sign in _told(value))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _told(value: object) -> str:
+    try:
+        return " ".join(str(value).split())
+    except (ValueError, RecursionError):  # a number of more digits than are printed
+        return f"a {type(value).__name__}"
+
+
 def suggest(name: object, choices: Iterable[object]) -> str:
     """The tail of an error message: the nearest valid name, or the list of all of them.
 
@@ -25,10 +42,12 @@ def suggest(name: object, choices: Iterable[object]) -> str:
     """
     options = [str(choice) for choice in choices]
     lowered = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name)[:SHOWN].lower(), lowered, n=1, cutoff=0.6)
     if close:
         return f" (did you mean {lowered[close[0]]!r}?)"
-    return f" (choices: {', '.join(options)})" if options else ""
+    listed = ", ".join(option if option.isprintable() else repr(option) for option in options[:50])
+    more = f" and {len(options) - 50} more" if len(options) > 50 else ""
+    return f" (choices: {listed}{more})" if options else ""
 
 
 def near(name: str, choices: Iterable[str], most: int = 5) -> list[str]:

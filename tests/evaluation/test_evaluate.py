@@ -105,7 +105,7 @@ def test_an_evaluation_of_a_study_of_any_name_stays_in_the_run(paired_run: Run) 
         places[name] = where
     assert places["a b"] == places["a/b"]
     write_json(places["a b"] / "evaluation.json", {"study": "a b"})
-    with pytest.raises(DrifaError, match=r"a_b-all holds the evaluation of study 'a b', not of 'a/b'; choose another name"):
+    with pytest.raises(DrifaError, match=r"a_b-all holds the evaluation of study 'a b', not of 'a/b'; choose another --out"):
         _where(paired_run, replace(paired_run.study(), name="a/b"), "all")
     shutil.rmtree(places["a b"])
 

@@ -108,7 +108,7 @@ def test_a_link_that_leads_out_of_the_run_is_refused(paired_run: Run, tmp_path: 
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(tmp_path)
     for opens in (Run.open, read_run):
-        with pytest.raises(DrifaError, match=f"{place} is a link to {tmp_path}, outside .*; put a folder in its place"):
+        with pytest.raises(DrifaError, match=f"{place} is a link to {tmp_path}, outside .*; put a folder of its own in its place"):
             opens(run.folder)
     link.unlink()
     (run.folder / "kept").mkdir()

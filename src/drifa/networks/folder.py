@@ -11,6 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from drifa.config.reading import checked_section
+from drifa.config.sections import ModelConfig
 from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_json
 from drifa.networks.factory import create_model
