@@ -103,10 +103,17 @@ def test_a_key_that_comes_twice_is_refused(text: str, texts: bool) -> None:
 
 
 def test_yaml_is_read_as_values_or_as_texts() -> None:
-    text = "a: &x {b: 01, c: no}\nd: {<<: *x, b: 1}\n"
     assert parse_yaml("a: 1\nb: [no]\n") == {"a": 1, "b": [False]}
     assert parse_yaml("a: 1\nb: [no]\n", texts=True) == {"a": "1", "b": ["no"]}
-    assert parse_yaml(text)["d"] == {"b": 1, "c": False}
+
+
+@pytest.mark.parametrize("texts", [False, True])
+@pytest.mark.parametrize(
+    "text", ["a: &x [1]\nb: *x\n", "[" * 5000, "a: " + "1" * 2_000_000, "{[: " * 999, "a: 2026-13-45\nb: [1"]
+)
+def test_yaml_that_could_fill_the_memory_or_end_nowhere_is_refused(text: str, texts: bool) -> None:
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml(text, texts)
 
 
 def test_every_name_that_layers_cannot_have_is_refused() -> None:

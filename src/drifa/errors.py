@@ -5,12 +5,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+#: Longest message of an error, characters.
+LONGEST = 2000
+
 
 class DrifaError(Exception):
     """A mistake in what the user gave: the message names the value, the place and the remedy.
 
-    The command line prints the message without a traceback and exits with code 2.
+    The command line prints the message without a traceback and exits with code 2. What it shows of values may come from
+    anybody: line breaks and escape sequences are written out, and a long message loses its middle, for the remedy stands at
+    the end.
     """
+
+    def __init__(self, message: object = "") -> None:
+        text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(message)[: 2 * LONGEST])
+        end = str(message)[-LONGEST // 4 :] if len(str(message)) > 2 * LONGEST else text[-LONGEST // 4 :]
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} … {''.join(sign for sign in end if sign.isprintable())}"
+        super().__init__(text)
 
 
 #: Longest value that an error shows, characters.

@@ -42,7 +42,7 @@ def test_a_folder_that_is_none_or_is_damaged_is_named(paired_run: Run, tmp_path:
         Run.open(tmp_path)
     write_run(tmp_path, paired_run.config, paired_run.info)
     (tmp_path / "model.json").write_text("{")
-    with pytest.raises(DrifaError, match=r"model\.json is not valid JSON"):
+    with pytest.raises(DrifaError, match=r"model\.json' is not valid JSON"):
         Run.open(tmp_path)
 
 
@@ -108,7 +108,9 @@ def test_a_link_that_leads_out_of_the_run_is_refused(paired_run: Run, tmp_path: 
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(tmp_path)
     for opens in (Run.open, read_run):
-        with pytest.raises(DrifaError, match=f"{place} is a link to {tmp_path}, outside .*; put a folder of its own in its place"):
+        with pytest.raises(
+            DrifaError, match=f"{place} is a link to {tmp_path}, outside .*; put a folder of its own in its place"
+        ):
             opens(run.folder)
     link.unlink()
     (run.folder / "kept").mkdir()

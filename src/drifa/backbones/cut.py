@@ -24,6 +24,7 @@ from drifa.backbones.families import listed
 from drifa.backbones.layouts import bordered, layout_of
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, near, short
+from drifa.yaml_text import MOST, MOST_LISTED, is_plain
 
 # Networks whose timm feature class is not a FeatureListNet but still runs its children in order.
 _SEQUENTIAL_CLASSES = ("EfficientNetFeatures", "MobileNetV3Features")
@@ -47,8 +48,6 @@ NOT_OF_NETWORKS = frozenset(
     features_only feature_cfg feature_cls in_chans num_classes device dtype
     """.split()  # noqa: SIM905 - thirty quoted words read worse
 )
-#: Largest number of an argument (channels, blocks, pixels), most of them in one list, and deepest list in lists.
-MOST, MOST_LISTED, DEEPEST = 8192, 256, 4
 
 
 @dataclass(frozen=True)
@@ -107,21 +106,11 @@ def check_arguments(backbone: str, arguments: Mapping[str, Any] | None) -> None:
                 f"backbone_args: {name!r} does not describe the network {backbone!r} itself; leave it out, and give weights as "
                 f"pretrained=PATH"
             )
-        if not _is_plain(value):
+        if not is_plain(value):
             raise DrifaError(
                 f"backbone_args: {short(name)}={short(value)} of {backbone!r} is no plain value: a text, a switch, a number "
                 f"from -{MOST} to {MOST}, or a list of up to {MOST_LISTED} of them"
             )
-
-
-def _is_plain(value: Any, depth: int = 0) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) for key in value) and _is_plain(list(value.values()), depth)
-    if isinstance(value, list | tuple):
-        return depth < DEEPEST and len(value) <= MOST_LISTED and all(_is_plain(one, depth + 1) for one in value)
-    if isinstance(value, int | float):
-        return -MOST <= value <= MOST
-    return value is None or (isinstance(value, str) and len(value) <= MOST_LISTED)
 
 
 def unbuildable(backbone: str, arguments: dict[str, Any] | None, error: Exception) -> DrifaError:

@@ -18,11 +18,10 @@ from drifa.evaluation.external import external_subjects, own_subjects
 from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
 from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
-from drifa.files import atomic_path, digest, write_json
+from drifa.files import atomic_path, digest, read_json, write_json
 from drifa.names import file_name
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
-from drifa.runs.files import read_json
 from drifa.runs.places import Places
 from drifa.runs.run import Run, with_tabular
 from drifa.uncertainty.draws import Draws

@@ -34,6 +34,7 @@ from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
 from drifa.training.job import build_network, check_tasks, check_training_split, common_shares, make_loaders
 from drifa.training.module import MultitaskModule
+from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
 RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
@@ -199,6 +200,8 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
     )
     training, validation = make_loaders(config, study, source, module, seed, trainer.global_rank, trainer.world_size)
     last = folder / "last.ckpt"
+    if last.is_file():
+        check_checkpoint(last, module)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         try:
