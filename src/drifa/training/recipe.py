@@ -24,19 +24,22 @@ from drifa.training.optim import cosine_factor, make_optimizer, running_average,
 FEW_EPOCHS = 6
 
 
-def check_checkpoint(path: Path, module: nn.Module) -> None:
+def check_checkpoint(path: Path, net: nn.Module) -> None:
     """Refuses a `last.ckpt` that is damaged, or of another training, before anything is restored from it.
 
     Args:
         path: The file.
-        module: What it is to be restored to.
+        net: The network that is to be restored from it.
     """
     remedy = "delete it, and the member is trained from its beginning"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         told, weights = state["drifa"], state["state_dict"]
         shapes = {name: value.shape for name, value in weights.items()}
-        fits = shapes == {name: value.shape for name, value in module.state_dict().items()}
+        wanted = {f"net.{name}": value.shape for name, value in net.state_dict().items()}
+        averaged = {name.replace("net.", "averaged.module.", 1): shape for name, shape in wanted.items()}
+        averaged["averaged.n_averaged"] = torch.Size([])
+        fits = shapes in (wanted, wanted | averaged)
         rows = all(isinstance(value, int | float) for row in told["history"] for value in row.values())
         whole = rows and isinstance(told["best"], float) and isinstance(told["stale"], int) and isinstance(state["epoch"], int)
         whole = whole and isinstance(told["scheduler"], dict) and {"optimizer_states", "loops"} <= state.keys()

@@ -124,6 +124,12 @@ def resume(
         info = _placed(info, config)
     with locked(run.folder, _BUSY.format(run.folder)):
         sweep(run.folder)
+        begun = [number for number in range(config.train.members) if not replace(run, config=config).is_trained(number)]
+        checkpoints = [path for number in begun if (path := run.member(number) / "last.ckpt").is_file()]
+        if checkpoints:
+            net = build_network(config, study, kinds_from(run.info.tasks))
+            for path in checkpoints:  # before anything is written
+                check_checkpoint(path, net)
         run = write_run(run.folder, config, info)
         _train_members(run, study, progress, quiet)
     return run
@@ -200,8 +206,6 @@ def _train_member(run: Run, study: Study, source: ImageSource | VolumeCache, num
     )
     training, validation = make_loaders(config, study, source, module, seed, trainer.global_rank, trainer.world_size)
     last = folder / "last.ckpt"
-    if last.is_file():
-        check_checkpoint(last, module)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         try:
