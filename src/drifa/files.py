@@ -57,12 +57,12 @@ def refuse_links_outside(folder: str | Path, names: Iterable[str]) -> None:
         DrifaError: There is such a link.
     """
     folder = Path(folder)
-    inside = folder.resolve()
+    inside = os.path.realpath(folder)
     for name in names:
         for path in (folder / name, *((folder / name).rglob("*") if not (folder / name).is_symlink() else ())):
-            if path.is_symlink() and not path.is_file() and not path.resolve().is_relative_to(inside):
+            if path.is_symlink() and not path.is_file() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 raise DrifaError(
-                    f"{path} is a link to {path.resolve()}, outside {folder}; put a folder of its own in its place"
+                    f"{path} is a link to {os.path.realpath(path)}, outside {folder}; put a folder of its own in its place"
                 )
 
 
