@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from drifa.errors import DrifaError
-from drifa.names import check_name, file_look, find_file, ids_of, is_missing, is_rounded, look, plain
+from drifa.names import MOST_BYTES, check_name, file_look, file_name, find_file, ids_of, is_missing, is_rounded, look, plain
 from drifa.text_tables import decimal_points, read_table, table_text
 from drifa.yaml_text import parse_yaml
 
@@ -103,10 +103,17 @@ def test_a_key_that_comes_twice_is_refused(text: str, texts: bool) -> None:
 
 
 def test_yaml_is_read_as_values_or_as_texts() -> None:
-    text = "a: &x {b: 01, c: no}\nd: {<<: *x, b: 1}\n"
     assert parse_yaml("a: 1\nb: [no]\n") == {"a": 1, "b": [False]}
     assert parse_yaml("a: 1\nb: [no]\n", texts=True) == {"a": "1", "b": ["no"]}
-    assert parse_yaml(text)["d"] == {"b": 1, "c": False}
+
+
+@pytest.mark.parametrize("texts", [False, True])
+@pytest.mark.parametrize(
+    "text", ["a: &x [1]\nb: *x\n", "[" * 5000, "a: " + "1" * 2_000_000, "{[: " * 999, "a: 2026-13-45\nb: [1"]
+)
+def test_yaml_that_could_fill_the_memory_or_end_nowhere_is_refused(text: str, texts: bool) -> None:
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml(text, texts)
 
 
 def test_every_name_that_layers_cannot_have_is_refused() -> None:
@@ -211,3 +218,19 @@ def test_a_file_is_found_under_its_other_spelling(tmp_path: Path) -> None:
     with pytest.raises(DrifaError, match=r"2\.Png may mean '2\.PNG' or '2\.png'"):
         find_file(tmp_path / "2.Png")
     assert file_look("A\u00a01.TIFF") == "A 1.tiff"
+
+
+@pytest.mark.parametrize(
+    "text", ["../../x", "/any/place", "..", ".", "", ".ssh", "a\0b", "a\nb", "C:\\x", "\x1b[2J", "\udc80", "é" * 999, "a" * 999]
+)
+def test_the_file_of_any_text_stays_in_its_folder(tmp_path: Path, text: str) -> None:
+    path = tmp_path / file_name(text)
+    path.write_text("")
+    assert path.parent == tmp_path
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    assert len(path.name.encode()) <= MOST_BYTES
+
+
+def test_a_plain_text_is_its_own_file_and_long_ones_keep_apart() -> None:
+    assert [file_name(text) for text in ("Patient-1.a", "naïve_2", "a b/c")] == ["Patient-1.a", "naïve_2", "a_b_c"]
+    assert file_name("x" * 500 + "1") != file_name("x" * 500 + "2")

@@ -5,12 +5,41 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+#: Longest message of an error, characters.
+LONGEST = 2000
+
 
 class DrifaError(Exception):
     """A mistake in what the user gave: the message names the value, the place and the remedy.
 
-    The command line prints the message without a traceback and exits with code 2.
+    The command line prints the message without a traceback and exits with code 2. What it shows of values may come from
+    anybody: line breaks and escape sequences are written out, and a long message loses its middle, for the remedy stands at
+    the end.
     """
+
+    def __init__(self, message: object = "") -> None:
+        text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(message)[: 2 * LONGEST])
+        end = str(message)[-LONGEST // 4 :] if len(str(message)) > 2 * LONGEST else text[-LONGEST // 4 :]
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} … {''.join(sign for sign in end if sign.isprintable())}"
+        super().__init__(text)
+
+
+#: Longest value that an error shows, characters.
+SHOWN = 80
+
+
+def short(value: object) -> str:
+    """How an error shows a value that may come from anybody: without line breaks and escape sequences, and cut."""
+    text = repr(value) if isinstance(value, str) else "".join(sign if sign.isprintable() else " " for sign in _told(value))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _told(value: object) -> str:
+    try:
+        return " ".join(str(value).split())
+    except (ValueError, RecursionError):  # a number of more digits than are printed
+        return f"a {type(value).__name__}"
 
 
 def suggest(name: object, choices: Iterable[object]) -> str:
@@ -25,10 +54,12 @@ def suggest(name: object, choices: Iterable[object]) -> str:
     """
     options = [str(choice) for choice in choices]
     lowered = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name)[:SHOWN].lower(), lowered, n=1, cutoff=0.6)
     if close:
         return f" (did you mean {lowered[close[0]]!r}?)"
-    return f" (choices: {', '.join(options)})" if options else ""
+    listed = ", ".join(option if option.isprintable() else repr(option) for option in options[:50])
+    more = f" and {len(options) - 50} more" if len(options) > 50 else ""
+    return f" (choices: {listed}{more})" if options else ""
 
 
 def near(name: str, choices: Iterable[str], most: int = 5) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ except ImportError:  # Windows has none
     fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE = ".lock"
+#: Largest JSON file, bytes: what is written here stays far below.
+LONGEST_JSON = 256 * 1024 * 1024
 # Can only be read by setting it.
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
@@ -41,6 +43,27 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_links_outside(folder: str | Path, names: Iterable[str]) -> None:
+    """Refuses folders that are links to a place outside: what is written to a folder that somebody sent stays in it.
+
+    Args:
+        folder: The folder.
+        names: What is looked through, to the bottom, of what may be in it. Links to files are no matter: a file is replaced,
+            never written through.
+
+    Raises:
+        DrifaError: There is such a link.
+    """
+    folder = Path(folder)
+    inside = os.path.realpath(folder)
+    for name in names:
+        for path in (folder / name, *((folder / name).rglob("*") if not (folder / name).is_symlink() else ())):
+            if path.is_symlink() and not path.is_file() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                raise DrifaError(
+                    f"{path} is a link to {os.path.realpath(path)}, outside {folder}; put a folder of its own in its place"
+                )
 
 
 def sweep(folder: str | Path) -> None:
@@ -74,6 +97,9 @@ def locked(folder: str | Path, message: str) -> Iterator[None]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / LOCK_FILE
+    if lock.is_symlink() or (lock.exists() and not lock.is_file()):  # a pipe would wait for a reader
+        raise DrifaError(f"{lock} is no ordinary file; delete it")
     with open(folder / LOCK_FILE, "a", encoding="utf-8") as file:
         if fcntl is not None:
             try:
@@ -83,6 +109,35 @@ def locked(folder: str | Path, message: str) -> Iterator[None]:
             except OSError:  # a file system without locks
                 pass
         yield
+
+
+def read_json(path: str | Path, remedy: str = "delete it and run the command that wrote it again") -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no such file.
+
+    Args:
+        path: The file.
+        remedy: What the error proposes.
+
+    Raises:
+        DrifaError: No JSON, no object, numbers that are none (which :func:`write_json` never writes), or more than is read.
+    """
+    if not os.path.isfile(path):
+        return None
+    if os.path.getsize(path) > LONGEST_JSON:
+        raise DrifaError(f"'{path}' has {os.path.getsize(path)} bytes, and up to {LONGEST_JSON} are read: {remedy}")
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise DrifaError(f"'{path}' is not valid JSON (lists in lists, too deep): {remedy}") from None
+    except ValueError as error:
+        raise DrifaError(f"'{path}' is not valid JSON ({error}): {remedy}") from error
+    if not isinstance(value, dict):
+        raise DrifaError(f"'{path}' holds a {type(value).__name__}, not a JSON object: {remedy}")
+    return value
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def digest(path: str | Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
@@ -35,6 +36,8 @@ _MISSING = frozenset(
 #: A whole number as programs write it that keep a column with gaps as floats.
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 _FRACTION = re.compile(r"-?[0-9]+\.[0-9]*[1-9][0-9]*")
+#: Longest name that :func:`file_name` gives, bytes: folders take 255, and endings and those of temporary files come behind.
+MOST_BYTES = 160
 _ROUNDED = re.compile(r"[0-9][.,][0-9]{2,}[eE]\+[0-9]{2,}")
 
 
@@ -96,6 +99,20 @@ def look(text: str) -> str:
     text = unicodedata.normalize("NFKC", plain(text)).casefold()
     text = _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\s_-]+", "-", text))
+
+
+def file_name(text: str) -> str:
+    """The name of a file or folder that stands for any text, of a study that may come from anybody: it never leaves its folder.
+
+    Letters, digits, ``_``, ``-`` and points stay, all else and a first point become ``_``. A text of more than
+    :data:`MOST_BYTES` bytes is cut, and ends in a part of its sha256. Different texts may share a name.
+    """
+    name = re.sub(r"[^\w.-]+|^\.+", "_", text) or "_"
+    data = name.encode("utf-8", errors="replace")
+    if len(data) <= MOST_BYTES:
+        return name
+    mark = hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()[:12]
+    return f"{data[: MOST_BYTES - 13].decode('utf-8', errors='ignore')}-{mark}"
 
 
 def file_look(name: str) -> str:

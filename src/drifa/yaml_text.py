@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+#: Longest document, characters: the library reads about a hundred thousand a second.
+LONGEST = 1_000_000
+#: Largest number of a plain value, most values in one list, and deepest list in lists; see :func:`is_plain`.
+MOST, MOST_LISTED, DEEPEST = 8192, 256, 4
 
-class _Unique:
-    """Mixed into a loader, refuses a key that comes twice."""
+
+class _Strict:
+    """Mixed into a loader, refuses a key that comes twice, and aliases: ten lines of them can stand for any memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # type: ignore[attr-defined]
+            event = self.peek_event()  # type: ignore[attr-defined]
+            raise yaml.composer.ComposerError(None, None, "aliases (*NAME) are not read: write the value out", event.start_mark)
+        return super().compose_node(parent, index)  # type: ignore[misc]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -20,10 +32,10 @@ class _Unique:
         return super().construct_mapping(node, deep)  # type: ignore[misc]
 
 
-class _Values(_Unique, yaml.SafeLoader): ...
+class _Values(_Strict, yaml.SafeLoader): ...
 
 
-class _Texts(_Unique, yaml.BaseLoader): ...
+class _Texts(_Strict, yaml.BaseLoader): ...
 
 
 def parse_yaml(text: str, texts: bool = False) -> Any:
@@ -34,6 +46,24 @@ def parse_yaml(text: str, texts: bool = False) -> Any:
         texts: Keep every scalar a text, so that the labels ``no``, ``01`` and ``1`` stay what the user wrote.
 
     Raises:
-        yaml.YAMLError: Not YAML, or a key comes twice.
+        yaml.YAMLError: Not YAML, too long or too deep, an alias, or a key comes twice.
     """
-    return yaml.load(text, Loader=_Texts if texts else _Values)
+    if len(text) > LONGEST:
+        raise yaml.YAMLError(f"{len(text)} characters are too many: up to {LONGEST} are read")
+    try:
+        return yaml.load(text, Loader=_Texts if texts else _Values)
+    except RecursionError:
+        raise yaml.YAMLError("lists stand in lists too deep to be read") from None
+    except (ValueError, OverflowError, TypeError, AttributeError) as error:  # a date or a number that cannot be
+        raise yaml.YAMLError(str(error)) from None
+
+
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether a value is a text, a switch, a number from -8192 to 8192 or a short list or mapping of them."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) for key in value) and is_plain(list(value.values()), depth)
+    if isinstance(value, list | tuple):
+        return depth < DEEPEST and len(value) <= MOST_LISTED and all(is_plain(one, depth + 1) for one in value)
+    if isinstance(value, int | float):
+        return -MOST <= value <= MOST
+    return value is None or (isinstance(value, str) and len(value) <= MOST_LISTED)

@@ -13,7 +13,8 @@ import yaml
 
 from drifa import DrifaError
 from drifa.data import split, write_receipt
-from drifa.evaluation.evaluate import evaluate
+from drifa.evaluation.evaluate import _where, evaluate
+from drifa.files import write_json
 from drifa.metrics.classification import METRICS
 from drifa.runs.run import Run
 from drifa.uncertainty.modes import MODES
@@ -95,6 +96,19 @@ def test_another_split_goes_to_its_own_folder(paired_run: Run) -> None:
     assert where == paired_run.folder / "evaluations" / "own-val"
     assert set(read(where)[2]["split"]) == {"val"}
     assert (paired_run.folder / "metrics.json").read_text() == before
+
+
+def test_an_evaluation_of_a_study_of_any_name_stays_in_the_run(paired_run: Run) -> None:
+    places = {}
+    for name in ("../../x", "/any/place", "..", "a b", "a/b"):
+        where = _where(paired_run, replace(paired_run.study(), name=name), "all")
+        assert where.resolve().parent == (paired_run.folder / "evaluations").resolve()
+        places[name] = where
+    assert places["a b"] == places["a/b"]
+    write_json(places["a b"] / "evaluation.json", {"study": "a b"})
+    with pytest.raises(DrifaError, match=r"a_b-all holds the evaluation of study 'a b', not of 'a/b'; choose another --out"):
+        _where(paired_run, replace(paired_run.study(), name="a/b"), "all")
+    shutil.rmtree(places["a b"])
 
 
 def test_an_unknown_split_is_refused(paired_run: Run) -> None:

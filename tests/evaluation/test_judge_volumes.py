@@ -21,7 +21,7 @@ from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
 from drifa.metrics.names import VOLUME_METRICS
 from drifa.prediction.cases import Case
-from drifa.prediction.masks import label_maps
+from drifa.prediction.masks import check_mask_files, label_maps, mask_files
 from drifa.prediction.predict import predict_volumes
 from drifa.report.words import written_as
 from drifa.runs.run import Run
@@ -278,3 +278,16 @@ def test_regions_that_are_not_nested_get_a_mask_each():
     maps = label_maps(predicted, {"left": (1,), "right": (2,)})
     assert list(maps) == ["_left", "_right"]
     np.testing.assert_array_equal(np.stack(list(maps.values()), axis=-1), predicted)
+
+
+def test_masks_of_any_names_stay_in_their_folder(tmp_path):
+    apart = {"../../x": (1,), "/any/place": (2,)}
+    for path in check_mask_files(tmp_path, ["../../../s", "/s", ".."], {"tumour": apart}):
+        assert path.resolve().parent == tmp_path.resolve()
+
+
+def test_two_regions_or_subjects_of_one_file_are_refused_by_both_names(tmp_path):
+    with pytest.raises(DrifaError, match=r"regions 'a b' and 'a/b' of task 'tumour' would both be written to .*a_b\.nii\.gz"):
+        mask_files(tmp_path, "s", "tumour", ["_a b", "_a/b"])
+    with pytest.raises(DrifaError, match="subjects 's 1' and 's/1' would both be written to"):
+        check_mask_files(tmp_path, ["s 1", "s/1"], {"tumour": BRATS})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 
 from drifa import DrifaError, FusionSegNet, load_model, save_model
@@ -66,3 +68,37 @@ def test_settings_by_modality_survive_the_folder(tmp_path: Path) -> None:
     again = load_model(save_model(net, tmp_path / "model"))
     with torch.no_grad():
         assert torch.equal(again(x)["t"], net(x)["t"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("pretrained", True),
+        ("pretrained", "/any/weights.pth"),
+        ("backbone_args", {"checkpoint_path": "/any/weights.pth"}),
+        ("backbone_args", {"pretrained_cfg": {"url": "http://127.0.0.1:9/x"}}),
+        ("backbone", "local-dir:/any/place"),
+        ("modalities", {"photo": 10**9}),
+        ("tasks", {"lesion": 10**9}),
+        ("colour", 1),
+    ],
+)
+def test_opening_a_folder_reads_nothing_but_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: object
+) -> None:
+    folder = save_model(tiny(), tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["model"][key] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr(timm.models._builder, "load_pretrained", lambda *_, **__: pytest.fail("weights were looked for"))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a file was unpickled"))
+    with pytest.raises(DrifaError, match=r"config\.json"):
+        load_model(folder)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    net = tiny()
+    with torch.no_grad():
+        next(net.parameters()).view(-1)[0] = float("nan")
+    with pytest.raises(DrifaError, match="holds what is no number"):
+        load_model(save_model(net, tmp_path))

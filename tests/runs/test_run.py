@@ -14,6 +14,7 @@ import torch
 from drifa.config import make_config
 from drifa.data import Study
 from drifa.errors import DrifaError
+from drifa.runs.files import read_run
 from drifa.runs.run import Run, choose_device, environment, load_study, use_threads, with_tabular, write_run
 from tests.studies import tiny_config
 
@@ -41,7 +42,7 @@ def test_a_folder_that_is_none_or_is_damaged_is_named(paired_run: Run, tmp_path:
         Run.open(tmp_path)
     write_run(tmp_path, paired_run.config, paired_run.info)
     (tmp_path / "model.json").write_text("{")
-    with pytest.raises(DrifaError, match=r"model\.json is not valid JSON"):
+    with pytest.raises(DrifaError, match=r"model\.json' is not valid JSON"):
         Run.open(tmp_path)
 
 
@@ -98,3 +99,20 @@ def test_threads_are_those_of_the_configuration_and_none_leaves_them() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("place", ["evaluations", "predictions", "explain", "members/1", "evaluations/own-val"])
+def test_a_link_that_leads_out_of_the_run_is_refused(paired_run: Run, tmp_path: Path, place: str) -> None:
+    run = write_run(tmp_path / "run", paired_run.config, paired_run.info)
+    link = run.folder / place
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path)
+    for opens in (Run.open, read_run):
+        with pytest.raises(
+            DrifaError, match=f"{place} is a link to {tmp_path}, outside .*; put a folder of its own in its place"
+        ):
+            opens(run.folder)
+    link.unlink()
+    (run.folder / "kept").mkdir()
+    link.symlink_to(run.folder / "kept")
+    assert Run.open(run.folder) == run

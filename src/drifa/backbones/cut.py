@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +23,31 @@ from drifa.backbones.chains import chain, holds_list, is_list
 from drifa.backbones.families import listed
 from drifa.backbones.layouts import bordered, layout_of
 from drifa.backbones.precision import full_precision
-from drifa.errors import DrifaError, near
+from drifa.errors import DrifaError, near, short
+from drifa.yaml_text import MOST, MOST_LISTED, is_plain
 
 # Networks whose timm feature class is not a FeatureListNet but still runs its children in order.
 _SEQUENTIAL_CLASSES = ("EfficientNetFeatures", "MobileNetV3Features")
 # Parts that come before a block and belong to it, however many layers they hold.
 _BEFORE_BLOCKS = ("stem", "patch_embed", "downsample", "pos_emb")
+#: What networks raise that cannot be built, or not be run.
+FAILURES = (
+    *(RuntimeError, TypeError, AttributeError, AssertionError, ValueError, LookupError, ArithmeticError, MemoryError),
+    *(NotImplementedError, ImportError),
+)
 # Sizes of the blank image, pixels, that shows what the stages give.
 _BLANK = (64, 128, 192)
+
+
+#: What timm takes beside the arguments of a network: where its weights come of, files and connections among them, what is
+#: compiled, and what is settled here. A network's description may come from anybody, and describes the network alone.
+NOT_OF_NETWORKS = frozenset(
+    """
+    model_name variant model_cls model_cfg pretrained pretrained_cfg pretrained_cfg_overlay pretrained_strict
+    pretrained_filter_fn pretrained_model_args checkpoint_path cache_dir kwargs_filter scriptable exportable no_jit pruned
+    features_only feature_cfg feature_cls in_chans num_classes device dtype
+    """.split()  # noqa: SIM905 - thirty quoted words read worse
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,7 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
         DrifaError: For an unknown name (near names are listed) or arguments that the network does not take.
     """
     check_backbone(backbone)
+    check_arguments(backbone, arguments)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -58,7 +76,7 @@ def timm_features(backbone: str, in_channels: int, arguments: dict[str, Any] | N
                 return features
             # timm only looks into these networks; their parts are those of the plain model.
             return timm.create_model(backbone, num_classes=0, in_chans=in_channels, **(arguments or {}))
-    except (TypeError, AttributeError, RuntimeError, AssertionError, ValueError) as error:
+    except FAILURES as error:
         raise unbuildable(backbone, arguments, error) from error
 
 
@@ -67,16 +85,39 @@ def check_backbone(backbone: str) -> None:
     names = timm.list_models()
     if not isinstance(backbone, str) or backbone.split(".")[0] not in names:
         # of `timm/resnet18.a1_in1k` the name itself, without where it lies and what it was trained on
-        found = near(str(backbone).lower().rpartition("/")[2].partition(".")[0], names)
+        found = near(str(backbone)[:100].lower().rpartition("/")[2].partition(".")[0], names)
         known = f"near names: {', '.join(found)}" if found else f"these can be used: {listed()}"
-        raise DrifaError(f"backbone {backbone!r} is not a timm model ({known})")
+        raise DrifaError(f"backbone {short(backbone)} is not a timm model ({known})")
+
+
+def check_arguments(backbone: str, arguments: Mapping[str, Any] | None) -> None:
+    """Refuses arguments of ``timm.create_model`` that do not describe a network, or one that fills any memory.
+
+    Args:
+        backbone: Its name, for errors.
+        arguments: From whoever describes it.
+
+    Raises:
+        DrifaError: An argument of :data:`NOT_OF_NETWORKS`, one that is no plain data, or one that is too large.
+    """
+    for name, value in (arguments or {}).items():
+        if name in NOT_OF_NETWORKS:
+            raise DrifaError(
+                f"backbone_args: {name!r} does not describe the network {backbone!r} itself; leave it out, and give weights as "
+                f"pretrained=PATH"
+            )
+        if not is_plain(value):
+            raise DrifaError(
+                f"backbone_args: {short(name)}={short(value)} of {backbone!r} is no plain value: a text, a switch, a number "
+                f"from -{MOST} to {MOST}, or a list of up to {MOST_LISTED} of them"
+            )
 
 
 def unbuildable(backbone: str, arguments: dict[str, Any] | None, error: Exception) -> DrifaError:
     """What is said of a network that timm does not build."""
-    given = f"with backbone_args={arguments}" if arguments else "with its defaults"
+    given = f"with backbone_args={short(arguments)}" if arguments else "with its defaults"
     remedy = "; leave out of backbone_args what it does not take" if arguments else ""
-    return DrifaError(f"backbone {backbone!r} cannot be built as a feature network {given}: {error}{remedy}")
+    return DrifaError(f"backbone {backbone!r} cannot be built as a feature network {given}: {short(error)}{remedy}")
 
 
 def native_size(backbone: str, arguments: dict[str, Any] | None = None) -> int | None:
@@ -186,7 +227,7 @@ def _blank_run(stages: list[nn.Sequential], in_channels: int, native: int | None
             if all(isinstance(x, Tensor) and x.ndim in (3, 4) for x in outputs):
                 return outputs, size
             failure = TypeError("a stage does not return one map")
-        except (RuntimeError, TypeError, AttributeError, AssertionError, ValueError) as error:
+        except FAILURES as error:
             failure = error
     reason = str(failure) or type(failure).__name__  # an assertion may say nothing
     sizes = f"{native}" if native else ", ".join(str(size) for size in _BLANK)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drifa.backbones.cut import StageInfo, check_backbone, native_size, run_blank, unbuildable
+from drifa.backbones.cut import FAILURES, StageInfo, check_arguments, check_backbone, native_size, run_blank, unbuildable
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError
@@ -30,7 +30,6 @@ LEVELS = 4
 _ANY_SIZE = {"dynamic_img_size": True, "dynamic_img_pad": True}
 # Sizes of the blank image, pixels, that shows what an encoder gives; behind them stands its own size, which may be a large one.
 _BLANK = (64, 128, 192, 224, 256)
-_FAILURES = (RuntimeError, TypeError, AttributeError, AssertionError, ValueError, IndexError, NotImplementedError)
 
 
 class Encoder(nn.Module):
@@ -187,6 +186,7 @@ def build_encoder(
         DrifaError: For an unknown name (near names are listed) or arguments that the network does not take.
     """
     check_backbone(backbone)
+    check_arguments(backbone, arguments)
     arguments = dict(arguments or {})
     indices = arguments.pop("out_indices", None)
     if indices is not None and not (
@@ -200,7 +200,7 @@ def build_encoder(
                 kind = type(timm.create_model(backbone, num_classes=0))
             any_size = {key: value for key, value in _ANY_SIZE.items() if key in _known(kind)}
             model = timm.create_model(backbone, num_classes=0, in_chans=in_channels, **{**any_size, **arguments})
-    except _FAILURES as error:
+    except FAILURES as error:
         raise unbuildable(backbone, arguments, error) from error
     if not hasattr(model, "forward_intermediates"):
         raise DrifaError(f"backbone {backbone!r} does not give its intermediate maps in timm; take another, or attach='stages'")
@@ -275,7 +275,7 @@ def _all_maps(model: nn.Module, backbone: str, in_channels: int, native: int | N
                 if maps and all(isinstance(x, Tensor) and x.ndim == 4 for x in maps):
                     return list(maps), size, norm
                 failure = TypeError("its intermediates are no maps")
-            except _FAILURES as error:
+            except FAILURES as error:
                 failure = error
     reason = str(failure) or type(failure).__name__
     raise DrifaError(f"backbone {backbone!r} does not give its intermediate maps ({reason}); take another") from failure

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from drifa.config.recipes import with_recipe
 from drifa.config.sections import Config
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, short, suggest
 from drifa.yaml_text import parse_yaml
+
+Kind = TypeVar("Kind")
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
@@ -67,14 +69,15 @@ def parse_override(text: str) -> tuple[list[str], Any]:
     if not equals or len(parts) < 2 or not all(parts):
         raise DrifaError(f"override {text!r} must look like section.key=value, for example train.epochs=5")
     try:
-        return parts, _number(yaml.safe_load(value))
+        return parts, _number(parse_yaml(value))
     except yaml.YAMLError as error:
         raise DrifaError(f"override {text!r}: {value!r} is not valid YAML") from error
 
 
 def _is_run(folder: Path) -> bool:
     try:
-        return '"drifa_run"' in (folder / "model.json").read_text(encoding="utf-8", errors="replace")
+        path = folder / "model.json"
+        return path.is_file() and '"drifa_run"' in path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
 
@@ -109,6 +112,14 @@ def apply_override(raw: dict[str, Any], text: str) -> None:
     node[parts[-1]] = value
 
 
+def checked(kind: type[Kind], value: Any, place: str) -> Kind:
+    """Plain data of a file, checked to be a record of some kind; errors say where (``place``) and what."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise DrifaError(f"{place}: {_explain(error)}") from error
+
+
 def _explain(error: ValidationError) -> str:
     problems = error.errors()
     first = problems[0]
@@ -119,12 +130,14 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {dotted!r}{suggest(location[-1], _keys(location[:-1]))}{more}"
     if first["type"] == "missing":
         return f"key {dotted!r} is missing{more}"
-    return f"{dotted} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
+    return f"{dotted} = {short(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
 
 
 def _keys(location: list[str]) -> list[str]:
     model: Any = Config
     for part in location:
+        if part not in model.model_fields:  # inside a mapping of names
+            return []
         annotation = model.model_fields[part].annotation
         model = next((kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")), model)
     return list(model.model_fields)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from drifa.data.splits.protocols import check_split_settings
+from drifa.yaml_text import MOST, MOST_LISTED, is_plain
 
 #: Samples of a part of a batch, so that the last batch of an epoch, which may be half as large, gives BatchNorm two.
 LEAST_PART = 4
 
 ClassWeights = Literal["none", "balanced", "sqrt"]
+#: Largest seed: members count on from it, and numpy takes 32 bits.
+SEEDS = 2**32 - 1001
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    if not is_plain(value):
+        raise ValueError(f"holds a number beyond {MOST}, more than {MOST_LISTED} values in a list, or what is no plain value")
+    return value
+
+
+Plain = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
 class Section(BaseModel):
     """A group of settings that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
 
 class AugmentConfig(Section):
     """How images are augmented in training, see :class:`DataConfig`; None for what is not set."""
 
     degrees: float | None = Field(None, ge=0, le=180)
-    shift: float | None = Field(None, ge=0)
+    shift: float | None = Field(None, ge=0, le=4096)
     flip: float | None = Field(None, ge=0, le=1)
     flip_vertical: float | None = Field(None, ge=0, le=1)
     quarter_turns: bool | None = None
@@ -73,14 +85,14 @@ class DataConfig(Section):
     protocol: str = "strict"
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     sizes: list[int] = []
-    folds: int = 0
-    fold: int = 0
+    folds: int = Field(0, ge=0, le=1000)
+    fold: int = Field(0, ge=0, le=1000)
     column: str = ""
-    split_seed: int = Field(0, ge=0)
+    split_seed: int = Field(0, ge=0, le=SEEDS)
     cache: str = ""
     maps_gb: float = Field(20.0, ge=0)
     degrees: float = Field(20.0, ge=0, le=180)
-    shift: float = Field(5.0, ge=0)
+    shift: float = Field(5.0, ge=0, le=4096)
     flip: float = Field(0.0, ge=0, le=1)
     flip_vertical: float = Field(0.0, ge=0, le=1)
     quarter_turns: bool = False
@@ -132,21 +144,21 @@ class ModelConfig(Section):
     backbone: str | dict[str, str] = "resnet18"
     attach: Literal["stages", "intermediates"] = "stages"
     fusion: str = "drifa"
-    fusion_args: dict[str, Any] = {}
+    fusion_args: Plain = {}
     mfa_at: Literal["conv", "block", "stage"] = "conv"
     mifa_at: Literal["block", "stage"] | list[str | int] = "block"
     mfa: bool | dict[str, bool | int | str] = True
     mifa: bool | dict[str, bool | int | str] = True
-    reduction: int = Field(1, ge=1)
+    reduction: int = Field(1, ge=1, le=4096)
     dropout: float = Field(0.25, ge=0, lt=1)
     dropout_at: Literal["blocks", "head", "mifa"] = "blocks"
     pretrained: bool | str | dict[str, bool | str] = False
     freeze: bool = False
     own_stem: bool = False
     conv_bias: bool = False
-    backbone_args: dict[str, Any] = {}
+    backbone_args: Plain = {}
     task_modalities: dict[str, list[str]] = {}
-    width: float = Field(1.0, gt=0)
+    width: float = Field(1.0, gt=0, le=8)
     indices: Literal["branch", "mean"] = "branch"
     output: Literal["regions", "classes"] = "regions"
     norm: Literal["batch", "group"] = "batch"
@@ -192,35 +204,35 @@ class TrainConfig(Section):
     """
 
     recipe: Literal["paper", "standard"] = "paper"
-    epochs: int = Field(200, ge=1)
-    batch_size: int = Field(32, ge=2)
-    accumulate: int = Field(1, ge=1)
+    epochs: int = Field(200, ge=1, le=100_000)
+    batch_size: int = Field(32, ge=2, le=65_536)
+    accumulate: int = Field(1, ge=1, le=65_536)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    trunk_lr: float = Field(1.0, gt=0)
-    freeze_epochs: int = Field(0, ge=0)
+    lr: float = Field(1e-3, gt=0, le=1000)
+    weight_decay: float = Field(0.0, ge=0, le=1000)
+    trunk_lr: float = Field(1.0, gt=0, le=1000)
+    freeze_epochs: int = Field(0, ge=0, le=100_000)
     schedule: Literal["plateau", "cosine"] = "plateau"
-    warmup: float = Field(0.0, ge=0)
+    warmup: float = Field(0.0, ge=0, le=100_000)
     lr_factor: float = Field(0.2, gt=0, lt=1)
-    lr_patience: int = Field(5, ge=0)
-    lr_min: float = Field(1e-5, ge=0)
-    gradient_clip: float = Field(0.0, ge=0)
+    lr_patience: int = Field(5, ge=0, le=100_000)
+    lr_min: float = Field(1e-5, ge=0, le=1000)
+    gradient_clip: float = Field(0.0, ge=0, le=1e9)
     ema: float = Field(0.0, ge=0, lt=1)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: ClassWeights | dict[str, ClassWeights] = "none"
     sampling: Literal["natural", "balanced"] = "natural"
-    task_weights: dict[str, float] = {}
-    early_stopping: int = Field(0, ge=0)
+    task_weights: dict[str, Annotated[float, Field(ge=0, le=1e6)]] = {}
+    early_stopping: int = Field(0, ge=0, le=100_000)
     modality_dropout: float = Field(0.0, ge=0, lt=1)
     mixup: float = Field(0.0, ge=0, le=100)
-    members: int = Field(5, ge=1)
-    seed: int = Field(0, ge=0)
+    members: int = Field(5, ge=1, le=100)
+    seed: int = Field(0, ge=0, le=SEEDS)
     number_loss: Literal["gaussian_nll", "mse"] = "gaussian_nll"
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
-    devices: int = Field(1, ge=1)
-    threads: int = Field(0, ge=0)
+    devices: int = Field(1, ge=1, le=1024)
+    threads: int = Field(0, ge=0, le=1024)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -251,11 +263,11 @@ class EvaluateConfig(Section):
             over all views that they lead to, and the passes take the views in turn. All modalities are changed alike.
     """
 
-    passes: int = Field(20, ge=0)
-    partners: int = Field(8, ge=1)
-    resamples: int = Field(1000, ge=10)
-    seed: int = Field(0, ge=0)
-    batch_size: int = Field(64, ge=1)
+    passes: int = Field(20, ge=0, le=1000)
+    partners: int = Field(8, ge=1, le=1000)
+    resamples: int = Field(1000, ge=10, le=100_000)
+    seed: int = Field(0, ge=0, le=SEEDS)
+    batch_size: int = Field(64, ge=1, le=65_536)
     tta: list[Literal["flip", "flip_vertical", "quarter_turns"]] = []
 
 

@@ -19,7 +19,8 @@ from drifa.evaluation.external import external_subjects, own_subjects
 from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
 from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
-from drifa.files import atomic_path, digest, write_json
+from drifa.files import atomic_path, digest, read_json, write_json
+from drifa.names import file_name
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.places import Places
@@ -110,7 +111,14 @@ def evaluate(
 def _where(run: Run, other: Study | None, split: str) -> Path:
     if other is None and split == "test":
         return run.folder
-    return run.folder / "evaluations" / f"{other.name if other else 'own'}-{split}"
+    where = run.folder / "evaluations" / file_name(f"{other.name if other else 'own'}-{split}")
+    # Different names may share a folder, and one evaluation never replaces another study's in silence.
+    judged, name = read_json(where / "evaluation.json"), other.name if other else run.info.study.get("name")
+    if judged is not None and judged.get("study") != name:
+        raise DrifaError(
+            f"{where} holds the evaluation of study {judged.get('study')!r}, not of {name!r}; choose another --out"
+        )
+    return where
 
 
 def _targets(

@@ -21,7 +21,7 @@ from drifa.errors import DrifaError
 from drifa.evaluation.record import Evaluation
 from drifa.files import atomic_path, digest, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
-from drifa.prediction.masks import write_predictions
+from drifa.prediction.masks import check_mask_files, write_predictions
 from drifa.prediction.predictor import Predictor, SliceAnswers
 from drifa.present import subsets_of
 from drifa.progress import Progress
@@ -60,6 +60,7 @@ def evaluate_volumes(
     # As for classes: of its own study a run never judges what was set aside; of another, all is asked for.
     wanted = (subjects.split != UNUSED) | (other is not None) if split == "all" else subjects.split == split
     chosen = np.flatnonzero(wanted)
+    check_mask_files(where / "predictions", subjects.ids[chosen].tolist(), predictor.regions)
     names = subsets_of(list(run.info.modalities)) if subsets else []
     judge = _Judge(predictor, study, cache)
     rows: list[dict[str, Any]] = []

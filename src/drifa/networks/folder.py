@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from drifa.errors import DrifaError, suggest
-from drifa.files import atomic_path, write_json
+from drifa.backbones.cut import FAILURES
+from drifa.config.reading import checked
+from drifa.config.sections import ModelConfig
+from drifa.errors import DrifaError, short, suggest
+from drifa.files import atomic_path, read_json, write_json
 from drifa.networks.factory import create_model
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.segmentation_factory import SEGMENTATION, create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
 
 FORMAT = 1
+
+Channels = Annotated[int, Field(ge=1, le=4096)]
+Outputs = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class StoredNetwork(ModelConfig):
+    """What a `config.json` says of a network, with its bounds: a folder may come from anybody.
+
+    Its weights lie beside it, so that none are fetched from anywhere else: ``pretrained`` has no other value than false.
+    """
+
+    pretrained: Literal[False] = False
+    modalities: dict[str, Channels]
+    tasks: dict[str, Outputs] = Field({})
+    regions: dict[str, Outputs] = Field({})
+    tabular: list[str] = Field([])
+    links: dict[str, str] = Field({})
+    normalisation: dict[str, tuple[list[float], list[float]]] = Field({})
 
 
 def save_model(net: FusionNet | FusionSegNet, folder: str | Path, extra: dict[str, Any] | None = None) -> Path:
@@ -69,7 +90,12 @@ def load_model(folder: str | Path) -> Any:
     """
     folder = Path(folder)
     config = read_config(folder)
-    net = build_model(config["model"])
+    if not isinstance(config.get("model"), dict):
+        raise DrifaError(f"{folder / 'config.json'} describes no network (it has no mapping 'model'); restore the file")
+    try:
+        net = build_model(config["model"])
+    except DrifaError as error:
+        raise DrifaError(f"{folder / 'config.json'}: {error}") from error
     load_weights(net, folder / "model.safetensors")
     return net.eval()
 
@@ -88,6 +114,14 @@ def build_model(config: Mapping[str, Any]) -> FusionNet | FusionSegNet:
     kind = arguments.pop("kind", None)
     if kind not in (None, SEGMENTATION):
         raise DrifaError(f"kind={kind!r} of a network is not known{suggest(kind, [SEGMENTATION])}")
+    checked(StoredNetwork, arguments, "the network")
+    try:
+        return _built(kind, arguments)
+    except FAILURES as error:
+        raise DrifaError(f"the network cannot be built as it is described: {short(error)}; restore the file") from error
+
+
+def _built(kind: str | None, arguments: dict[str, Any]) -> FusionNet | FusionSegNet:
     if kind == SEGMENTATION:
         return create_segmentation_model(**arguments)
     frozen = arguments.pop("freeze", False)  # its weights come of the folder, and no longer of where they were pretrained
@@ -100,12 +134,9 @@ def build_model(config: Mapping[str, Any]) -> FusionNet | FusionSegNet:
 def read_config(folder: str | Path) -> dict[str, Any]:
     """The content of config.json, checked for its version."""
     path = Path(folder) / "config.json"
-    if not path.is_file():
+    config = read_json(path, "restore it, or train again")
+    if config is None:
         raise DrifaError(f"{folder} is not a model folder: config.json is missing")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DrifaError(f"{path} is not valid JSON: {error}") from error
     if config.get("drifa_model") != FORMAT:
         raise DrifaError(f"{path} has model format {config.get('drifa_model')!r}; this version of drifa reads format {FORMAT}")
     return config
@@ -117,7 +148,11 @@ def load_weights(net: nn.Module, path: str | Path) -> None:
     if not path.is_file():
         raise DrifaError(f"weights file {path} does not exist")
     try:
-        net.load_state_dict(load_file(path))
+        state = load_file(path)
+        broken = next((name for name, value in state.items() if not value.isfinite().all()), None)
+        if broken is not None:
+            raise DrifaError(f"weights file {path} holds what is no number in {short(broken)}; restore it, or train again")
+        net.load_state_dict(state)
     except SafetensorError as error:
         raise DrifaError(f"weights file {path} is broken or truncated: {error}") from error
     except RuntimeError as error:

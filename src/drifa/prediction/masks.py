@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from drifa.data.reading.volumes import Volume, write_mask
+from drifa.errors import DrifaError
+from drifa.names import file_name
 
 
 def write_predictions(
@@ -21,9 +22,43 @@ def write_predictions(
 
 
 def mask_files(folder: Path, subject: str, task: str, suffixes: Iterable[str]) -> dict[str, Path]:
-    """Where :func:`write_predictions` writes the masks of a subject, by file name suffix."""
-    name = re.sub(r"[^\w.-]+", "_", f"{subject}_{task}")
-    return {suffix: folder / f"{name}{suffix}.nii.gz" for suffix in suffixes}
+    """Where :func:`write_predictions` writes the masks of a subject, by file name suffix.
+
+    Raises:
+        DrifaError: Two of them would be one file.
+    """
+    found: dict[str, Path] = {}
+    for suffix in suffixes:
+        path = folder / f"{file_name(f'{subject}_{task}{suffix}')}.nii.gz"
+        same = [other for other, taken in found.items() if taken.name.casefold() == path.name.casefold()]
+        if same:
+            names = f"{same[0].removeprefix('_')!r} and {suffix.removeprefix('_')!r}"
+            raise DrifaError(f"regions {names} of task {task!r} would both be written to {path}; rename one of them")
+        found[suffix] = path
+    return found
+
+
+def check_mask_files(folder: Path, subjects: Iterable[str], tasks: Mapping[str, Mapping[str, Sequence[int]]]) -> list[Path]:
+    """Every file that the masks of some subjects would be written to.
+
+    Args:
+        folder: Where to.
+        subjects: Their ids.
+        tasks: Task -> region -> mask values.
+
+    Raises:
+        DrifaError: Two subjects, or two regions, would be written to one file.
+    """
+    owner: dict[Path, str] = {}
+    for subject in subjects:
+        for task, regions in tasks.items():
+            for path in mask_files(folder, subject, task, mask_suffixes(regions)).values():
+                if path in owner:
+                    raise DrifaError(
+                        f"subjects {owner[path]!r} and {subject!r} would both be written to {path}; rename one of them"
+                    )
+                owner[path] = subject
+    return list(owner)
 
 
 def mask_suffixes(regions: Mapping[str, Sequence[int]]) -> list[str]:

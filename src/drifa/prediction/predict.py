@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from drifa.errors import DrifaError
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, check_cases
-from drifa.prediction.masks import mask_files, mask_suffixes, write_predictions
+from drifa.prediction.masks import check_mask_files, write_predictions
 from drifa.prediction.predictor import Predictor
 from drifa.runs.places import Places
 from drifa.tasks.regions import RegionAnswer, RegionsAnswer
@@ -41,7 +41,9 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
             f"--json or --csv"
         )
     check_cases(cases, run.info.modalities, predictor.encoders)
-    _check_targets(predictor.regions, cases, out)
+    for path in check_mask_files(out, [case.subject for case in cases], predictor.regions):
+        if path.exists():
+            raise DrifaError(f"{path} exists already; choose another --out, or move it away")
     answers = []
     for case in cases:
         volume, found = predictor.segment(case)
@@ -56,20 +58,6 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path) 
     passes, several = run.config.evaluate.passes, len(predictor.nets) > 1
     mode = ("ensemble_mc" if passes else "ensemble") if several else "mc" if passes else "deterministic"
     return Prediction(str(run.folder), mode, "", tuple(answers))
-
-
-def _check_targets(tasks: Mapping[str, Mapping[str, Sequence[int]]], cases: Sequence[Case], out: Path) -> None:
-    owner: dict[Path, str] = {}
-    for case in cases:
-        for task, regions in tasks.items():
-            for path in mask_files(out, case.subject, task, mask_suffixes(regions)).values():
-                if path in owner:
-                    raise DrifaError(
-                        f"subjects {owner[path]!r} and {case.subject!r} would both be written to {path}; rename one of them"
-                    )
-                if path.exists():
-                    raise DrifaError(f"{path} exists already; choose another --out, or move it away")
-                owner[path] = case.subject
 
 
 def _figures(probability: np.ndarray, spacing: Sequence[float]) -> RegionAnswer:

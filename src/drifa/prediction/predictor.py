@@ -69,6 +69,15 @@ class Predictor:
         self.nets: list[Any] = [net.to(self.device) for net in run.networks()]
         self.encoders = run.encoders
         self.kinds = kinds_from(run.info.tasks)
+        for number, net in zip(run.trained_members(), self.nets, strict=True):
+            answers = {task: kind.outputs for task, kind in self.kinds.items()}
+            if net.config.get("regions", net.config.get("tasks")) != answers or list(net.config["modalities"]) != list(
+                run.info.modalities
+            ):
+                raise DrifaError(
+                    f"member {number} of {run.folder} does not answer the tasks of its model.json from the same modalities; "
+                    f"restore the files, or train the run again"
+                )
         self.subject_kinds = {task: kind for task, kind in self.kinds.items() if isinstance(kind, SubjectKind)}
         if any(kind.reads == "pixels" for kind in self.kinds.values()) and run.config.evaluate.tta:
             raise DrifaError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from drifa.errors import DrifaError, short
 from drifa.files import write_text
 from drifa.report import about, words
 from drifa.report.sections import SECTIONS
@@ -37,7 +38,20 @@ def write_report(run: Path) -> Path:
     run = Path(run)
     files = read_run(run)
     environment = page_environment()
-    page = environment.get_template("page.jinja").render(
+    try:
+        page = _page(run, files, environment)
+    except DrifaError:
+        raise
+    except Exception as error:  # what a file that somebody changed can cause in a page is any error
+        raise DrifaError(
+            f"the report of {run} cannot be made: a file in it holds what drifa does not write ({type(error).__name__}: "
+            f"{short(error)}); run `drifa evaluate {run}` again, and restore model.json"
+        ) from error
+    return write_text(run / "report.html", page)
+
+
+def _page(run: Path, files: RunFiles, environment: jinja2.Environment) -> str:
+    return environment.get_template("page.jinja").render(
         run_name=run.resolve().name,
         version=metadata.version("drifa"),
         date=datetime.datetime.now(tz=datetime.UTC).strftime("%d %B %Y"),
@@ -46,7 +60,6 @@ def write_report(run: Path) -> Path:
         evaluation=about.evaluation(files),
         sections=_sections(files, environment),
     )
-    return write_text(run / "report.html", page)
 
 
 def page_environment() -> jinja2.Environment:

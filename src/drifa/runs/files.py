@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from drifa.errors import DrifaError
-from drifa.files import digest
+from drifa.files import digest, read_json, refuse_links_outside
 from drifa.metrics.names import METRICS_OF, Kind
-from drifa.runs.info import upgraded
+from drifa.runs.info import WRITTEN, upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +114,7 @@ def read_run(folder: str | Path) -> RunFiles:
         raise DrifaError(
             f"'{folder}' is not a run folder: it {what}; give the folder that `drifa train CONFIG --out RUN` wrote"
         )
+    refuse_links_outside(folder, WRITTEN)
     files = RunFiles(
         folder=folder,
         config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,
@@ -137,26 +138,16 @@ def read_run(folder: str | Path) -> RunFiles:
     return replace(files, predictions=_predictions(folder / "predictions.parquet", files))
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None where there is no such file."""
-    if not path.is_file():
-        return None
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DrifaError(f"'{path}' is not valid JSON ({error}): delete it and run the command that wrote it again") from error
-    if not isinstance(value, dict):
-        raise DrifaError(f"'{path}' holds a {type(value).__name__}, not a JSON object: delete it and run its command again")
-    return value
-
-
 def _histories(members: Path) -> dict[int, list[dict[str, float]]]:
     found: dict[int, list[dict[str, float]]] = {}
     for path in members.glob("*/history.csv"):
-        if not path.parent.name.isdigit():
+        if not re.fullmatch("[0-9]{1,4}", path.parent.name) or not path.is_file():
             continue
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{key: _float(text) for key, text in row.items() if key} for row in csv.DictReader(file)]
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [{key: _float(text) for key, text in row.items() if key} for row in csv.DictReader(file)]
+        except (ValueError, csv.Error) as error:
+            raise DrifaError(f"'{path}' is not a whole table ({error}): delete it, and resume or train again") from error
         if rows:
             found[int(path.parent.name)] = rows
     return dict(sorted(found.items()))
@@ -211,5 +202,5 @@ def _predictions(path: Path, files: RunFiles) -> pd.DataFrame | None:
         if missing:
             raise DrifaError(f"'{path}' has no column {missing[0]!r}: run `drifa evaluate RUN` again")
         return pd.read_parquet(path, columns=columns)
-    except pyarrow.ArrowInvalid as error:
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError) as error:
         raise DrifaError(f"'{path}' is not a whole parquet file ({error}): run `drifa evaluate RUN` again") from error

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
+from pydantic import Field
+
+from drifa.config.reading import checked
 from drifa.data.targets import TARGETS, Reads
 from drifa.errors import DrifaError
 from drifa.version import __version__
@@ -16,6 +19,12 @@ READABLE = (1, 2)
 
 #: What a `model.json` may leave out.
 OPTIONAL = ("places", "token")
+
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Channels = Annotated[int, Field(ge=1, le=4096)]
+#: Folders of a run that something writes to after its training.
+WRITTEN = ("members", "evaluations", "predictions", "explain")
 
 
 @dataclass(frozen=True)
@@ -41,14 +50,14 @@ class RunInfo:
 
     backbone: str | Mapping[str, str]
     fusion: str
-    parameters: int
-    modalities: Mapping[str, int]
+    parameters: Count
+    modalities: Mapping[str, Channels]
     tasks: Mapping[str, Mapping[str, Any]]
     task_modalities: Mapping[str, Sequence[str]]
-    image_size: int
+    image_size: Annotated[int, Field(ge=0, le=4096)]
     tabular: Mapping[str, Any]
-    components: int
-    members: int
+    components: Count
+    members: Annotated[int, Field(ge=1, le=100)]
     pretrained: Sequence[str]
     study: Mapping[str, str]
     places: Sequence[str] = field(default_factory=list)
@@ -83,6 +92,7 @@ class RunInfo:
         missing = [name for name in known if name not in fields and name not in OPTIONAL]
         if missing:
             raise DrifaError(f"{place} has no {missing[0]!r}; it is not whole: train the run again, or restore the file")
+        checked(cls, {name: fields[name] for name in known if name in fields}, place)
         for name, task in fields["tasks"].items():
             if task.get("kind") not in TARGETS:
                 raise DrifaError(f"task {name!r} of {place} is of the unknown kind {task.get('kind')!r}; update drifa")

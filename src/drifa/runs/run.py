@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 import sys
@@ -22,11 +21,11 @@ from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.splits.receipts import fits_split
 from drifa.data.tabular import TabularEncoder, WithColumns, add_tabular
 from drifa.errors import DrifaError
-from drifa.files import write_json, write_text
+from drifa.files import read_json, refuse_links_outside, write_json, write_text
 from drifa.networks import load_model
 from drifa.networks.folder import read_config
 from drifa.runs.encoded import with_maps
-from drifa.runs.info import RunInfo
+from drifa.runs.info import WRITTEN, RunInfo
 from drifa.runs.places import AS_STORED, Places, another_study, cache_root, from_run, study_places
 from drifa.version import __version__
 
@@ -56,7 +55,7 @@ class Run:
             places: Where its study and its cache are, if not where the run says.
 
         Raises:
-            DrifaError: If it is none, or another format version wrote it.
+            DrifaError: If it is none, another format version wrote it, or a link in it leads out of it.
         """
         folder = Path(folder)
         path = folder / "model.json"
@@ -67,10 +66,8 @@ class Run:
                 f"{folder} is not a run folder (model.json or config.yaml is missing); "
                 f"{remedy if begun else '`drifa train` makes one'}"
             )
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DrifaError(f"{path} is not valid JSON: {error}") from error
+        value = read_json(path, "restore it, or train the run again") or {}
+        refuse_links_outside(folder, WRITTEN)
         config = load_config(folder / "config.yaml")
         return cls(folder, config, RunInfo.from_json(value, str(path), config.model.output), places or AS_STORED)
 
@@ -83,7 +80,15 @@ class Run:
         if not (self.member(number) / "config.json").is_file():
             return False
         told = read_config(self.member(number)).get("training")
-        return not told or told["epochs"] >= self.config.train.epochs or told["stopped_early"]
+        if not told:
+            return True
+        epochs = told.get("epochs") if isinstance(told, dict) else None
+        if not isinstance(epochs, int):
+            raise DrifaError(
+                f"{self.member(number) / 'config.json'} does not tell the epochs of its training; delete it, and continue "
+                f"with `drifa train --resume {self.folder}`"
+            )
+        return epochs >= self.config.train.epochs or bool(told.get("stopped_early"))
 
     def trained_members(self) -> list[int]:
         """Numbers of the members whose training is complete.

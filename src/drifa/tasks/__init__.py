@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from drifa.config import Config
 from drifa.data import Study
+from drifa.errors import DrifaError, short
 from drifa.tasks.base import Kind, SubjectKind
 from drifa.tasks.classes import Classes
 from drifa.tasks.number import Number
@@ -44,4 +47,16 @@ def learn_kinds(study: Study, config: Config) -> dict[str, Kind]:
 
 def kinds_from(tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Kind]:
     """Task -> its kind, from what a run says of its tasks, see :class:`drifa.runs.info.RunInfo`."""
-    return {name: KINDS[value["kind"]].from_json(value) for name, value in tasks.items()}
+    return {name: _kind_from(name, value) for name, value in tasks.items()}
+
+
+def _kind_from(name: str, value: Mapping[str, Any]) -> Kind:
+    try:
+        kind = KINDS[value["kind"]].from_json(value)
+        TypeAdapter(type(kind)).validate_python(vars(kind))
+        return kind
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DrifaError(
+            f"task {name!r} of model.json lacks something that its kind has learned, or holds it in another form "
+            f"({short(error)}); restore the file, or train again"
+        ) from error

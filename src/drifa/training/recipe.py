@@ -15,12 +15,38 @@ import torch
 from torch import nn
 
 from drifa.config import Config
+from drifa.errors import DrifaError, short
 from drifa.files import atomic_path
 from drifa.networks.folder import save_weights
 from drifa.training.optim import cosine_factor, make_optimizer, running_average, trunk_parameters
 
 #: A training of fewer epochs is a trial, of which nobody expects that it has learned something after a third.
 FEW_EPOCHS = 6
+
+
+def check_checkpoint(path: Path, net: nn.Module) -> None:
+    """Refuses a `last.ckpt` that is damaged, or of another training, before anything is restored from it.
+
+    Args:
+        path: The file.
+        net: The network that is to be restored from it.
+    """
+    remedy = "delete it, and the member is trained from its beginning"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        told, weights = state["drifa"], state["state_dict"]
+        shapes = {name: value.shape for name, value in weights.items()}
+        wanted = {f"net.{name}": value.shape for name, value in net.state_dict().items()}
+        averaged = {name.replace("net.", "averaged.module.", 1): shape for name, shape in wanted.items()}
+        averaged["averaged.n_averaged"] = torch.Size([])
+        fits = shapes in (wanted, wanted | averaged)
+        rows = all(isinstance(value, int | float) for row in told["history"] for value in row.values())
+        whole = rows and isinstance(told["best"], float) and isinstance(told["stale"], int) and isinstance(state["epoch"], int)
+        whole = whole and isinstance(told["scheduler"], dict) and {"optimizer_states", "loops"} <= state.keys()
+    except Exception as error:  # of a damaged file the reader raises many kinds
+        raise DrifaError(f"{path} cannot be read as the checkpoint of a training ({short(error)}); {remedy}") from None
+    if not (fits and whole):
+        raise DrifaError(f"{path} is not the checkpoint of this training: what it holds does not fit; {remedy}")
 
 
 class Recipe(L.LightningModule):

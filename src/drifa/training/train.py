@@ -33,6 +33,7 @@ from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
 from drifa.training.job import build_network, check_tasks, check_training_split, common_shares, make_loaders
 from drifa.training.module import MultitaskModule
+from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
 RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
@@ -124,6 +125,12 @@ def resume(
         info = _placed(info, config)
     with locked(run.folder, _BUSY.format(run.folder)):
         sweep(run.folder)
+        begun = [number for number in range(config.train.members) if not replace(run, config=config).is_trained(number)]
+        checkpoints = [path for number in begun if (path := run.member(number) / "last.ckpt").is_file()]
+        if checkpoints:
+            net = build_network(config, study, kinds_from(run.info.tasks))
+            for path in checkpoints:  # before anything is written
+                check_checkpoint(path, net)
         run = write_run(run.folder, config, info)
         _train_members(run, study, progress, quiet)
     return run

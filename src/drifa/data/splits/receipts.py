@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from drifa.data.study.schema import SPLIT_PROTOCOLS
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
-from drifa.files import write_json, write_text
+from drifa.files import read_json, write_json, write_text
 from drifa.names import ids_of, plain
 from drifa.text_tables import read_table, table_text
 from drifa.version import __version__
@@ -144,11 +143,8 @@ def read_split(folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         if not path.is_file():
             raise DrifaError(f"{path} is missing; `drifa data split` writes {SPLIT_FILE} and {RECEIPT_FILE} together")
     table = read_table(table_path).reset_index(drop=True)
-    try:
-        receipt = json.loads(receipt_path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DrifaError(f"{receipt_path} is not valid JSON ({error}); split the study again") from None
-    if not isinstance(receipt, dict) or receipt.get("drifa_split") not in READABLE:
+    receipt = read_json(receipt_path, "split the study again")
+    if receipt is None or receipt.get("drifa_split") not in READABLE:
         raise DrifaError(f"{receipt_path} is not a split receipt of format {RECEIPT_VERSION} or older; split the study again")
     for name in ("subject", "group", "split"):
         if name not in table.columns:

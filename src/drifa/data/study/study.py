@@ -239,7 +239,8 @@ class Study:
 def _has_relative_root(folder: Path, root: Path) -> bool:
     """Whether the folder holds a `study.yaml` that names this root by a relative path."""
     try:
-        text = (folder / "study.yaml").read_text(encoding="utf-8-sig")
+        path = folder / "study.yaml"
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
         named = parse_header(text, "study.yaml")["root"]
     except (OSError, UnicodeDecodeError, DrifaError):
         return False
@@ -276,6 +277,9 @@ def _read_table(path: Path) -> pd.DataFrame:
             raise DrifaError(f"row {gaps[0] + 2} of {path} is blank; remove it")
         return table.reset_index(drop=True)
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DrifaError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from None
+        table = pd.read_parquet(path)
+        table.columns = table.columns.map(str)
+        return table
+    except Exception as error:  # of a damaged file the reader raises many kinds
+        reason = " ".join(str(error).split())
+        raise DrifaError(f"{path} cannot be read as a table: {reason}; write it again, or take study.csv") from None

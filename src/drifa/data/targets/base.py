@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, short, suggest
 
+#: Longest name of a class or a region, characters.
+LONGEST_NAME = 500
 #: What a network looks at to answer a task: a whole subject, or each pixel of it.
 Reads = Literal["subject", "pixels"]
 
@@ -173,6 +175,11 @@ def refuse_repeated(task: str, noun: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DrifaError(f"task {task!r} lists the {noun} {twice[0]!r} twice; list it once")
+    for name in names:
+        if not name.isprintable() or len(name) > LONGEST_NAME:
+            raise DrifaError(
+                f"task {task!r} lists the {noun} {short(name)}; name it on one line, in up to {LONGEST_NAME} characters"
+            )
     if "" in names:
         raise DrifaError(f"task {task!r} lists an empty {noun}; an empty text means 'no label', so name it")
 

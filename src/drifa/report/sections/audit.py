@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 
 from drifa.data.audit.findings import AUDIT_VERSION, SEVERITIES
-from drifa.runs.files import RunFiles, read_json
+from drifa.files import read_json
+from drifa.runs.files import RunFiles
+from drifa.yaml_text import parse_yaml
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
@@ -40,10 +42,11 @@ def _audits(files: RunFiles) -> list[dict[str, Any]]:
 
 def _studies(files: RunFiles) -> list[Path]:
     try:
-        config = yaml.safe_load(files.config or "")
+        config = parse_yaml(files.config or "")
     except yaml.YAMLError:
         return []
     data = config.get("data") if isinstance(config, dict) else None
     named = data.get("study") if isinstance(data, dict) else None
-    names = [named] if isinstance(named, str) else named or []
+    names = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    names = [name for name in names if isinstance(name, str) and "\0" not in name]
     return [files.folder / name for name in names if isinstance(name, str)]
