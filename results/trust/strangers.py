@@ -167,8 +167,8 @@ def main() -> None:
         f"Made by `{COMMAND}`:",
         f"pooled features of an EfficientNet-Lite0 trained on ImageNet, {SIDE} px, and the statistics of the resized images,",
         f"so that the sizes of files tell nothing. A check of each modality, at a rate of {100 * RATE:g} % false alarms, is",
-        "asked about held-out images of its own, the other three modalities, and own held-out images replaced by one grey level",
-        f"(`blank`) or by uniform `noise`, `inverted`, or turned by 90° (those held out of the first {SPOILED} images).",
+        "asked about held-out images of its own, the other three modalities, and own held-out images replaced by one grey",
+        f"level (`blank`) or by uniform `noise`, `inverted`, or turned by 90° (those held out of the first {SPOILED} images).",
         "",
         f"- Date {made['date']}, drifa {made['drifa']}, torch {made['torch']}, timm {made['timm']}, {made['system']}, "
         f"GPU: {made['gpu']}.",
