@@ -182,8 +182,6 @@ def main() -> None:
     ]
     for method in DISTANCES:
         lines += ["", f"## `{method}`", "", *table(result, method)]
-    notes = out / "reading.md"
-    lines += ["", notes.read_text(encoding="utf-8").rstrip()] if notes.is_file() else []
     write_text(out / "README.md", "\n".join(lines) + "\n")
     print(f"wrote {out}/results.json and {out}/README.md")
 
