@@ -29,6 +29,7 @@ from drifa.fusion import FUSIONS
 from drifa.metrics.classification import METRICS
 from drifa.uncertainty.calibration import CALIBRATIONS
 from drifa.uncertainty.conformal import Score
+from drifa.uncertainty.distances import DISTANCES
 from drifa.uncertainty.modes import MODES
 from drifa.uncertainty.reports import REPORTED
 
@@ -224,7 +225,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
     [
         ("evaluate.md", [*METRICS, *MODES, "accuracy_alone", "balanced_accuracy_alone", "partner_flip_rate"]),
         ("split.md", list(PROTOCOLS)),
-        ("trust.md", [*CALIBRATIONS, *get_args(Score), *REPORTED]),
+        ("trust.md", [*CALIBRATIONS, *get_args(Score), *REPORTED, *DISTANCES]),
         ("fusion.md", list(FUSIONS)),
         ("datasets.md", [f"drifa data prepare {name} " for name in (*ADAPTERS, "phantom")]),
         ("datasets.md", [*(adapter.kaggle for adapter in ADAPTERS.values()), *(row.name for row in CONVENTIONS)]),

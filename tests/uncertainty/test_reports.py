@@ -10,7 +10,7 @@ import pytest
 from drifa.errors import DrifaError
 from drifa.metrics.classification import classification_metrics
 from drifa.uncertainty.calibration import Temperature
-from drifa.uncertainty.reports import REPORTED, calibration_report, coverage_report
+from drifa.uncertainty.reports import REPORTED, abstention_report, calibration_report, coverage_report
 from tests.uncertainty.classifiers import classifier
 
 
@@ -71,3 +71,42 @@ def test_intervals_are_over_groups() -> None:
 def test_sets_must_fit(labels: list[int], sets: list[list[bool]], words: str) -> None:
     with pytest.raises(DrifaError, match=words):
         coverage_report(labels, sets, ["p"] * len(labels), ["a", "b"])
+
+
+def test_what_is_answered_is_counted_by_class_and_subgroup() -> None:
+    wrong = np.array([True, False, False, True, False])
+    kept = np.array([True, True, False, True, False])
+    sex = ["f", "f", "f", "m", "m"]
+    rows = abstention_report([0, 0, 0, 1, 1], wrong, kept, ["p", "q", "q", "r", "s"], ["mel", "nv"], {"sex": sex}, 50)
+    assert [(row["by"], row["value"]) for row in rows] == [
+        (None, None),
+        ("class", "mel"),
+        ("class", "nv"),
+        ("sex", "f"),
+        ("sex", "m"),
+    ]
+    everyone, mel, nv, *_ = rows
+    assert (everyone["images"], everyone["groups"], everyone["kept"]) == (5, 4, 3)
+    assert everyone["coverage"]["value"] == pytest.approx(3 / 5)
+    assert everyone["risk"]["value"] == pytest.approx(2 / 3)
+    assert everyone["risk_of_all"]["value"] == pytest.approx(2 / 5)
+    assert (mel["risk"]["value"], nv["risk"]["value"]) == (0.5, 1)
+    assert nv["risk"]["low"] is None  # one group says nothing about others
+    nothing = abstention_report([0, 1], [True, False], [False, False], ["p", "q"], ["mel", "nv"], resamples=50)[0]
+    assert nothing["risk"] == {"value": None, "low": None, "high": None}
+    json.dumps(rows, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": [0, 2]}, "label 2 in row 1 is not a class index below 2"),
+        ({"kept": [True]}, r"kept of shape \(1,\)"),
+        ({"wrong": [0, 1]}, "wrong of shape .* type int64"),
+        ({"subgroups": {"sex": ["f"]}}, "subgroup 'sex'"),
+    ],
+)
+def test_an_abstention_report_refuses_what_does_not_fit(change: dict, message: str) -> None:
+    good = {"labels": [0, 1], "wrong": [True, False], "kept": [True, True], "groups": ["p", "q"], "classes": ["a", "b"]}
+    with pytest.raises(DrifaError, match=message):
+        abstention_report(**good | change)

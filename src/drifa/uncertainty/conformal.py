@@ -15,17 +15,21 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
 from drifa.errors import DrifaError, suggest
-from drifa.metrics.classification import Integers
 from drifa.metrics.weighted import Floats
-from drifa.uncertainty.records import Names, Record, check_groups, check_labelled, check_probabilities, one_each
+from drifa.uncertainty.records import (
+    DIGITS,
+    Level,
+    Names,
+    Record,
+    check_groups,
+    check_labelled,
+    check_probabilities,
+    one_each,
+    one_per_group,
+)
 
 Score = Literal["lac", "aps", "raps"]
 PerGroup = Literal["random", "largest"]
-
-#: Equal scores stay equal, whatever the order in which probabilities were added up.
-DIGITS = 10
-
-Level = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ConformalSets(Record):
@@ -126,7 +130,8 @@ class ConformalSets(Record):
         parts = [(truth == index, f"class {name!r} has") for index, name in enumerate(names)]
         thresholds, counts = [], []
         for part, who in parts if per_class else [(np.ones(len(p), dtype=bool), "there are")]:
-            lent = _one_per_group(scores[part], case[part], per_group, seed)
+            own = scores[part]
+            lent = own[one_per_group(case[part], seed if per_group == "random" else None, own)]
             if len(lent) < least:
                 raise DrifaError(
                     f"{who} {len(lent)} calibration groups, and sets at level {level:g} need at least {least}"
@@ -219,15 +224,6 @@ def class_scores(probabilities: Floats, score: str, penalty: float, free_ranks: 
 def _rank(groups: int, level: float) -> int:
     # 0.55 * 100 = 55.00000000000001 is 55, not 56.
     return math.ceil((groups + 1) * level - 1e-9)
-
-
-def _one_per_group(scores: Floats, case: Integers, per_group: str, seed: int) -> Floats:
-    """One score of each group, [N] -> [groups]."""
-    order = np.lexsort((scores, case))
-    begins = np.flatnonzero(np.diff(case[order], prepend=-1))
-    sizes = np.diff(begins, append=len(order))
-    pick = sizes - 1 if per_group == "largest" else np.random.default_rng(seed).integers(sizes) if len(sizes) else sizes
-    return scores[order][begins + pick]
 
 
 def _refuse_choice(setting: str, value: object, choices: Sequence[str]) -> None:

@@ -16,6 +16,10 @@ from drifa.metrics.weighted import Floats
 
 #: Probabilities below this count as this much, as in the metric ``nll``.
 FLOOR = 1e-12
+#: Equal scores stay equal, whatever the order in which probabilities were added up.
+DIGITS = 10
+
+Level = Annotated[float, Field(gt=0, lt=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -125,6 +129,27 @@ def check_groups(groups: ArrayLike | Sequence[object] | None, count: int) -> NDA
     if names.shape != (count,):
         raise DrifaError(f"groups of shape {names.shape} do not fit {count} rows: give one group per row")
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def one_per_group(case: Integers, seed: int | None, *keys: NDArray[Any]) -> NDArray[np.int64]:
+    """The row of each group that stands for it: images of one patient are not independent of each other, patients are.
+
+    Args:
+        case: Number of each row's group, as :func:`check_groups` gives it. ``[N]``
+        seed: Of a random row; the same seed and rows give the same, whatever their order. None = the row of the largest keys.
+        *keys: What tells the rows of a group apart, the last one first. ``[N]`` each
+
+    Shape:
+        case [N] -> [groups].
+
+    References:
+        Dunn et al., Distribution-free prediction sets for two-layer hierarchical models, JASA 2023.
+    """
+    order = np.lexsort((*keys, case))
+    begins = np.flatnonzero(np.diff(case[order], prepend=-1))
+    sizes = np.diff(begins, append=len(order))
+    pick = sizes - 1 if seed is None or not len(sizes) else np.random.default_rng(seed).integers(sizes)
+    return order[begins + pick]
 
 
 def one_each(classes: Sequence[str], **lists: Sequence[object]) -> None:
