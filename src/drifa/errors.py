@@ -13,12 +13,13 @@ class DrifaError(Exception):
     """
 
 
-def suggest(name: object, choices: Iterable[object]) -> str:
+def suggest(name: object, choices: Iterable[object], before: str = "") -> str:
     """The tail of an error message: the nearest valid name, or the list of all of them.
 
     Args:
         name: What the user wrote.
         choices: What would have been valid.
+        before: What stands before the nearest name, such as ``train.``, so that it can be copied whole.
 
     Returns:
         ``" (did you mean 'x'?)"`` when a choice is close, otherwise ``" (choices: a, b, c)"``.
@@ -27,7 +28,7 @@ def suggest(name: object, choices: Iterable[object]) -> str:
     lowered = {option.lower(): option for option in options}
     close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
     if close:
-        return f" (did you mean {lowered[close[0]]!r}?)"
+        return f" (did you mean {before + lowered[close[0]]!r}?)"
     return f" (choices: {', '.join(options)})" if options else ""
 
 

@@ -130,7 +130,7 @@ def test_the_known_datasets_are_listed() -> None:
     [
         (["train", "nowhere.yaml", "--out", "x"], "nowhere.yaml"),
         (["train", "config.yaml"], "--out"),
-        (["train", "config.yaml", "train.epoch=3", "--out", "x"], "did you mean 'epochs'"),
+        (["train", "config.yaml", "train.epoch=3", "--out", "x"], "did you mean 'train.epochs'"),
         (["train", "config.yaml", "model.fusion=drifanet", "--out", "x"], "did you mean 'drifa'"),
         (["train", "config.yaml", "model.backbone=resnet19", "--out", "x"], "resnet1"),
         (["train", "config.yaml", "model.fusion=single", "--out", "x"], "task_modalities"),
