@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -234,10 +235,16 @@ def main() -> None:
     except OSError as error:
         # A folder that may not be written, a full disk, a file that vanished: the user's to mend, as above.
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"error: {place}{error.strerror or error}; correct its permissions, or choose another place", err=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "make room on its disk, or choose another place" if full else "correct its permissions, or choose another place"
+        )
+        typer.echo(f"error: {place}{error.strerror or error}; {remedy}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("stopped; a training continues with: drifa train --resume RUN", err=True)
+        typer.echo(
+            "interrupted; files that are complete are kept, and a training continues with: drifa train --resume RUN", err=True
+        )
         sys.exit(130)
 
 

@@ -19,7 +19,7 @@ from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, Failure, Sieve, Unanswerable, check_case, check_cases, given, read_files, unseen
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
-from drifa.present import subset_mask
+from drifa.present import answers_task, subset_mask
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
@@ -216,7 +216,11 @@ class Predictor:
             members = self.draw(fetch, np.stack([filled[row] for row in alike]), [cases[row].subject for row in alike])
             for position, row in enumerate(alike):
                 tasks = self._tasks([{task: draws.of(position) for task, draws in member.items()} for member in members])
-                able = {task: answer for task, answer in tasks.items() if has[row] & set(run.info.task_modalities[task])}
+                able = {
+                    task: answer
+                    for task, answer in tasks.items()
+                    if answers_task(has[row], run.info.task_modalities[task], self.encoders)
+                }
                 used = {name: str(path) for name, path in cases[row].images.items()}
                 found[row] = Answer(cases[row].subject, used, conditions[row], able)
         return [found[row] for row in range(len(cases))]
