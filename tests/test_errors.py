@@ -18,6 +18,10 @@ def test_the_name_is_given_as_it_is_written_whatever_the_case_of_the_question() 
     assert suggest("mel", ["MEL", "NV"]) == " (did you mean 'MEL'?)"
 
 
+def test_the_name_can_be_given_with_what_stands_before_it() -> None:
+    assert suggest("esnet18", NAMES, before="model.") == " (did you mean 'model.resnet18'?)"
+
+
 @pytest.mark.parametrize("written", ["q", None, 7])
 def test_what_is_like_nothing_is_answered_with_all_choices(written: object) -> None:
     assert suggest(written, ("a", "b", 3)) == " (choices: a, b, 3)"

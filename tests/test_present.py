@@ -7,7 +7,17 @@ import torch
 from torch import nn
 
 from drifa.errors import DrifaError
-from drifa.present import MOST_MODALITIES, column, keep, mean_present, run_present, subset_mask, subsets_of, sum_present
+from drifa.present import (
+    MOST_MODALITIES,
+    answers_task,
+    column,
+    keep,
+    mean_present,
+    run_present,
+    subset_mask,
+    subsets_of,
+    sum_present,
+)
 
 MASK = torch.tensor([True, False, False, True])
 
@@ -73,3 +83,13 @@ def test_too_many_modalities_are_refused() -> None:
     assert len(subsets_of(names[:-1])) == 2**MOST_MODALITIES - 1
     with pytest.raises(DrifaError, match="511 subsets"):
         subsets_of(names)
+
+
+def test_images_say_which_tasks_are_asked_and_values_alone_are_asked_all() -> None:
+    skin, tables = {"photo", "clinic"}, {"clinic"}
+    assert answers_task({"photo"}, skin, tables)
+    assert answers_task({"photo", "clinic"}, skin, tables)
+    assert answers_task({"clinic"}, skin, tables)
+    assert not answers_task({"ct", "clinic"}, skin, tables)
+    assert not answers_task({"ct"}, skin, tables)
+    assert not answers_task(set(), skin, tables)

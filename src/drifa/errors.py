@@ -42,12 +42,13 @@ def _told(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
-def suggest(name: object, choices: Iterable[object]) -> str:
+def suggest(name: object, choices: Iterable[object], before: str = "") -> str:
     """The tail of an error message: the nearest valid name, or the list of all of them.
 
     Args:
         name: What the user wrote.
         choices: What would have been valid.
+        before: What stands before the nearest name, such as ``train.``, so that it can be copied whole.
 
     Returns:
         ``" (did you mean 'x'?)"`` when a choice is close, otherwise ``" (choices: a, b, c)"``.
@@ -56,7 +57,7 @@ def suggest(name: object, choices: Iterable[object]) -> str:
     lowered = {option.lower(): option for option in options}
     close = difflib.get_close_matches(str(name)[:SHOWN].lower(), lowered, n=1, cutoff=0.6)
     if close:
-        return f" (did you mean {lowered[close[0]]!r}?)"
+        return f" (did you mean {before + lowered[close[0]]!r}?)"
     listed = ", ".join(option if option.isprintable() else repr(option) for option in options[:50])
     more = f" and {len(options) - 50} more" if len(options) > 50 else ""
     return f" (choices: {listed}{more})" if options else ""

@@ -6,7 +6,7 @@ slot that a mask leaves out is never read, not even multiplied by zero: it may b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -90,6 +90,21 @@ def subsets_of(names: Sequence[str]) -> list[tuple[str, ...]]:
             f"{len(names)} modalities have {2 ** len(names) - 1} subsets, too many to judge; keep {MOST_MODALITIES} of them"
         )
     return [subset for size in range(1, len(names) + 1) for subset in combinations(names, size)]
+
+
+def answers_task(present: Collection[str], carriers: Collection[str], tabular: Collection[str]) -> bool:
+    """Whether a subject can be asked a task.
+
+    Columns of a table join every task, so they say nothing about which one a subject is for: where there are images, one of
+    them must carry the task; values alone are asked every task that they join.
+
+    Args:
+        present: The modalities of which the subject has something.
+        carriers: Those that carry the task.
+        tabular: Those that are columns of a table.
+    """
+    shown, images = set(present) & set(carriers), set(present) - set(tabular)
+    return bool(shown & images) or (bool(shown) and not images)
 
 
 def subset_mask(subsets: Sequence[Sequence[str]], modalities: Sequence[str]) -> Tensor:

@@ -28,6 +28,7 @@ from drifa.progress import Progress
 from drifa.report.write import page_environment
 from drifa.runs.run import load_study
 from drifa.training.job import check_images
+from drifa.training.mappings import check_mappings
 from drifa.training.module import AUGMENTS
 from drifa.version import __version__
 
@@ -85,6 +86,7 @@ def write_preview(
     if out.suffix.lower() not in (".html", ".htm"):
         raise DrifaError(f"--out {out} is not named like a page; take {out.with_suffix('.html')}")
     study, _ = split(load_study(config), **config.data.split_settings)
+    check_mappings(config, study)
     check_images(config, study)
     groups = choose_subjects(study, per_class, seed)
     if not any(group.count for group in groups):

@@ -107,6 +107,21 @@ def test_answers_too_many_to_print_are_not_lost_in_silence(place: Path) -> None:
     assert "--csv FILE" not in works("predict", "run", "--table", "many.csv", "--csv", "many_answers.csv", cwd=place)
 
 
+def test_a_table_with_a_bad_file_is_answered_in_part_with_code_3(place: Path) -> None:
+    image = next((place / "study" / "images" / "photo").iterdir())
+    (place / "letter.png").write_bytes(b"%PDF-1.7")
+    (place / "two.csv").write_text(f"subject,modality,path\ngood,photo,{image}\nbad,photo,letter.png\n")
+    done = drifa("predict", "run", "--table", "two.csv", "--json", "two.json", cwd=place)
+    assert done.code == 3
+    assert "row 3, subject 'bad'" in done.err
+    assert "1 of 2 subjects" in done.err
+    told = json.loads((place / "two.json").read_text())
+    assert [one["subject"] for one in told["cases"]] == ["good"]
+    assert [(one["subject"], one["row"]) for one in told["failures"]] == [("bad", 3)]
+    assert "row 3" in fails("predict", "run", "--table", "two.csv", "--strict", "--json", "none.json", cwd=place)
+    assert not (place / "none.json").exists()
+
+
 def test_resume_trains_further(place: Path) -> None:
     works("train", "--resume", "run", "train.epochs=2", "-q", cwd=place)
     assert len(pd.read_csv(place / "run" / "members" / "0" / "history.csv")) == 2
@@ -130,7 +145,7 @@ def test_the_known_datasets_are_listed() -> None:
     [
         (["train", "nowhere.yaml", "--out", "x"], "nowhere.yaml"),
         (["train", "config.yaml"], "--out"),
-        (["train", "config.yaml", "train.epoch=3", "--out", "x"], "did you mean 'epochs'"),
+        (["train", "config.yaml", "train.epoch=3", "--out", "x"], "did you mean 'train.epochs'"),
         (["train", "config.yaml", "model.fusion=drifanet", "--out", "x"], "did you mean 'drifa'"),
         (["train", "config.yaml", "model.backbone=resnet19", "--out", "x"], "resnet1"),
         (["train", "config.yaml", "model.fusion=single", "--out", "x"], "task_modalities"),

@@ -52,9 +52,16 @@ def test_overrides_reach_any_depth_with_yaml_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "overrides", "word"),
     [
-        ("data: {study: s}\ntrain: {epoch: 3}\n", [], r"'train\.epoch'.*did you mean 'epochs'"),
+        ("data: {study: s}\ntrain: {epoch: 3}\n", [], r"'train\.epoch' \(did you mean 'train\.epochs'"),
+        ("data: {study: s}\nepochs: 3\n", [], r"'epochs' \(did you mean 'train\.epochs'"),
+        ("data: {study: s}\n", ["train.augment={}"], r"'train\.augment' \(did you mean 'data\.augment'"),
+        ("data: {study: s}\n", ["data.augment.ct.flp=1"], r"'data\.augment\.ct\.flp' \(did you mean 'data\.augment\.ct\.flip'"),
+        ("data: {study: s}\n", ["train.class_weights={a: 2}"], r"holds numbers.*train\.task_weights"),
+        ("data: {study: s}\n", ["train.class_weights={a: sqr}"], r"train\.class_weights\.a = 'sqr': .*or 'sqrt'$"),
+        ("data: {study: s}\n", ["train.task_weights={a: -1}"], r"train\.task_weights\.a = -1: .*greater"),
+        ("data: {study: s}\n", ["model.backbone=3"], r"model\.backbone = 3: .*string, or .*dictionary$"),
         ("data: {study: s}\ntrian: {epochs: 3}\n", [], "did you mean 'train'"),
-        ("data: {study: s}\n", ["model.fusoin=drifa"], "did you mean 'fusion'"),
+        ("data: {study: s}\n", ["model.fusoin=drifa"], r"did you mean 'model\.fusion'"),
         ("data: {study: s}\n", ["train.epochs=many"], r"train\.epochs = 'many'"),
         ("data: {study: s}\n", ["train.epochs=0"], r"train\.epochs = 0"),
         ("data: {study: s}\n", ["data.image_size=8"], "image_size 8 is too small"),

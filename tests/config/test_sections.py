@@ -16,7 +16,7 @@ from drifa.config import make_config
         ({"warmup": 2}, "belongs to schedule=cosine"),
         ({"ema": 1.0}, "train.ema = 1.0"),
         ({"class_weights": "root"}, "train.class_weights"),
-        ({"optimiser": "sgd"}, r"unknown key 'train.optimiser' \(did you mean 'optimizer'"),
+        ({"optimiser": "sgd"}, r"unknown key 'train.optimiser' \(did you mean 'train.optimizer'"),
     ],
 )
 def test_settings_of_a_recipe_that_cannot_be_are_named(train: dict[str, object], message: str) -> None:

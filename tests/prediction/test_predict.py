@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import drifa
 from drifa import DrifaError
-from drifa.prediction.answers import as_table
+from drifa.prediction import sources
+from drifa.prediction.answers import Answer, as_table
 from drifa.prediction.cases import Case, cases_from_arguments, cases_from_table
 from drifa.prediction.predict import predict
 from drifa.runs.run import Run
@@ -62,8 +65,9 @@ def test_without_partners_or_without_training_images_the_rest_stays_absent(unpai
     assert alone["condition"] == "alone"
     copy = tmp_path / "run"
     shutil.copytree(unpaired_run.folder, copy)
-    text = (copy / "config.yaml").read_text()
-    (copy / "config.yaml").write_text(text.replace(str(unpaired_run.folder.parent / "study"), str(tmp_path / "gone")))
+    # The copy finds its study neither beside it nor where it lay in training.
+    text = (copy / "model.json").read_text()
+    (copy / "model.json").write_text(text.replace(str(unpaired_run.folder.parent / "study"), str(tmp_path / "gone")))
     elsewhere = predict(copy, [one]).to_json()
     assert "cannot be read" in elsewhere["note"]
     assert elsewhere["cases"][0]["tasks"] == alone["tasks"]
@@ -71,8 +75,81 @@ def test_without_partners_or_without_training_images_the_rest_stays_absent(unpai
 
 def test_several_cases_equal_one_at_a_time(paired_run: Run) -> None:
     cases = [case(paired_run, 0), case(paired_run, 1, ("ultrasound",)), case(paired_run, 2)]
-    together = predict(paired_run.folder, cases).to_json()["cases"]
-    assert together == [predict(paired_run.folder, [one]).to_json()["cases"][0] for one in cases]
+    together = predict(paired_run.folder, cases).cases
+    for answer, one in zip(together, cases, strict=True):
+        assert_same(answer, predict(paired_run.folder, [one]).cases[0])
+
+
+def assert_same(one: Answer, other: Answer) -> None:
+    assert (one.subject, one.condition, one.images, list(one.tasks)) == (
+        other.subject,
+        other.condition,
+        other.images,
+        list(other.tasks),
+    )
+    for task, answer in one.tasks.items():
+        left, right = answer.row(), other.tasks[task].row()
+        for key, value in left.items():
+            assert value == right[key] if isinstance(value, str) else value == pytest.approx(right[key], abs=1e-6), key
+
+
+def test_cases_with_and_without_partners_share_a_batch_and_equal_one_at_a_time(unpaired_run: Run) -> None:
+    photos = [case(unpaired_run, position) for position in range(4)]
+    both = Case("both", {name: path for one in photos for name, path in one.images.items()})
+    assert len(both.images) == 2, "the first test subjects have one modality each"
+    predictor = drifa.load(unpaired_run.folder)
+    together = predictor.predict([photos[0], both, *photos[1:]]).cases
+    assert {answer.condition for answer in together} == {"partners", "paired"}
+    for answer, one in zip(together, [photos[0], both, *photos[1:]], strict=True):
+        assert_same(answer, predictor.predict([one]).cases[0])
+
+
+def bad_table(run: Run, folder: Path) -> Path:
+    """Three subjects; the image of the second is a PDF, and the third has a modality that nobody knows."""
+    good = case(run)
+    (folder / "letter.png").write_bytes(b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n")
+    lines = ["subject,modality,path"]
+    lines += [f"good,{name},{path.absolute()}" for name, path in good.images.items()]
+    lines += ["bad,photo,letter.png", f"odd,fotos,{good.images['photo'].absolute()}"]
+    (folder / "cases.csv").write_text("\n".join(lines) + "\n")
+    return folder / "cases.csv"
+
+
+def test_a_bad_file_costs_its_own_subject_the_answer_and_no_other(paired_run: Run, tmp_path: Path) -> None:
+    cases = cases_from_table(bad_table(paired_run, tmp_path))
+    result = predict(paired_run.folder, cases, strict=False)
+    assert_same(result.cases[0], predict(paired_run.folder, cases[:1]).cases[0])
+    assert len(result.cases) == 1
+    letter, odd = result.failures
+    assert (letter.subject, letter.row, letter.file) == ("bad", 4, str(tmp_path / "letter.png"))
+    assert "letter.png" in letter.reason
+    assert (odd.subject, odd.row) == ("odd", 5)
+    assert "did you mean 'photo'" in odd.reason
+    assert [failure["row"] for failure in result.to_json()["failures"]] == [4, 5]
+    table = as_table(result)
+    assert list(table["subject"]) == ["good"] * 3 + ["bad", "odd"]
+    assert table["failure"].isna().tolist() == [True] * 3 + [False] * 2
+
+
+def test_all_or_nothing_names_the_row_and_the_subject(paired_run: Run, tmp_path: Path) -> None:
+    cases = cases_from_table(bad_table(paired_run, tmp_path))
+    with pytest.raises(DrifaError, match=r"row 4, subject 'bad': .*letter\.png"):
+        predict(paired_run.folder, cases[:2])
+    with pytest.raises(DrifaError, match=r"row 5, subject 'odd': modality 'fotos'"):
+        predict(paired_run.folder, cases)
+
+
+def test_images_are_read_as_they_are_needed(paired_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = drifa.load(paired_run.folder)
+    size = predictor.run.config.evaluate.batch_size
+    cases = [replace(case(paired_run), subject=str(number)) for number in range(size + 1)]
+    events: list[str] = []
+    read, drawn = sources.read_image, predictor.draw
+    monkeypatch.setattr(sources, "read_image", lambda *given: events.append("read") or read(*given))
+    monkeypatch.setattr(predictor, "draw", lambda *given: events.append("draw") or drawn(*given))
+    predictor.predict(cases)
+    images = len(cases[0].images)
+    assert events == ["read"] * (images * size) + ["draw"] + ["read"] * images + ["draw"]
 
 
 def test_a_table_of_images_becomes_a_table_of_answers(paired_run: Run, tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ class Numbers:
         ("data", {"image_size": 0}, "is for segmentation"),
         ("data", {"hue": 0.1, "modalities": ["ultrasound"]}, r"data\.hue=0\.1 is for .* study 'phantom' has none"),
         ("data", {"augment": {"ultrasound": {"hue": 0.1}}}, r"ultrasound\.hue=0\.1 .* 'ultrasound' has none"),
-        ("data", {"augment": {"photos": {"hue": 0.1}}}, r"unknown modality 'photos' \(did you mean 'photo'"),
         ("model", {"fusion": "driffa"}, "did you mean 'drifa'"),
         ("model", {"backbone": "resnet81"}, "near names: resnet18"),
     ],

@@ -186,6 +186,7 @@ class MFA(nn.Module):
 
     def _attend(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """The attention, and before it what is to be multiplied if the tiles have computed it."""
+        check_map("MFA", x, self.channels)
         hifa, clia = self.hifa, self.clia
         convs = [*([] if hifa is None else hifa.convs), *([] if clia is None else [clia.conv1])]
         if takes_tiles(self.implementation, x, convs):
@@ -234,8 +235,26 @@ def gated_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:
     return torch.stack(values).sum(0) if len(values) > 1 else values[0]
 
 
+def check_map(who: str, x: object, channels: int) -> None:
+    """Refuses what is no map of so many channels.
+
+    Args:
+        who: The module, for the error.
+        x: ``[B, C, H, W]``.
+        channels: C.
+    """
+    if not isinstance(x, Tensor):
+        raise DrifaError(f"{who} reads a tensor [B, {channels}, H, W], not a {type(x).__name__}")
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise DrifaError(f"{who} got a tensor of shape {tuple(x.shape)}; [B, {channels}, H, W] is needed")
+    if not x.is_floating_point():
+        raise DrifaError(f"{who} got numbers of {str(x.dtype)[6:]}; give floats, such as x.float()")
+
+
 def inner_channels(channels: int, reduction: int) -> int:
     """C // r, refused where it would be empty."""
+    if not isinstance(channels, int):
+        raise DrifaError(f"channels={channels!r} is not a whole number; give the number of channels of the maps")
     if not isinstance(reduction, int):
         raise DrifaError(f"reduction={reduction!r} is not a whole number; 1 is the paper, 16 suits wide networks")
     if channels < 1 or reduction < 1 or channels // reduction < 1:

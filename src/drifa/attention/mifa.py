@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from drifa.attention.implementation import takes_tiles
 from drifa.attention.local import pooled_local
-from drifa.attention.mfa import begin, gated_sum, glorot_init, inner_channels
+from drifa.attention.mfa import begin, check_map, gated_sum, glorot_init, inner_channels
 from drifa.attention.pooling import global_max, global_mean, global_min
 from drifa.errors import DrifaError, suggest
 from drifa.present import sum_present
@@ -176,6 +176,8 @@ class MIFA(nn.Module):
         super().__init__()
         if not (mgifa or mlifa):
             raise DrifaError("MIFA: mgifa=False and mlifa=False leave nothing to compute; leave the module out with mifa=False")
+        if not isinstance(modalities, int):
+            raise DrifaError(f"MIFA: modalities={modalities!r} is not a whole number; give how many there are")
         if modalities < 1:
             raise DrifaError(f"MIFA: modalities={modalities}; at least one is needed")
         self.channels, self.modalities, self.normalise = channels, modalities, normalise
@@ -212,17 +214,28 @@ class MIFA(nn.Module):
         return output
 
     def _check(self, xs: Sequence[Tensor | None], present: Tensor | None) -> None:
+        if not isinstance(xs, Sequence):
+            raise DrifaError(
+                f"MIFA reads a list of {self.modalities} maps, in the order of the modalities, not a {type(xs).__name__}"
+            )
         if len(xs) != self.modalities:
             raise DrifaError(f"MIFA was built for {self.modalities} modalities and got {len(xs)} inputs")
         for i, x in enumerate(xs):
-            if x is not None and (x.ndim != 4 or x.shape[1] != self.channels):
-                raise DrifaError(
-                    f"MIFA: input {i} has shape {tuple(x.shape)}; [B, {self.channels}, H, W] is needed in every modality"
-                )
+            if x is not None:
+                check_map(f"MIFA: input {i}", x, self.channels)
         if all(x is None for x in xs):
             raise DrifaError("MIFA: every modality is absent; at least one input is needed")
         batch = next(x.shape[0] for x in xs if x is not None)
-        if present is not None and (present.dtype != torch.bool or tuple(present.shape) != (batch, self.modalities)):
+        sizes = [x.shape[0] for x in xs if x is not None]
+        if len(set(sizes)) > 1:
+            raise DrifaError(f"MIFA got maps of {' and '.join(map(str, sizes))} rows; give as many in every modality")
+        if present is None:
+            return
+        if not isinstance(present, Tensor):
+            raise DrifaError(
+                f"MIFA: present must be a bool tensor [{batch}, {self.modalities}], not a {type(present).__name__}"
+            )
+        if present.dtype != torch.bool or tuple(present.shape) != (batch, self.modalities):
             raise DrifaError(
                 f"MIFA: present must be bool [{batch}, {self.modalities}], not {present.dtype} {tuple(present.shape)}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -171,8 +172,9 @@ def predict(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
     out: Annotated[Path | None, typer.Option(help="Segmentation: folder for the masks.")] = None,
     partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="One case that cannot be answered ends it all.")] = False,
 ) -> None:
-    """Predictions with uncertainty for new images; one modality alone is enough."""
+    """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
     from drifa.files import atomic_path, write_json
     from drifa.prediction.answers import as_table
     from drifa.prediction.cases import cases_from_arguments, cases_from_table
@@ -186,9 +188,9 @@ def predict(
         raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
-        _predict_masks(run, cases, out, json_file)
+        _predict_masks(run, cases, out, json_file, strict or not table)
         return
-    result = predict_cases(run, cases, partners, _places(settings))
+    result = predict_cases(run, cases, partners, _places(settings), strict=strict or not table)
     answers = as_table(result)
     if json_file is not None:
         write_json(json_file, result.to_json())
@@ -204,14 +206,25 @@ def predict(
             typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.condition}, {result.mode})")
     if result.note:
         typer.echo(f"note: {result.note}")
+    _tell_failures(result)
 
 
-def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None) -> None:
+def _tell_failures(result: Any) -> None:
+    """Names the cases without an answer, which the exit code tells too."""
+    for failure in result.failures:
+        typer.echo(f"no answer: {failure.words()}", err=True)
+    if result.failures:
+        asked = len(result.cases) + len(result.failures)
+        typer.echo(f"{len(result.failures)} of {asked} subjects have no answer (exit code 3)", err=True)
+        raise typer.Exit(3)
+
+
+def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None, strict: bool) -> None:
     from drifa.files import write_json
     from drifa.prediction.answers import RegionsAnswer
     from drifa.prediction.predict import predict_volumes
 
-    result = predict_volumes(run, cases, out)
+    result = predict_volumes(run, cases, out, strict)
     if json_file is not None:
         write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")
@@ -219,6 +232,7 @@ def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | Non
         for task, answer in case.tasks.items():
             assert isinstance(answer, RegionsAnswer)
             typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
+    _tell_failures(result)
 
 
 @app.command()
@@ -239,10 +253,16 @@ def main() -> None:
     except OSError as error:
         # A folder that may not be written, a full disk, a file that vanished: the user's to mend, as above.
         place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"error: {place}{error.strerror or error}; correct its permissions, or choose another place", err=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "make room on its disk, or choose another place" if full else "correct its permissions, or choose another place"
+        )
+        typer.echo(f"error: {place}{error.strerror or error}; {remedy}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("stopped; a training continues with: drifa train --resume RUN", err=True)
+        typer.echo(
+            "interrupted; files that are complete are kept, and a training continues with: drifa train --resume RUN", err=True
+        )
         sys.exit(130)
 
 

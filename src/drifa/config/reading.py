@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from drifa.config.recipes import with_recipe
 from drifa.config.sections import Config
@@ -34,7 +36,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         ('studies/phantom', 'drifa', 3)
         >>> load_config("config.yaml", ["train.epoch=3"])
         Traceback (most recent call last):
-        drifa.errors.DrifaError: ...did you mean 'epochs'...
+        drifa.errors.DrifaError: ...did you mean 'train.epochs'...
     """
     path = Path(path)
     if not path.is_file():
@@ -54,12 +56,13 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
 def make_config(raw: dict[str, Any], place: str = "config") -> Config:
     """Checks plain data, on top of the defaults of its recipe; errors say where (``place``) and what."""
+    filled = with_recipe(raw)
     try:
-        return Config.model_validate(with_recipe(raw))
+        return Config.model_validate(filled)
     except DrifaError as error:
         raise DrifaError(f"{place}: {error}") from None
     except ValidationError as error:
-        raise DrifaError(f"{place}: {_explain(error)}") from error
+        raise DrifaError(f"{place}: {_explain(error, filled)}") from error
 
 
 def parse_override(text: str) -> tuple[list[str], Any]:
@@ -117,29 +120,54 @@ def checked(kind: type[Kind], value: Any, place: str) -> Kind:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        raise DrifaError(f"{place}: {_explain(error)}") from error
+        raise DrifaError(f"{place}: {_explain(error, value if isinstance(value, Mapping) else {})}") from error
 
 
-def _explain(error: ValidationError) -> str:
-    problems = error.errors()
-    first = problems[0]
-    location = [str(part) for part in first["loc"]]
-    dotted = ".".join(location)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {dotted!r}{suggest(location[-1], _keys(location[:-1]))}{more}"
-    if first["type"] == "missing":
+def _explain(error: ValidationError, raw: Mapping[str, Any]) -> str:
+    problems: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    for problem in error.errors():
+        problems.setdefault(_place(problem, raw), []).append(problem)
+    first = next(iter(problems))
+    # Of a value that may be of several kinds, pydantic blames the whole and its parts: the innermost part is the mistake.
+    place = max((place for place in problems if place[: len(first)] == first), key=len)
+    told = problems[place]
+    others = sum(other[: len(first)] != first for other in problems)
+    dotted, more = ".".join(place), f" (and {others} more)" if others else ""
+    if told[0]["type"] == "extra_forbidden":
+        return f"unknown key {dotted!r}{_meant(place)}{more}"
+    if told[0]["type"] == "missing":
         return f"key {dotted!r} is missing{more}"
-    return f"{dotted} = {short(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
+    reasons = dict.fromkeys(f"{problem['msg'][0].lower()}{problem['msg'][1:]}" for problem in told)
+    return f"{dotted} = {short(told[0]['input'])}: {', or '.join(reasons)}{more}"
 
 
-def _keys(location: list[str]) -> list[str]:
+def _place(problem: ErrorDetails, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where a problem is, without the kinds of value that pydantic writes among the keys."""
+    found, node = [], raw
+    for part in problem["loc"]:
+        held = isinstance(node, Mapping) and part in node
+        indexed = isinstance(node, list) and isinstance(part, int)
+        if held or indexed or (problem["type"] == "missing" and part == problem["loc"][-1]):
+            found.append(str(part))
+            node = node[part] if held or indexed else {}  # type: ignore[index]
+    return tuple(found)
+
+
+def _meant(place: tuple[str, ...]) -> str:
+    """The key that an unknown one may mean: the same in another section, or one like it in its own."""
+    elsewhere = [f"{section}.{place[-1]}" for section in Config.model_fields if place[-1] in _keys((section,))]
+    if elsewhere:
+        return f" (did you mean {elsewhere[0]!r}?)"
+    return suggest(place[-1], _keys(place[:-1]), before="".join(f"{part}." for part in place[:-1]))
+
+
+def _keys(place: tuple[str, ...]) -> list[str]:
+    """The keys of a section; of a mapping to sections, such as ``data.augment.NAME``, those of each."""
     model: Any = Config
-    for part in location:
-        if part not in model.model_fields:  # inside a mapping of names
-            return []
-        annotation = model.model_fields[part].annotation
-        model = next((kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")), model)
+    for part in place:
+        if part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            model = next((kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")), model)
     return list(model.model_fields)
 
 

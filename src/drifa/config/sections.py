@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from drifa.data.splits.protocols import check_split_settings
+from drifa.errors import DrifaError
 from drifa.yaml_text import MOST, MOST_LISTED, is_plain
 
 #: Samples of a part of a batch, so that the last batch of an epoch, which may be half as large, gives BatchNorm two.
@@ -222,7 +223,7 @@ class TrainConfig(Section):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: ClassWeights | dict[str, ClassWeights] = "none"
     sampling: Literal["natural", "balanced"] = "natural"
-    task_weights: dict[str, Annotated[float, Field(ge=0, le=1e6)]] = {}
+    task_weights: dict[str, Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]] = {}
     early_stopping: int = Field(0, ge=0, le=100_000)
     modality_dropout: float = Field(0.0, ge=0, lt=1)
     mixup: float = Field(0.0, ge=0, le=100)
@@ -233,6 +234,16 @@ class TrainConfig(Section):
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
     devices: int = Field(1, ge=1, le=1024)
     threads: int = Field(0, ge=0, le=1024)
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _no_numbers(cls, value: Any) -> Any:
+        if isinstance(value, dict) and any(isinstance(rule, int | float) for rule in value.values()):
+            raise DrifaError(
+                f"train.class_weights={value} holds numbers; a task's classes are weighed by none, balanced or sqrt, and tasks "
+                f"among each other by the numbers of train.task_weights"
+            )
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -12,7 +12,7 @@ from drifa.data.sampling.image_batches import ImageSource, make_batch
 from drifa.data.sampling.pairing import targets_by_component
 from drifa.metrics.intervals import bootstrap_measured
 from drifa.prediction.predictor import Predictor
-from drifa.present import subset_mask, subsets_of
+from drifa.present import answers_task, subset_mask, subsets_of
 from drifa.progress import Progress
 
 
@@ -26,8 +26,8 @@ def judge_subsets(
     """Metrics of the members' average, dropout off, for every subset of modalities that one subject can have.
 
     Returns:
-        Task -> subset, as ``photo+ultrasound`` -> ``count`` (labelled subjects that have something of it), and metric ->
-        ``{value, low, high}``. Subsets that cannot answer a task are left out.
+        Task -> subset, as ``photo+ultrasound`` -> ``count`` (labelled subjects who have enough of it
+        to be asked the task), and metric -> ``{value, low, high}``. Subsets that cannot answer a task are left out.
     """
     run = predictor.run
     settings = run.config.evaluate
@@ -40,8 +40,13 @@ def judge_subsets(
             kind, able = predictor.subject_kinds[task], set(run.info.task_modalities[task])
             truth = subjects.targets[task][chosen]
             for subset, values in zip(subsets, draws, strict=True):
-                known = subjects.known_of(task)[chosen] & np.isfinite(values[0, :, 0])
-                if not known.any() or not able & set(subset):
+                held = [
+                    {name for name, has in zip(subjects.modalities, row, strict=True) if has and name in subset}
+                    for row in subjects.present[chosen]
+                ]
+                asked = np.array([answers_task(own, able, predictor.encoders) for own in held])
+                known = subjects.known_of(task)[chosen] & np.isfinite(values[0, :, 0]) & asked
+                if not known.any():
                     continue
                 measured = kind.measured(kind.summarise(values), truth, known)
                 metrics = bootstrap_measured(

@@ -14,8 +14,19 @@ from drifa.backbones import Branch, EncoderBranch
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError
 from drifa.fusion import Fusion
+from drifa.networks.arguments import check_keys, check_subsets
 from drifa.networks.dropout import dropout
-from drifa.networks.inputs import Features, Inputs, Maps, check_inputs, check_maps, to_input, unknown
+from drifa.networks.inputs import (
+    Features,
+    Inputs,
+    Maps,
+    check_given,
+    check_inputs,
+    check_maps,
+    check_numbers,
+    to_input,
+    unknown,
+)
 from drifa.present import column, keep, run_present
 
 #: Numbers in the widest map of several draws that run as one batch: below it calling costs more than computing.
@@ -39,6 +50,11 @@ class Begun(NamedTuple):
     present: Tensor | None
     size: tuple[int, int] = (0, 0)
     levels: tuple[Features, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return next(x.shape[0] for x in self.features if x is not None)
 
     def of_rows(self, rows: Tensor, present: Tensor) -> Begun:
         """The pass of some rows, with what they have of the modalities: int64 ``[N]`` and bool ``[N, m]``."""
@@ -106,6 +122,7 @@ class BranchedNet(nn.Module):
 
     def to_input(self, images: Inputs) -> dict[str, Tensor | Maps]:
         """What the network reads, on its device: bytes are images and are standardised; features and maps pass unchanged."""
+        check_given(images, self.modalities[0])
         device = next(self.heads.parameters()).device
         return {
             name: to_input(image.to(device), *self.normalisation.get(name, (0.5, 0.5)))
@@ -126,7 +143,10 @@ class BranchedNet(nn.Module):
         Raises:
             DrifaError: For an unknown modality, images that do not fit, or a row without any modality.
         """
-        return self._answers(self._begin(inputs, present), dropout_keys)
+        begun = self._begin(inputs, present)
+        if dropout_keys is not None:
+            check_keys(dropout_keys, (begun.rows,), "[B]")
+        return self._answers(begun, dropout_keys)
 
     def sample(self, inputs: Inputs, present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
         """Outputs under several dropout draws; what comes before the first dropout is computed once.
@@ -174,7 +194,7 @@ class BranchedNet(nn.Module):
             Per subset, task name -> ``[B, …]``, NaN for a row that has nothing of the subset; ``None`` if no row has.
         """
         begun = self._begin(inputs, present, far=not self.fusion.couples)
-
+        check_subsets(subsets, self.modalities)
         return run_subsets(begun, subsets, lambda part: self._answers(part, None))
 
     def training_logits(
@@ -219,6 +239,7 @@ class BranchedNet(nn.Module):
 
     def _draws(self, begun: Begun, dropout_keys: Tensor) -> dict[str, Tensor]:
         """Every draw from where the pass has begun, several at once while their maps are small: task -> ``[T, B, …]``."""
+        check_keys(dropout_keys, (-1, begun.rows), "[T, B]")
         widest = max(x.numel() for x in begun.features if x is not None)
         parts = []
         for keys in dropout_keys.split(max(1, DRAWN_NUMBERS // widest)):
@@ -283,6 +304,7 @@ class BranchedNet(nn.Module):
         ]
 
     def _check(self, inputs: Inputs, present: Tensor | None) -> tuple[Features, Tensor | None]:
+        check_given(inputs, self.modalities[0])
         branches = dict(zip(self.modalities, self._branches(), strict=True))
         channels = {name: branch.in_channels for name, branch in branches.items()}
         first: dict[str, Tensor] = {}
@@ -299,6 +321,7 @@ class BranchedNet(nn.Module):
             image = features[i]
             if image is None or not isinstance(inputs[name], Tensor):
                 continue
+            check_numbers(name, image, next(branch.parameters()).dtype)
             if isinstance(branch, Branch | EncoderBranch):
                 branch.check_size(image.shape[2], image.shape[3], name)
             if isinstance(branch, Branch):

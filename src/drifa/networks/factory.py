@@ -16,6 +16,7 @@ from drifa.fusion import Fusion, FusionSpec, check_options, fusion_class
 from drifa.fusion.drifa import mifa_stages
 from drifa.links import DEFAULT_LINK, LINKS
 from drifa.names import check_name
+from drifa.networks.arguments import mapping_of
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.matching import settled
 
@@ -101,7 +102,13 @@ def create_model(
         >>> tuple(net({"scan": torch.rand(2, 1, 48, 48)})["stage"].shape)
         (2, 4)
     """
-    modalities, tasks = dict(modalities or {}), dict(tasks or {})
+    modalities = mapping_of("modalities", modalities, '{"photo": 3}')
+    tasks = mapping_of("tasks", tasks, '{"lesion": 7}')
+    backbone = backbone if isinstance(backbone, str) else mapping_of("backbone", backbone, '{"photo": "resnet18"}')
+    fusion_args = mapping_of("fusion_args", fusion_args, '{"dim": 256}')
+    backbone_args = mapping_of("backbone_args", backbone_args, '{"channels": [16, 32, 64, 128]}')
+    task_modalities = mapping_of("task_modalities", task_modalities, '{"lesion": ["photo"]}')
+    links = mapping_of("links", links, '{"age": "identity"}')
     links = _links(tasks, links)
     _check_names(modalities, tasks, links)
     answered_by = _task_modalities(modalities, tasks, task_modalities)
@@ -116,7 +123,7 @@ def create_model(
         "tasks": tasks,
         "fusion_args": dict(fusion_args or {}),
         "mfa_at": mfa_at,
-        "mifa_at": mifa_at if isinstance(mifa_at, str) else list(mifa_at),
+        "mifa_at": list(mifa_at) if isinstance(mifa_at, Sequence) and not isinstance(mifa_at, str) else mifa_at,
         "mfa": mfa,
         "mifa": mifa,
         "reduction": reduction,
@@ -210,6 +217,8 @@ def _normalisation(branches: Mapping[str, Branch | EncoderBranch]) -> dict[str, 
 
 def _pictures(modalities: dict[str, int], tabular: Sequence[str], fusion: type[Fusion]) -> dict[str, int]:
     """The modalities that are images."""
+    if isinstance(tabular, str):
+        raise DrifaError(f"tabular={tabular!r} is a text; write a list: [{tabular!r}]")
     for name in tabular:
         if name not in modalities:
             raise DrifaError(f"tabular names the modality {name!r}, which is not in modalities{suggest(name, modalities)}")
@@ -243,6 +252,8 @@ def _coupled(mifa_at: str | Sequence[str | int], names: Sequence[Sequence[str]],
         return mifa_stages(mifa_at, ends_level)
     numbers = {name: k for branch in names for k, name in enumerate(branch)}
     found: set[int] = set()
+    if not isinstance(mifa_at, Sequence):
+        raise DrifaError(f"mifa_at={mifa_at!r} is no list; write [{mifa_at!r}], or one of block and stage")
     for stage in mifa_at:
         number = stage if isinstance(stage, int) else numbers.get(stage, -1)
         if not 0 <= number < len(ends_level):
@@ -288,7 +299,7 @@ def _check_names(modalities: dict[str, int], tasks: dict[str, int], links: Mappi
         raise DrifaError('create_model needs modalities={"name": channels, …} and tasks={"name": outputs, …}')
     for name, channels in modalities.items():
         check_name("modality", name)
-        if not isinstance(channels, int) or channels < 1:
+        if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
             raise DrifaError(f"modality {name!r} has {channels!r} channels; at least 1")
     for name, outputs in tasks.items():
         check_name("task", name)
@@ -309,6 +320,8 @@ def _task_modalities(
     modalities: dict[str, int], tasks: dict[str, int], given: Mapping[str, Sequence[str]] | None
 ) -> dict[str, tuple[str, ...]]:
     for task, names in (given or {}).items():
+        if isinstance(names, str):
+            raise DrifaError(f"task_modalities[{task!r}]={names!r} is a text; write a list: [{names!r}]")
         if task not in tasks:
             raise DrifaError(f"task_modalities names the task {task!r}, which is not in tasks{suggest(task, tasks)}")
         for name in names:

@@ -9,12 +9,49 @@ from torch import Tensor, nn
 
 from drifa.backbones import EncoderBranch
 from drifa.errors import DrifaError, suggest
+from drifa.networks.arguments import told
 
 Features = list[Tensor | None]
 #: What a whole encoder gives for some images: per level ``[B, C, H, W]``.
 Maps = Sequence[Tensor]
 #: Modality name -> images, or the maps that an encoder gave for them.
 Inputs = Mapping[str, Tensor | Maps]
+
+
+def check_given(inputs: object, example: str = "photo") -> None:
+    """Refuses what is no mapping from modalities to tensors.
+
+    Args:
+        inputs: Whatever was given.
+        example: A modality of the network.
+    """
+    if not isinstance(inputs, Mapping):
+        raise DrifaError(
+            f"a network reads a mapping modality -> images [B, C, H, W], as {{{example!r}: images}}, not {told(inputs)}"
+        )
+    for name, x in inputs.items():
+        several = isinstance(x, Sequence) and not isinstance(x, str) and len(x) > 0
+        if not isinstance(x, Tensor) and not (several and all(isinstance(level, Tensor) for level in x)):
+            raise DrifaError(f"modality {name!r} is given as {told(x)}; a tensor [B, C, H, W] is needed")
+
+
+def check_numbers(name: str, x: Tensor, dtype: torch.dtype) -> None:
+    """Refuses numbers that a branch does not compute in.
+
+    Args:
+        name: The modality.
+        x: Its images.
+        dtype: That of the branch's weights.
+    """
+    if not x.is_floating_point():
+        raise DrifaError(
+            f"modality {name!r} has numbers of {str(x.dtype)[6:]}; bytes become images by net(net.to_input(images))"
+        )
+    if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
+        raise DrifaError(
+            f"modality {name!r} has numbers of {str(x.dtype)[6:]}, and the network computes in {str(dtype)[6:]}; convert one "
+            f"of them with .to()"
+        )
 
 
 def check_inputs(
@@ -50,10 +87,9 @@ def check_inputs(
             return [inputs[name] for name in modalities], None
         present = torch.tensor([name in inputs for name in modalities], device=inputs[given[0]].device)
         present = present.expand(batch, -1)
-    elif present.dtype != torch.bool or tuple(present.shape) != (batch, len(modalities)):
+    elif not isinstance(present, Tensor) or present.dtype != torch.bool or tuple(present.shape) != (batch, len(modalities)):
         raise DrifaError(
-            f"present must be bool [{batch}, {len(modalities)}] (columns: {', '.join(modalities)}), "
-            f"not {present.dtype} {tuple(present.shape)}"
+            f"present must be bool [{batch}, {len(modalities)}] (columns: {', '.join(modalities)}), not {told(present)}"
         )
     features: Features = []
     for i, name in enumerate(modalities):

@@ -10,6 +10,7 @@ from drifa.backbones.segnet_encoder import SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import FusionSpec, check_options, fusion_class
 from drifa.names import check_name
+from drifa.networks.arguments import mapping_of
 from drifa.networks.factory import make_fusion, mfa_maker
 from drifa.networks.matching import settled
 from drifa.networks.norm import NORMS, to_group_norm
@@ -73,7 +74,9 @@ def create_segmentation_model(
         >>> tuple(net({"t1": torch.rand(2, 1, 40, 33)})["tumour"].shape)
         (2, 3, 40, 33)
     """
-    modalities, regions = dict(modalities or {}), dict(regions or {})
+    modalities = mapping_of("modalities", modalities, '{"flair": 1}')
+    regions = mapping_of("regions", regions, '{"tumour": 3}')
+    fusion_args = mapping_of("fusion_args", fusion_args, '{"dim": 256}')
     _check(modalities, regions, output, norm)
     fusion_type = fusion_class(fusion)
     if not fusion_type.serves_decoder and len(modalities) > 1:
@@ -93,7 +96,7 @@ def create_segmentation_model(
         "output": output,
         "norm": norm,
     }
-    fusion_args = settled(fusion, dict(fusion_args or {}), partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
+    fusion_args = settled(fusion, fusion_args, partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
     make_mfa = mfa_maker(fusion_type, mfa, reduction)
     branches = {name: SegNetEncoder(channels, make_mfa, mfa_at, width, pretrained) for name, channels in modalities.items()}
     infos = next(iter(branches.values())).infos

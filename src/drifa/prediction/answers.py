@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from drifa.prediction.cases import Failure
 from drifa.tasks.classes import ClassAnswer
 from drifa.tasks.number import NumberAnswer
 from drifa.tasks.regions import RegionsAnswer
 
-__all__ = ["Answer", "ClassAnswer", "NumberAnswer", "Prediction", "RegionsAnswer", "as_table"]
+__all__ = ["Answer", "ClassAnswer", "Failure", "NumberAnswer", "Prediction", "RegionsAnswer", "as_table"]
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,20 @@ class Prediction:
         run: Its folder.
         mode: How the networks were asked, see :data:`drifa.uncertainty.modes.MODES`.
         note: What the reader should know beside the answers; empty for nothing.
-        cases: One per case, in the order of the cases.
+        cases: One per case that was answered, in the order of the cases.
+        failures: One per case that could not be.
     """
 
     run: str
     mode: str
     note: str
     cases: tuple[Answer, ...]
+    failures: tuple[Failure, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as `drifa predict --json` writes it."""
         plain = asdict(self)
+        plain["failures"] = list(plain["failures"])
         plain["cases"] = [{key: value for key, value in case.items() if value is not None} for case in plain["cases"]]
         for case in plain["cases"]:
             for answer in case["tasks"].values():
@@ -61,9 +65,10 @@ class Prediction:
 
 
 def as_table(result: Prediction) -> pd.DataFrame:
-    """The answers as one row per case and task."""
-    rows = []
+    """The answers as one row per case and task; a case that failed has one row, with the reason in the column `failure`."""
+    rows: list[dict[str, Any]] = []
     for case in result.cases:
         for task, answer in case.tasks.items():
             rows.append({"subject": case.subject, "condition": case.condition, "task": task, **answer.row()})
+    rows += [{"subject": failure.subject, "failure": failure.words()} for failure in result.failures]
     return pd.DataFrame(rows)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -13,39 +15,144 @@ from drifa.errors import DrifaError, suggest
 from drifa.names import find_file, ids_of, is_missing, plain
 from drifa.text_tables import read_table
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Case:
-    """One subject to predict: modality -> image file, and column -> value for the tabular modalities."""
+    """One subject to predict.
+
+    Attributes:
+        subject: Its name.
+        images: Modality -> image file.
+        values: Column -> value of the tabular modalities.
+        rows: Modality -> row of the table that names its image, as a spreadsheet counts them; empty without a table.
+    """
 
     subject: str
     images: Mapping[str, Path]
     values: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
-def check_cases(cases: Sequence[Case], modalities: Mapping[str, int], encoders: Mapping[str, TabularEncoder]) -> None:
+@dataclass(frozen=True)
+class Failure:
+    """Why a case has no answer.
+
+    Attributes:
+        subject: Its name.
+        row: Of the table; None without one, and where no single row is to blame.
+        file: The image that is to blame, if it is one.
+        reason: What is wrong, with the remedy, in one sentence.
+    """
+
+    subject: str
+    row: int | None
+    file: str | None
+    reason: str
+
+    def words(self) -> str:
+        """As a person says it."""
+        return self.reason if self.row is None else f"row {self.row}, subject {self.subject!r}: {self.reason}"
+
+
+class Unanswerable(DrifaError):
+    """A case that cannot be answered, while others may be."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.words())
+        self.failure = failure
+
+
+class Sieve:
+    """Lets go of the cases that cannot be answered.
+
+    Args:
+        strict: The first of them ends it all.
+
+    Attributes:
+        failures: Why they cannot.
+    """
+
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+        self.failures: list[Failure] = []
+
+    @contextmanager
+    def catching(self) -> Iterator[None]:
+        """Keeps the failure of the case that is looked at inside."""
+        try:
+            yield
+        except Unanswerable as error:
+            if self.strict:
+                raise
+            self.failures.append(error.failure)
+
+
+def check_cases(
+    cases: Sequence[Case], modalities: Mapping[str, int], encoders: Mapping[str, TabularEncoder], strict: bool = True
+) -> None:
     """Refuses what no network of a run can be asked.
 
     Args:
         cases: What is asked.
         modalities: Those of the run, name -> channels.
         encoders: Of its tabular modalities.
+        strict: Also refuse all cases for one that cannot be answered, see :func:`check_case`.
 
     Raises:
-        DrifaError: There is no case, a modality or a column is unknown, or a case has nothing at all.
+        DrifaError: There is no case, a column is unknown, or, if strict, a case cannot be answered.
     """
     if not cases:
         raise DrifaError("no image to predict; give --image MODALITY=PATH or --table FILE")
-    for case in cases:
-        for name in case.images:
-            if name not in modalities:
-                raise DrifaError(
-                    f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, modalities)}"
-                )
     check_values(cases, encoders)
-    for case in cases:
-        if not given(case, encoders):
-            raise DrifaError(f"subject {case.subject!r} has neither an image nor a value; give --image or --value")
+    for case in cases if strict else ():
+        check_case(case, modalities, encoders)
+
+
+def check_case(case: Case, modalities: Mapping[str, int], encoders: Mapping[str, TabularEncoder]) -> None:
+    """Refuses a case that no network of a run can be asked.
+
+    Args:
+        case: What is asked.
+        modalities: Those of the run, name -> channels.
+        encoders: Of its tabular modalities.
+
+    Raises:
+        Unanswerable: A modality is unknown, a value is no number where one is needed, or it has nothing at all.
+    """
+    for name, path in case.images.items():
+        if name not in modalities:
+            reason = f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, modalities)}"
+            raise Unanswerable(Failure(case.subject, case.rows.get(name), str(path), reason))
+    row = next(iter(case.rows.values()), None)
+    if not given(case, encoders):
+        reason = f"subject {case.subject!r} has neither an image nor a value; give --image or --value"
+        raise Unanswerable(Failure(case.subject, row, None, reason))
+    for encoder in encoders.values():
+        try:
+            encoder.encode(pd.DataFrame([{column.name: case.values.get(column.name, "") for column in encoder.columns}]))
+        except DrifaError as error:
+            raise Unanswerable(Failure(case.subject, row, None, str(error))) from None
+
+
+def read_files(case: Case, read: Callable[[str, Path], T]) -> dict[str, T]:
+    """Modality -> what is read from its file.
+
+    Args:
+        case: What is asked.
+        read: Of a modality and its file.
+
+    Raises:
+        Unanswerable: A file cannot be read.
+    """
+    found = {}
+    for name, path in case.images.items():
+        try:
+            found[name] = read(name, path)
+        except DrifaError as error:
+            raise Unanswerable(Failure(case.subject, case.rows.get(name), str(path), str(error))) from None
+    return found
 
 
 def check_values(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> None:
@@ -104,6 +211,7 @@ def cases_from_table(path: str | Path) -> list[Case]:
             str(subject),
             {row["modality"]: find_file(path.parent / row["path"]) for row in rows.to_dict("records")},
             {name: _told(path, str(subject), rows[name]) for name in extra},
+            {row["modality"]: int(number) for number, row in zip(rows.index, rows.to_dict("records"), strict=True)},
         )
         for subject, rows in table.groupby("subject", sort=False)
     ]

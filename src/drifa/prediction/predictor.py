@@ -18,9 +18,9 @@ from drifa.networks.dropout import pass_keys, row_seeds
 from drifa.networks.inputs import Inputs
 from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
-from drifa.prediction.cases import Case, check_cases, given, unseen
-from drifa.prediction.sources import FileImages, fill_absent, partner_pool, with_values
-from drifa.present import subset_mask
+from drifa.prediction.cases import Case, Failure, Sieve, Unanswerable, check_case, check_cases, given, read_files, unseen
+from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
+from drifa.present import answers_task, subset_mask
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
@@ -90,6 +90,12 @@ class Predictor:
         """Loads a run folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
         return cls(Run.open(folder, places), device)
 
+    @property
+    def mode(self) -> str:
+        """The most thorough mode that the run allows, see :data:`drifa.uncertainty.modes.MODES`."""
+        passes, several = self.run.config.evaluate.passes > 0, len(self.nets) > 1
+        return ("ensemble_mc" if passes else "ensemble") if several else "mc" if passes else "deterministic"
+
     def draw(
         self, fetch: Fetch, samples: np.ndarray, names: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> list[dict[str, Draws]]:
@@ -158,50 +164,90 @@ class Predictor:
             found["subsets"][task] = np.stack(partial) if partial else np.empty((0, *values.shape), dtype=np.float32)
         return found
 
-    def predict(self, cases: Sequence[Case], partners: bool = True) -> Prediction:
-        """Answers every task that the images of a case can answer.
+    def predict(self, cases: Sequence[Case], partners: bool = True, strict: bool = True) -> Prediction:
+        """Answers every task that the images of a case can answer. Images are read by batch, as they are needed.
 
         Args:
             cases: What to predict; see :class:`~drifa.prediction.cases.Case`.
             partners: In a run trained on unpaired modalities, fill the absent ones with K training images and average, as in
                 the headline numbers of the evaluation; without the training images, or with False, they stay absent.
+            strict: One case that cannot be answered ends it all; else it is told in ``failures``, and the others are answered.
 
         Raises:
-            DrifaError: There is no case, an image cannot be read, a modality is unknown, or the run segments volumes.
+            DrifaError: There is no case, a column is unknown, the run segments volumes, or, if strict, an image cannot be read
+                or a modality is unknown.
         """
         run = self.run
-        channels = run.info.modalities
         if self.regions:
             raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
-        check_cases(cases, channels, self.encoders)
-        files: Any = FileImages(cases, channels, run.info.image_size)
-        if self.encoders:
+        check_cases(cases, run.info.modalities, self.encoders, strict)
+        pool, note = self._pool() if partners and run.info.components > 1 else (None, "")
+        sieve = Sieve(strict)
+        answered: list[Case] = []
+        answers: list[Answer] = []
+        size = run.config.evaluate.batch_size
+        for start in range(0, len(cases), size):
+            some, pixels = [], []
+            for case in cases[start : start + size]:
+                with sieve.catching():
+                    check_case(case, run.info.modalities, self.encoders)
+                    pixels.append(read_images(case, run.info.modalities, run.info.image_size))
+                    some.append(case)
+            answers += self._answer(some, pixels, pool)
+            answered += some
+        note = "; ".join(text for text in (note, unseen(answered, self.encoders)) if text)
+        return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
+
+    def _pool(self) -> tuple[PartnerPool | None, str]:
+        """Who can stand in for absent modalities, or the reason why nobody can."""
+        try:
+            return PartnerPool.open(self.run, self.nets), ""
+        except DrifaError as error:
+            return None, f"absent modalities stay absent, as the training images cannot be read ({error})"
+
+    def _answer(self, cases: Sequence[Case], pixels: Sequence[Mapping[str, Tensor]], pool: PartnerPool | None) -> list[Answer]:
+        """The answers for some cases, those with as many partners in one batch."""
+        run, channels = self.run, self.run.info.modalities
+        files: Any = FileImages(pixels, channels, run.info.image_size)
+        if self.encoders and cases:
             files = with_values(files, cases, self.encoders)
+        source, offset = (files, 0) if pool is None else (pool.before(files), pool.offset)
         has = [given(case, self.encoders) for case in cases]
-        images = np.array([[row if name in own else -1 for name in channels] for row, own in enumerate(has)])
-        pool, source, note = partner_pool(run, files, self.nets) if partners and run.info.components > 1 else (None, files, "")
-        offset = 0 if pool is None else len(pool[1].table)
-        answers, mode = [], ""
-        for case, own, rows in zip(cases, has, images, strict=True):
-            filled, condition = fill_absent(np.where(rows >= 0, rows + offset, -1), case, run, pool)
+        filled, conditions = [], []
+        for row, (case, own) in enumerate(zip(cases, has, strict=True)):
+            rows, condition = fill_absent(np.array([offset + row if name in own else -1 for name in channels]), case, run, pool)
+            filled.append(rows)
+            conditions.append(condition)
 
-            def fetch(chosen: np.ndarray) -> Batch:
-                shown = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
-                return Batch(shown, torch.from_numpy(chosen >= 0))
+        def fetch(chosen: np.ndarray) -> Batch:
+            shown = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
+            return Batch(shown, torch.from_numpy(chosen >= 0))
 
-            members = self.draw(fetch, filled[None], [case.subject])
-            tasks = {}
-            for task, kind in self.subject_kinds.items():
-                if own & set(run.info.task_modalities[task]):
-                    draws = [member[task] for member in members]
-                    mode, summaries = list(modes(draws, kind.summarise).items())[-1]
-                    effects = list(over_partners(draws, kind.over_partners).values())
-                    effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
-                    tasks[task] = kind.answer(next(iter(summaries.values())), effect)
-            used = {name: str(path) for name, path in case.images.items()}
-            answers.append(Answer(case.subject, used, condition, tasks))
-        note = "; ".join(text for text in (note, unseen(cases, self.encoders)) if text)
-        return Prediction(str(run.folder), mode, note, tuple(answers))
+        found: dict[int, Answer] = {}
+        for count in sorted({len(rows) for rows in filled}):
+            alike = [row for row, rows in enumerate(filled) if len(rows) == count]
+            members = self.draw(fetch, np.stack([filled[row] for row in alike]), [cases[row].subject for row in alike])
+            for position, row in enumerate(alike):
+                tasks = self._tasks([{task: draws.of(position) for task, draws in member.items()} for member in members])
+                able = {
+                    task: answer
+                    for task, answer in tasks.items()
+                    if answers_task(has[row], run.info.task_modalities[task], self.encoders)
+                }
+                used = {name: str(path) for name, path in cases[row].images.items()}
+                found[row] = Answer(cases[row].subject, used, conditions[row], able)
+        return [found[row] for row in range(len(cases))]
+
+    def _tasks(self, members: Sequence[Mapping[str, Draws]]) -> dict[str, Any]:
+        """Task -> answer, from the draws of the members for one case."""
+        tasks = {}
+        for task, kind in self.subject_kinds.items():
+            draws = [member[task] for member in members]
+            summaries = list(modes(draws, kind.summarise).values())[-1]
+            effects = list(over_partners(draws, kind.over_partners).values())
+            effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
+            tasks[task] = kind.answer(next(iter(summaries.values())), effect)
+        return tasks
 
     def predict_one(
         self, images: Mapping[str, str | Path], values: Mapping[str, str] | None = None, subject: str = "case"
@@ -224,11 +270,17 @@ class Predictor:
 
         Returns:
             One of its volumes, and task -> float32 ``[X, Y, Z, R]``.
+
+        Raises:
+            Unanswerable: A volume cannot be read, or they lie on different grids.
         """
         run, settings = self.run, self.run.config.evaluate
         known = list(run.info.modalities)
-        volumes = {name: read_volume(path) for name, path in case.images.items()}
-        prepared = prepare_volumes(volumes, run.info.image_size)
+        volumes = read_files(case, lambda _, path: read_volume(path))
+        try:
+            prepared = prepare_volumes(volumes, run.info.image_size)
+        except DrifaError as error:
+            raise Unanswerable(Failure(case.subject, next(iter(case.rows.values()), None), None, str(error))) from None
         count, *sides = prepared.geometry.slices
         images = {
             name: centre(torch.from_numpy(planes).half().float()[:, None], max(sides))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,20 +16,34 @@ from drifa.data import Subjects, components, read_image, resize
 from drifa.data.sampling.image_batches import ImageSource
 from drifa.data.sampling.pairing import draw_partners, subject_components
 from drifa.data.tabular import TabularEncoder, WithColumns
-from drifa.errors import DrifaError
-from drifa.prediction.cases import Case
+from drifa.prediction.cases import Case, read_files
 from drifa.runs.run import Run
 
 
-class FileImages:
-    """Images of the cases, read once; row numbers count cases."""
+def read_images(case: Case, channels: Mapping[str, int], size: int) -> dict[str, Tensor]:
+    """Modality -> uint8 ``[C, H, W]`` of a case.
 
-    def __init__(self, cases: Sequence[Case], channels: Mapping[str, int], size: int) -> None:
-        self.pixels = {
-            (name, row): torch.from_numpy(resize(read_image(path, channels[name]), size).copy()).permute(2, 0, 1)
-            for row, case in enumerate(cases)
-            for name, path in case.images.items()
-        }
+    Raises:
+        Unanswerable: A file cannot be read.
+    """
+
+    def read(name: str, path: Path) -> Tensor:
+        return torch.from_numpy(resize(read_image(path, channels[name]), size).copy()).permute(2, 0, 1)
+
+    return read_files(case, read)
+
+
+class FileImages:
+    """Images of some cases; row numbers count cases.
+
+    Args:
+        pixels: Of every case, see :func:`read_images`.
+        channels: Modality -> C.
+        size: H and W.
+    """
+
+    def __init__(self, pixels: Sequence[Mapping[str, Tensor]], channels: Mapping[str, int], size: int) -> None:
+        self.pixels = {(name, row): image for row, images in enumerate(pixels) for name, image in images.items()}
         self.channels, self.size = channels, size
 
     def read(self, modality: str, rows: np.ndarray) -> Tensor:
@@ -84,23 +100,40 @@ def with_values(files: FileImages, cases: Sequence[Case], encoders: Mapping[str,
     return first
 
 
-def partner_pool(run: Run, files: Any, nets: Sequence[Any]) -> tuple[tuple[Subjects, Any] | None, Any, str]:
-    """The training subjects that can stand in for absent modalities, or the reason why there are none."""
-    try:
+@dataclass(frozen=True)
+class PartnerPool:
+    """The training subjects that can stand in for absent modalities.
+
+    Attributes:
+        subjects: Of the run's study.
+        source: Their images.
+        offset: The first row that belongs to a case and not to them.
+        modalities: Those of the run.
+    """
+
+    subjects: Subjects
+    source: ImageSource
+    offset: int
+    modalities: frozenset[str]
+
+    @classmethod
+    def open(cls, run: Run, nets: Sequence[Any]) -> PartnerPool:
+        """Raises DrifaError where the training images cannot be read."""
         study = run.study()
-        source = TwoSources(run.cache(study, nets=nets), files, len(study.table), set(run.info.modalities))
-        return (study.subjects(), study), source, ""
-    except DrifaError as error:
-        return None, files, f"absent modalities stay absent, as the training images cannot be read ({error})"
+        return cls(study.subjects(), run.cache(study, nets=nets), len(study.table), frozenset(run.info.modalities))
+
+    def before(self, files: Any) -> TwoSources:
+        """Their images, and behind them those of some cases."""
+        return TwoSources(self.source, files, self.offset, set(self.modalities))
 
 
-def fill_absent(images: np.ndarray, case: Case, run: Run, pool: tuple[Subjects, Any] | None) -> tuple[np.ndarray, str]:
+def fill_absent(images: np.ndarray, case: Case, run: Run, pool: PartnerPool | None) -> tuple[np.ndarray, str]:
     """K image rows for one case ``[K, m]`` and the condition: ``paired``, ``partial``, ``partners`` or ``alone``."""
     if run.info.components == 1:
         return images[None], "paired" if (images >= 0).all() else "partial"
     if pool is None:
         return images[None], "paired" if (images >= 0).all() else "alone"
-    subjects = pool[0]
+    subjects = pool.subjects
     missing = [part for part in components(subjects) if (images[list(part)] < 0).all()]
     if not missing:
         return images[None], "paired"

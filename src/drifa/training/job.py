@@ -17,7 +17,7 @@ from drifa.data.sampling.parts import InParts
 from drifa.data.sampling.slice_batches import SliceSource, SplitSlices, TrainSlices
 from drifa.data.tabular import fit_encoders
 from drifa.data.targets import ClassTarget
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError
 from drifa.links import DEFAULT_LINK
 from drifa.networks import FusionNet, create_model, create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
@@ -84,9 +84,6 @@ def check_images(config: Config, study: Study) -> None:
             raise DrifaError("data.augment is for images; the volumes of a subject move together: set data.flip and the others")
     elif not config.data.image_size:
         raise DrifaError("data.image_size=0, slices as they are, is for segmentation; give a side in pixels, such as 128")
-    for name in config.data.augment:
-        if name not in study.modalities:
-            raise DrifaError(f"data.augment names the unknown modality {name!r}{suggest(name, study.modalities)}")
     coloured = [name for name, modality in study.modalities.items() if modality.channels == 3 and not modality.columns]
     if config.data.hue and not coloured:
         raise DrifaError(f"data.hue={config.data.hue} is for images in colour, and study {study.name!r} has none; leave it out")
@@ -95,14 +92,6 @@ def check_images(config: Config, study: Study) -> None:
             raise DrifaError(
                 f"data.augment.{name}.hue={own.hue} is for images in colour, and modality {name!r} has none; leave it out"
             )
-
-
-def check_tasks(config: Config, study: Study) -> None:
-    """Refuses settings by task that name no task of the study."""
-    chosen = config.train.class_weights
-    for name in chosen if isinstance(chosen, dict) else ():
-        if name not in study.tasks:
-            raise DrifaError(f"train.class_weights names the unknown task {name!r}{suggest(name, study.tasks)}")
 
 
 def _check_pretrained(config: Config, net: FusionNet | FusionSegNet) -> None:

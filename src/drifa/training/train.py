@@ -31,7 +31,8 @@ from drifa.runs.info import RunInfo
 from drifa.runs.places import AS_STORED, Places, allow_cache
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
-from drifa.training.job import build_network, check_tasks, check_training_split, common_shares, make_loaders
+from drifa.training.job import build_network, check_training_split, common_shares, make_loaders
+from drifa.training.mappings import check_mappings
 from drifa.training.module import MultitaskModule
 from drifa.training.recipe import check_checkpoint
 
@@ -70,9 +71,9 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     check_device(config)
     use_threads(config)
     study, receipt = split(load_study(config), **config.data.split_settings)
+    check_mappings(config, study)
     study.check_files()
     check_training_split(study)
-    check_tasks(config, study)
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
     tell_why_not(config, net)

@@ -45,6 +45,11 @@ class Draws:
     deterministic: np.ndarray
     mc: np.ndarray
 
+    def of(self, position: int) -> Draws:
+        """Those of one image."""
+        chosen = slice(position, position + 1)
+        return Draws(self.deterministic[:, chosen], self.mc[:, chosen])
+
 
 def draw(
     nets: Sequence[FusionNet],
