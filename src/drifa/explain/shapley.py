@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from drifa.errors import DrifaError
-from drifa.metrics.intervals import mean_interval
+from drifa.metrics.intervals import Interval, mean_interval
 from drifa.prediction.predictor import Predictor
 from drifa.present import subset_mask, subsets_of
 from drifa.tasks import Classes, Number
@@ -147,7 +147,7 @@ def in_unit(kind: object, answers: Floats) -> Floats:
 
 def cohort(
     found: Shares, outputs: Floats, groups: Sequence[str] | Floats, resamples: int, seed: int, absolute: bool = False
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Interval]:
     """The mean over cases of what every modality, and every pair, adds to one output of each case.
 
     Args:

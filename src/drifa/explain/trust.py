@@ -107,7 +107,8 @@ def faithfulness(
             # Rank of every pixel, the most relevant first: ties, as of a map with large zeros, fall as they stand.
             rank = order.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view_as(order)[:, None]
             count = rank[0].numel()
-            gone, come = [], []
+            gone: list[Tensor] = []
+            come: list[Tensor] = []
             for step in range(STEPS + 1):
                 first = rank < step * count / STEPS
                 for kept, into in ((torch.where(first, blank, image), gone), (torch.where(first, image, blank), come)):
