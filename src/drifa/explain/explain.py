@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from drifa.data import Study, Subjects, components, read_image
-from drifa.data.sampling.batch import Batch
-from drifa.data.sampling.image_batches import make_batch
-from drifa.data.sampling.pairing import NOBODY, subject_components
+from drifa.data import Subjects, read_image
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
+from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, thinned
 from drifa.explain.cam import METHODS, Relevance, ensemble_relevance, stage_of
 from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, nearest, pca, perplexity, readouts, silhouette, tsne
 from drifa.explain.gates import Gate, gates
@@ -24,24 +22,14 @@ from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRe
 from drifa.explain.shapley import Shares, cohort, of_nothing, shares
 from drifa.explain.trust import faithfulness, randomisation
 from drifa.files import write_json, write_text
-from drifa.prediction.cases import Case, check_cases, given
+from drifa.prediction.cases import Case
 from drifa.prediction.predictor import Predictor
-from drifa.prediction.sources import FileImages, with_values
 from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.tasks import Classes, Number
 
 #: Test cases behind figures of the whole, and training cases that neighbours come from; more are thinned out evenly.
 MOST_TESTED, MOST_TRAINED = 500, 1000
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The cases that are explained one by one: names, what the networks read, modality -> file of each."""
-
-    names: tuple[str, ...]
-    batch: Batch
-    files: tuple[Mapping[str, Path], ...]
 
 
 def explain(
@@ -84,19 +72,19 @@ def explain(
     _check(predictor, cases, task, layer, method)
     study = predictor.run.study()
     subjects, source = study.subjects(), predictor.run.cache(study, progress)
-    asked = _of_case(predictor, case) if case else _of_study(study, subjects, source, _chosen(subjects, cases, subject))
+    asked = of_case(predictor, case) if case else of_study(study, subjects, source, chosen_rows(subjects, cases, subject))
     single = subject is not None or case is not None
     wanted = [task] if task else list(predictor.subject_kinds)
     if single:
         _check_able(predictor, asked, task)
     none = _none(predictor, subjects)
     whole = _Whole(predictor, subjects, source, progress)
-    trained = _thinned(subjects.in_split("train"), MOST_TRAINED)
+    trained = thinned(subjects.in_split("train"), MOST_TRAINED)
     train_points = whole.readouts(trained)
     found = shares(predictor, asked.batch.images, asked.batch.present, none)
     root = predictor.run.folder / "explain"
     out = root / _safe(asked.names[0]) if single else root
-    near = nearest(readouts(predictor.nets, *_on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
+    near = nearest(readouts(predictor.nets, *on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
     pictures: dict[str, np.ndarray] = {}
     drawn: dict[str, str] = {}
     records: list[dict[str, TaskRecord]] = [{} for _ in asked.names]
@@ -138,13 +126,13 @@ class _Whole:
     def batches(self, rows: np.ndarray, what: str) -> Any:
         size = self.predictor.run.config.evaluate.batch_size
         for start in range(0, len(rows), size):
-            yield _batch(self.subjects, self.source, rows[start : start + size])
+            yield batch_of(self.subjects, self.source, rows[start : start + size])
             if self.progress:
                 self.progress(min(start + size, len(rows)), len(rows), what)
 
     def readouts(self, rows: np.ndarray) -> np.ndarray:
         nets = self.predictor.nets
-        return np.concatenate([readouts(nets, *_on_device(self.predictor, b)) for b in self.batches(rows, "readouts")])
+        return np.concatenate([readouts(nets, *on_device(self.predictor, b)) for b in self.batches(rows, "readouts")])
 
     def added_to(
         self,
@@ -157,7 +145,7 @@ class _Whole:
     ) -> Explanation:
         """Cohort, gates and embedding of the test split, and their figures."""
         predictor, subjects, settings = self.predictor, self.subjects, self.predictor.run.config.evaluate
-        tested = _thinned(subjects.in_split("test"), MOST_TESTED)
+        tested = thinned(subjects.in_split("test"), MOST_TESTED)
         parts = [shares(predictor, b.images, b.present, none) for b in self.batches(tested, "shares of the modalities")]
         points, moving = self.readouts(tested), self._gates(tested)
         told: dict[str, Any] = {}
@@ -201,7 +189,7 @@ class _Whole:
         net = self.predictor.nets[0]
         if not net.fusion.uses_mfa:
             return []
-        return gates(net, (_on_device(self.predictor, b) for b in self.batches(rows, "gates")))
+        return gates(net, (on_device(self.predictor, b) for b in self.batches(rows, "gates")))
 
 
 def _check(predictor: Predictor, cases: int, task: str | None, layer: str | None, method: str) -> None:
@@ -214,7 +202,7 @@ def _check(predictor: Predictor, cases: int, task: str | None, layer: str | None
     stage_of(predictor.nets[0], layer)
 
 
-def _check_able(predictor: Predictor, asked: _Asked, task: str | None) -> None:
+def _check_able(predictor: Predictor, asked: Asked, task: str | None) -> None:
     has = [name for name, there in zip(predictor.run.info.modalities, asked.batch.present[0].tolist(), strict=True) if there]
     able = predictor.run.info.task_modalities
     for name in [task] if task else []:
@@ -223,51 +211,6 @@ def _check_able(predictor: Predictor, asked: _Asked, task: str | None) -> None:
                 f"task {name!r} cannot be answered from {' and '.join(has)} of {asked.names[0]!r}; "
                 f"it needs {' or '.join(able[name])}"
             )
-
-
-def _chosen(subjects: Subjects, cases: int, subject: str | None) -> np.ndarray:
-    if subject is None:
-        test = subjects.in_split("test")
-        if not len(test):
-            raise DrifaError("the test split of this run is empty; name a subject with --subject ID")
-        return _thinned(test, cases)
-    rows = np.flatnonzero(subjects.ids == subject)
-    if not len(rows):
-        raise DrifaError(f"subject {subject!r} is not in the study of this run{suggest(subject, list(subjects.ids))}")
-    return rows
-
-
-def _thinned(rows: np.ndarray, most: int) -> np.ndarray:
-    """So many of the rows at most, evenly spread."""
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
-
-
-def _batch(subjects: Subjects, source: Any, rows: np.ndarray) -> Batch:
-    """Subjects as they are, whatever side of an unpaired study they are on."""
-    parts = components(subjects)
-    samples = np.full((len(rows), len(parts)), NOBODY, dtype=np.int64)
-    samples[np.arange(len(rows)), subject_components(subjects, parts)[rows]] = rows
-    return make_batch(source, subjects, samples)
-
-
-def _of_study(study: Study, subjects: Subjects, source: Any, rows: np.ndarray) -> _Asked:
-    pictures = [i for i, name in enumerate(subjects.modalities) if not study.modalities[name].columns]
-    files = [
-        {subjects.modalities[i]: study.image_path(int(subjects.image[row, i])) for i in pictures if subjects.image[row, i] >= 0}
-        for row in rows
-    ]
-    return _Asked(tuple(map(str, subjects.ids[rows])), _batch(subjects, source, rows), tuple(files))
-
-
-def _of_case(predictor: Predictor, case: Case) -> _Asked:
-    channels = predictor.run.info.modalities
-    check_cases([case], channels, predictor.encoders)
-    files: Any = FileImages([case], channels, predictor.run.info.image_size)
-    if predictor.encoders:
-        files = with_values(files, [case], predictor.encoders)
-    has = given(case, predictor.encoders)
-    images = {name: files.read(name, np.array([0 if name in has else -1])) for name in channels}
-    return _Asked((case.subject,), Batch(images, torch.tensor([[name in has for name in channels]])), (case.images,))
 
 
 def _none(predictor: Predictor, subjects: Subjects) -> dict[str, np.ndarray]:
@@ -280,7 +223,7 @@ def _none(predictor: Predictor, subjects: Subjects) -> dict[str, np.ndarray]:
 
 def _task(
     predictor: Predictor,
-    asked: _Asked,
+    asked: Asked,
     task: str,
     found: Shares,
     layer: str | None,
@@ -293,7 +236,7 @@ def _task(
     if not len(rows):
         return {}
     outputs = found.everything[rows].argmax(axis=1)
-    images, present = _on_device(predictor, asked.batch)
+    images, present = on_device(predictor, asked.batch)
     asked_rows = torch.from_numpy(rows).to(predictor.device)
     some = ({name: image[asked_rows] for name, image in images.items()}, present[asked_rows])
     target = torch.from_numpy(outputs).to(predictor.device)
@@ -339,11 +282,6 @@ def _joined(parts: Sequence[Shares]) -> Shares:
         np.concatenate([getattr(part, name) for part in parts]) for name in ("everything", "values", "pairs")
     )
     return replace(parts[0], everything=everything, values=values, pairs=pairs)
-
-
-def _on_device(predictor: Predictor, batch: Batch) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    images = {name: image.to(predictor.device) for name, image in batch.images.items()}
-    return images, batch.present.to(predictor.device)
 
 
 def _last(predictor: Predictor) -> str:
