@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -97,31 +98,37 @@ def faithfulness(
         Petsiuk et al., RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018.
     """
     random = torch.Generator().manual_seed(seed)
+    noise = torch.rand(RANDOM_MAPS * len(maps), CELLS, CELLS, generator=random).to(maps.device)
+    others = upsampled(noise, maps.shape[1:]).unflatten(0, (RANDOM_MAPS, len(maps)))
+    found = []
     with torch.no_grad(), undisturbed(net):
-        images = dict(net.to_input(inputs))
+        images = net.to_input(inputs)
+        for row in range(len(maps)):
+            one = {name: image[row : row + 1] for name, image in images.items()}
+            there = None if present is None else present[row : row + 1]
+            each = [_areas(net, one, there, task, outputs[row], modality, order) for order in (maps[row], *others[:, row])]
+            found.append(torch.cat([each[0], torch.stack(each[1:]).mean(dim=0)]))
+    return Faithfulness(*torch.stack(found, dim=1))
 
-        def areas(order: Tensor) -> tuple[Tensor, Tensor]:
-            image = images[modality]
-            assert isinstance(image, Tensor)
-            blank = image.mean(dim=(2, 3), keepdim=True).expand_as(image)
-            # Rank of every pixel, the most relevant first: ties, as of a map with large zeros, fall as they stand.
-            rank = order.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(dim=1).view_as(order)[:, None]
-            count = rank[0].numel()
-            gone: list[Tensor] = []
-            come: list[Tensor] = []
-            for step in range(STEPS + 1):
-                first = rank < step * count / STEPS
-                for kept, into in ((torch.where(first, blank, image), gone), (torch.where(first, image, blank), come)):
-                    answers = net.fusion.spec.link(task).answer(net({**images, modality: kept}, present)[task])
-                    into.append(answers.gather(1, outputs[:, None]).squeeze(1))
-            return torch.trapezoid(torch.stack(gone), dim=0) / STEPS, torch.trapezoid(torch.stack(come), dim=0) / STEPS
 
-        deletion, insertion = areas(maps)
-        noise = [torch.rand(len(maps), CELLS, CELLS, generator=random).to(maps.device) for _ in range(RANDOM_MAPS)]
-        others = [areas(upsampled(one, maps.shape[1:])) for one in noise]
-    return Faithfulness(
-        deletion,
-        insertion,
-        torch.stack([one[0] for one in others]).mean(dim=0),
-        torch.stack([one[1] for one in others]).mean(dim=0),
-    )
+def _areas(
+    net: FusionNet,
+    images: Mapping[str, Any],
+    present: Tensor | None,
+    task: str,
+    output: Tensor,
+    modality: str,
+    order: Tensor,
+) -> Tensor:
+    """Deletion and insertion of one row, all steps as one batch. ``[2]``"""
+    image = images[modality]
+    blank = image.mean(dim=(2, 3), keepdim=True)
+    # Rank of every pixel, the most relevant first; ties, as of a map with large zeros, fall as they stand.
+    rank = order.flatten().argsort(descending=True, stable=True).argsort().view_as(order)
+    steps = torch.arange(STEPS + 1, device=rank.device) * rank.numel() / STEPS
+    first = (rank < steps[:, None, None])[:, None]
+    states = torch.cat([torch.where(first, blank, image), torch.where(first, image, blank)])
+    repeated = {name: x.expand(len(states), *x.shape[1:]) for name, x in images.items()}
+    mask = None if present is None else present.expand(len(states), -1)
+    answers = net.fusion.spec.link(task).answer(net({**repeated, modality: states}, mask)[task])
+    return torch.trapezoid(answers[:, output].unflatten(0, (2, STEPS + 1)), dim=1) / STEPS
