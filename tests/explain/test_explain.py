@@ -77,7 +77,7 @@ def test_a_case_with_one_image_explains_what_that_can_answer(unpaired_run: Run) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"layer": "layer9"}, "layer 'layer9' is not a stage of this network.*layer2"),
+        ({"layer": "layer9"}, "layer 'layer9' is not a stage of this network.*layer4"),
         ({"subject": "S0"}, "subject 'S0' is not in the study of this run"),
         ({"task": "dept"}, "task 'dept' is not one of this run.*depth"),
         ({"cases": 0}, "--cases 0 explains nothing"),
