@@ -40,7 +40,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("attention", "backbones", "fusion", "networks"), ("data", "training", "cli")),  # usable on any tensors
     "data": ("networks",),  # images and splits are prepared without a network
     **dict.fromkeys(("metrics", "uncertainty"), ("data",)),  # arrays in, numbers out; they know no files and no studies
-    **dict.fromkeys(("evaluation", "prediction"), ("training",)),  # a run answers without what trained it
+    **dict.fromkeys(("evaluation", "prediction", "explain"), ("training",)),  # a run answers without what trained it
 }
 
 #: Imports between neighbours on one floor that are meant to stay: (importing, imported) -> reason.

@@ -236,6 +236,41 @@ def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | Non
 
 
 @app.command()
+def explain(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    settings: Settings = None,
+    cases: Annotated[int, typer.Option(help="How many test cases get maps, evenly spread.")] = 4,
+    subject: Annotated[str | None, typer.Option(help="Explain this subject of the study alone.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; explain these images alone.")] = None,
+    value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
+    task: Annotated[str | None, typer.Option(help="Explain this task alone.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Stage whose maps are read; the last by default.")] = None,
+    method: Annotated[str, typer.Option(help="gradcam, hirescam or occlusion.")] = "gradcam",
+    quiet: Quiet = False,
+) -> None:
+    """Maps of relevance with their checks, what each modality adds, what the gates do, which training cases are alike."""
+    from drifa.explain.explain import explain as explain_run
+    from drifa.prediction.cases import cases_from_arguments
+
+    if subject is not None and (image or value):
+        raise DrifaError(f"--subject {subject} is a case of the study; give it or --image, not both")
+    own = cases_from_arguments(image or [], value or [])
+    with progress_bar(quiet) as progress:
+        where, found = explain_run(
+            *(run, cases, subject, own[0] if own else None, task, layer, method, _places(settings), progress)
+        )
+    for case in found.cases:
+        for name, told in case.tasks.items():
+            added = ", ".join(f"{modality} {share:+.3f}" for modality, share in told.shares.items())
+            typer.echo(f"{case.subject}  {name}: {told.output}  {told.answer:.3f} = {told.none:.3f} (prior), {added}")
+    typer.echo(f"wrote {where}/explain.json and its figures")
+    typer.secho(
+        f"{where} holds images of the cases themselves: pass it on only to those who may see the patients' images",
+        fg=typer.colors.RED,
+    )
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """One self-contained HTML file that a clinician and a statistician can both read."""
     from drifa.report import write_report

@@ -1,0 +1,83 @@
+"""What `drifa explain` is asked about: subjects of the run's study, or new images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from drifa.data import Study, Subjects, components
+from drifa.data.sampling.batch import Batch
+from drifa.data.sampling.image_batches import make_batch
+from drifa.data.sampling.pairing import NOBODY, subject_components
+from drifa.errors import DrifaError, suggest
+from drifa.prediction.cases import Case, check_cases, given
+from drifa.prediction.predictor import Predictor
+from drifa.prediction.sources import FileImages, with_values
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The cases that are explained one by one: names, what the networks read, modality -> file of each."""
+
+    names: tuple[str, ...]
+    batch: Batch
+    files: tuple[Mapping[str, Path], ...]
+
+
+def chosen_rows(subjects: Subjects, cases: int, subject: str | None) -> np.ndarray:
+    """The subject of that id, or so many of the test split."""
+    if subject is None:
+        test = subjects.in_split("test")
+        if not len(test):
+            raise DrifaError("the test split of this run is empty; name a subject with --subject ID")
+        return thinned(test, cases)
+    rows = np.flatnonzero(subjects.ids == subject)
+    if not len(rows):
+        raise DrifaError(f"subject {subject!r} is not in the study of this run{suggest(subject, list(subjects.ids))}")
+    return rows
+
+
+def thinned(rows: np.ndarray, most: int) -> np.ndarray:
+    """So many of the rows at most, evenly spread."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+
+
+def batch_of(subjects: Subjects, source: Any, rows: np.ndarray) -> Batch:
+    """Subjects as they are, whatever side of an unpaired study they are on."""
+    parts = components(subjects)
+    samples = np.full((len(rows), len(parts)), NOBODY, dtype=np.int64)
+    samples[np.arange(len(rows)), subject_components(subjects, parts)[rows]] = rows
+    return make_batch(source, subjects, samples)
+
+
+def of_study(study: Study, subjects: Subjects, source: Any, rows: np.ndarray) -> Asked:
+    """Subjects of the study."""
+    pictures = [i for i, name in enumerate(subjects.modalities) if not study.modalities[name].columns]
+    files = [
+        {subjects.modalities[i]: study.image_path(int(subjects.image[row, i])) for i in pictures if subjects.image[row, i] >= 0}
+        for row in rows
+    ]
+    return Asked(tuple(map(str, subjects.ids[rows])), batch_of(subjects, source, rows), tuple(files))
+
+
+def of_case(predictor: Predictor, case: Case) -> Asked:
+    """New images and values."""
+    channels = predictor.run.info.modalities
+    check_cases([case], channels, predictor.encoders)
+    files: Any = FileImages([case], channels, predictor.run.info.image_size)
+    if predictor.encoders:
+        files = with_values(files, [case], predictor.encoders)
+    has = given(case, predictor.encoders)
+    images = {name: files.read(name, np.array([0 if name in has else -1])) for name in channels}
+    return Asked((case.subject,), Batch(images, torch.tensor([[name in has for name in channels]])), (case.images,))
+
+
+def on_device(predictor: Predictor, batch: Batch) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Images by modality and the mask, where the networks are."""
+    images = {name: image.to(predictor.device) for name, image in batch.images.items()}
+    return images, batch.present.to(predictor.device)

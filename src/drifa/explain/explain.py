@@ -1,0 +1,292 @@
+"""drifa explain: why a run answers as it does, for some test cases, one subject, or new images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from drifa.data import Subjects, read_image
+from drifa.errors import DrifaError, suggest
+from drifa.explain import figures
+from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, thinned
+from drifa.explain.cam import METHODS, Relevance, ensemble_relevance, stage_of
+from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, nearest, pca, perplexity, readouts, silhouette, tsne
+from drifa.explain.gates import Gate, gates
+from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRecord, TaskRecord
+from drifa.explain.shapley import Shares, cohort, of_nothing, shares
+from drifa.explain.trust import faithfulness, randomisation
+from drifa.files import write_json, write_text
+from drifa.prediction.cases import Case
+from drifa.prediction.predictor import Predictor
+from drifa.progress import Progress
+from drifa.runs.places import Places
+from drifa.tasks import Classes, Number
+
+#: Test cases behind figures of the whole, and training cases that neighbours come from; more are thinned out evenly.
+MOST_TESTED, MOST_TRAINED = 500, 1000
+
+
+def explain(
+    folder: str | Path,
+    cases: int = 4,
+    subject: str | None = None,
+    case: Case | None = None,
+    task: str | None = None,
+    layer: str | None = None,
+    method: str = "gradcam",
+    places: Places | None = None,
+    progress: Progress | None = None,
+) -> tuple[Path, Explanation]:
+    """Explains a run and writes `explain.json` with its figures below RUN/explain, a single case into a folder of its name.
+
+    The images of an unpaired study are explained alone, without partners.
+
+    Args:
+        folder: A run that answers about subjects.
+        cases: How many test cases get maps, evenly spread over the test split.
+        subject: Explain this subject of the study instead.
+        case: Explain these images instead.
+        task: Explain this task alone.
+        layer: Stage that the maps are read at, by name; None = the last before the readout.
+        method: One of :data:`drifa.explain.cam.METHODS`.
+        places: Where the run's study and cache are, if not where the run says.
+        progress: Called with (done, total, what).
+
+    Returns:
+        The folder written to, and what stands in `explain.json`.
+
+    Raises:
+        DrifaError: The run segments volumes, a name is unknown, a case cannot answer the task, or images cannot be read.
+    """
+    predictor = Predictor.open(folder, places=places)
+    if predictor.regions:
+        raise DrifaError(
+            f"{predictor.run.folder} segments volumes; maps of relevance are drawn for runs that answer about subjects"
+        )
+    _check(predictor, cases, task, layer, method)
+    study = predictor.run.study()
+    subjects, source = study.subjects(), predictor.run.cache(study, progress)
+    asked = of_case(predictor, case) if case else of_study(study, subjects, source, chosen_rows(subjects, cases, subject))
+    single = subject is not None or case is not None
+    wanted = [task] if task else list(predictor.subject_kinds)
+    if single:
+        _check_able(predictor, asked, task)
+    none = _none(predictor, subjects)
+    whole = _Whole(predictor, subjects, source, progress)
+    trained = thinned(subjects.in_split("train"), MOST_TRAINED)
+    train_points = whole.readouts(trained)
+    found = shares(predictor, asked.batch.images, asked.batch.present, none)
+    root = predictor.run.folder / "explain"
+    out = root / _safe(asked.names[0]) if single else root
+    near = nearest(readouts(predictor.nets, *on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
+    pictures: dict[str, np.ndarray] = {}
+    drawn: dict[str, str] = {}
+    records: list[dict[str, TaskRecord]] = [{} for _ in asked.names]
+    for done, name in enumerate(wanted):
+        for row, record in _task(predictor, asked, name, found[name], layer, method, pictures).items():
+            records[row][name] = record
+        if progress:
+            progress(done + 1, len(wanted), "maps of relevance")
+    explanation = Explanation(
+        run=str(predictor.run.folder),
+        members=len(predictor.nets),
+        method=method,
+        layer=None if method == "occlusion" else layer or _last(predictor),
+        cases=tuple(
+            CaseRecord(name, {key: str(path) for key, path in files.items()}, tasks, tuple(alike))
+            for name, files, tasks, alike in zip(asked.names, asked.files, records, near, strict=True)
+        ),
+        cohort={},
+        cohort_cases=0,
+        gates=(),
+        embedding={},
+    )
+    if not single:
+        explanation = whole.added_to(explanation, wanted, none, trained, train_points, drawn)
+    for file, pixels in pictures.items():
+        figures.write_png(out / file, pixels)
+    for file, figure in drawn.items():
+        write_text(out / file, figure)
+    write_json(out / "explain.json", explanation.to_json())
+    return out, explanation
+
+
+class _Whole:
+    """What is told of many cases at once."""
+
+    def __init__(self, predictor: Predictor, subjects: Subjects, source: Any, progress: Progress | None) -> None:
+        self.predictor, self.subjects, self.source, self.progress = predictor, subjects, source, progress
+
+    def batches(self, rows: np.ndarray, what: str) -> Any:
+        size = self.predictor.run.config.evaluate.batch_size
+        for start in range(0, len(rows), size):
+            yield batch_of(self.subjects, self.source, rows[start : start + size])
+            if self.progress:
+                self.progress(min(start + size, len(rows)), len(rows), what)
+
+    def readouts(self, rows: np.ndarray) -> np.ndarray:
+        nets = self.predictor.nets
+        return np.concatenate([readouts(nets, *on_device(self.predictor, b)) for b in self.batches(rows, "readouts")])
+
+    def added_to(
+        self,
+        explanation: Explanation,
+        wanted: Sequence[str],
+        none: Mapping[str, np.ndarray],
+        trained: np.ndarray,
+        train_points: np.ndarray,
+        drawn: dict[str, str],
+    ) -> Explanation:
+        """Cohort, gates and embedding of the test split, and their figures."""
+        predictor, subjects, settings = self.predictor, self.subjects, self.predictor.run.config.evaluate
+        tested = thinned(subjects.in_split("test"), MOST_TESTED)
+        parts = [shares(predictor, b.images, b.present, none) for b in self.batches(tested, "shares of the modalities")]
+        points, moving = self.readouts(tested), self._gates(tested)
+        told: dict[str, Any] = {}
+        spaces: dict[str, EmbeddingRecord] = {}
+        flat = {"pca": pca(points), "tsne": tsne(points, settings.seed)} if len(points) > 3 else {}
+        for task in wanted:
+            kind, known = predictor.subject_kinds[task], subjects.known_of(task)
+            labels = subjects.targets[task]
+            number = isinstance(kind, Number)
+            outputs = np.where(known, 0 if number else labels, -1)[tested].astype(np.int64)
+            joined = _joined([part[task] for part in parts])
+            told[task] = cohort(joined, outputs, subjects.group[tested], settings.resamples, settings.seed, absolute=number)
+            rows = {name: tuple(entry.values()) for name, entry in told[task].items() if entry["value"] is not None}
+            if rows:
+                unit = (
+                    f"mean size of the share, {kind.unit}"
+                    if isinstance(kind, Number)
+                    else "mean share in the true class's probability"
+                )
+                drawn[f"shares-{task}.svg"] = figures.bars(f"What each modality adds to {task}", rows, unit)
+            own, train_own = known[tested], known[trained]
+            if not isinstance(kind, Classes) or not own.any() or not flat:
+                continue
+            names = [kind.classes[int(label)] for label in labels[tested][own]]
+            for form, places in flat.items():
+                drawn[f"{form}-{task}.svg"] = figures.cloud(f"Readouts by {task}, {form}", places[own], names)
+            spaces[task] = EmbeddingRecord(
+                int(own.sum()),
+                silhouette(points[own], labels[tested][own]),
+                knn_accuracy(train_points[train_own], labels[trained][train_own], points[own], labels[tested][own]),
+                NEIGHBOURS,
+                perplexity(len(points)),
+                settings.seed,
+                tuple(f"{form}-{task}.svg" for form in flat),
+            )
+        if moving:
+            drawn["gates.svg"] = figures.gate_bars(moving)
+        return replace(explanation, cohort=told, cohort_cases=len(tested), gates=tuple(moving), embedding=spaces)
+
+    def _gates(self, rows: np.ndarray) -> list[Gate]:
+        net = self.predictor.nets[0]
+        if not net.fusion.uses_mfa:
+            return []
+        return gates(net, (on_device(self.predictor, b) for b in self.batches(rows, "gates")))
+
+
+def _check(predictor: Predictor, cases: int, task: str | None, layer: str | None, method: str) -> None:
+    if cases < 1:
+        raise DrifaError(f"--cases {cases} explains nothing; name 1 or more")
+    if method not in METHODS:
+        raise DrifaError(f"method {method!r} is not known{suggest(method, METHODS)}")
+    if task is not None and task not in predictor.subject_kinds:
+        raise DrifaError(f"task {task!r} is not one of this run{suggest(task, predictor.subject_kinds)}")
+    stage_of(predictor.nets[0], layer)
+
+
+def _check_able(predictor: Predictor, asked: Asked, task: str | None) -> None:
+    has = [name for name, there in zip(predictor.run.info.modalities, asked.batch.present[0].tolist(), strict=True) if there]
+    able = predictor.run.info.task_modalities
+    for name in [task] if task else []:
+        if not set(has) & set(able[name]):
+            raise DrifaError(
+                f"task {name!r} cannot be answered from {' and '.join(has)} of {asked.names[0]!r}; "
+                f"it needs {' or '.join(able[name])}"
+            )
+
+
+def _none(predictor: Predictor, subjects: Subjects) -> dict[str, np.ndarray]:
+    train = subjects.in_split("train")
+    return {
+        task: of_nothing(kind, subjects.targets[task][train], subjects.known_of(task)[train])
+        for task, kind in predictor.subject_kinds.items()
+    }
+
+
+def _task(
+    predictor: Predictor,
+    asked: Asked,
+    task: str,
+    found: Shares,
+    layer: str | None,
+    method: str,
+    pictures: dict[str, np.ndarray],
+) -> dict[int, TaskRecord]:
+    """Row of the case -> why it was answered so; the overlays are added to the pictures by file name."""
+    kind = predictor.subject_kinds[task]
+    rows = np.flatnonzero(np.isfinite(found.everything[:, 0]))
+    if not len(rows):
+        return {}
+    outputs = found.everything[rows].argmax(axis=1)
+    images, present = on_device(predictor, asked.batch)
+    asked_rows = torch.from_numpy(rows).to(predictor.device)
+    some = ({name: image[asked_rows] for name, image in images.items()}, present[asked_rows])
+    target = torch.from_numpy(outputs).to(predictor.device)
+    maps = ensemble_relevance(predictor.nets, *some, task, target, layer, method)
+    alike = randomisation(predictor.nets[0], *some, task, target, layer, method)
+    drawn: list[dict[str, MapRecord]] = [{} for _ in rows]
+    for i, modality in enumerate(predictor.run.info.modalities):
+        here = some[1][:, i].nonzero().squeeze(1)
+        if modality not in maps or not len(here):
+            continue
+        one = Relevance(maps[modality].members[:, here])
+        areas = None
+        if isinstance(kind, Classes):
+            part = ({name: image[here] for name, image in some[0].items()}, some[1][here])
+            areas = faithfulness(predictor.nets[0], *part, task, target[here], modality, one.mean)
+        for k, place in enumerate(here.tolist()):
+            row = int(rows[place])
+            file = f"maps/{_safe(asked.names[row])}-{task}-{modality}.png"
+            pixels = read_image(asked.files[row][modality], predictor.run.info.modalities[modality])
+            pictures[file] = figures.overlay(pixels, one.mean[k].cpu().numpy())
+            drawn[place][modality] = MapRecord(
+                file,
+                float(one.agreement[k]) if len(one.members) > 1 else None,
+                float(one.disagreement[k].mean()),
+                float(alike[modality][place]),
+                **({} if areas is None else {name: float(values[k]) for name, values in vars(areas).items()}),
+            )
+    return {
+        int(row): TaskRecord(
+            kind.classes[outputs[k]] if isinstance(kind, Classes) else "value",
+            float(found.everything[row, outputs[k]]),
+            float(found.none[outputs[k]]),
+            {name: float(found.values[row, i, outputs[k]]) for i, name in enumerate(found.modalities)},
+            {"*".join(pair): float(found.pairs[row, p, outputs[k]]) for p, pair in enumerate(found.names)},
+            drawn[k],
+        )
+        for k, row in enumerate(rows)
+    }
+
+
+def _joined(parts: Sequence[Shares]) -> Shares:
+    everything, values, pairs = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("everything", "values", "pairs")
+    )
+    return replace(parts[0], everything=everything, values=values, pairs=pairs)
+
+
+def _last(predictor: Predictor) -> str:
+    return str(next(iter(predictor.nets[0].branches.values())).infos[-1].name)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w-]+", "_", name)

@@ -1,0 +1,123 @@
+"""The content of `explain.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from drifa.explain.embedding import Neighbour
+from drifa.explain.gates import Gate
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """One map of relevance, the mean of the members', and why to believe it or not.
+
+    Attributes:
+        file: The overlay, relative to `explain.json`.
+        agreement: Mean correlation between the members' maps; None for one member.
+        disagreement: Standard deviation over the members, mean over the pixels.
+        randomisation: Correlation of the first member's map with that of its shuffled copy; near 0 is good.
+        deletion: Area under the probability of the class as its pixels go; None for numbers.
+        insertion: As its pixels come; None for numbers.
+        random_deletion: Of random maps; the map should be below.
+        random_insertion: Of random maps; the map should be above.
+    """
+
+    file: str
+    agreement: float | None
+    disagreement: float
+    randomisation: float
+    deletion: float | None = None
+    insertion: float | None = None
+    random_deletion: float | None = None
+    random_insertion: float | None = None
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """Why one answer was given.
+
+    Attributes:
+        output: The class explained; ``value`` for a number.
+        answer: Its probability, or the number, from all that the case has; the members' mean, dropout off.
+        none: The same from nothing: the training prior.
+        shares: What each modality adds; they sum to ``answer - none``.
+        pairs: Interactions, as ``photo*ultrasound``.
+        maps: Modality -> its map.
+    """
+
+    output: str
+    answer: float
+    none: float
+    shares: Mapping[str, float]
+    pairs: Mapping[str, float]
+    maps: Mapping[str, MapRecord]
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One case: its images, its answers, and the training cases that the networks see as most alike."""
+
+    subject: str
+    images: Mapping[str, str]
+    tasks: Mapping[str, TaskRecord]
+    neighbours: tuple[Neighbour, ...]
+
+
+@dataclass(frozen=True)
+class EmbeddingRecord:
+    """The readout's space by the classes of one task.
+
+    Attributes:
+        cases: How many are drawn.
+        silhouette: From -1 to 1; None where it is not defined.
+        knn_accuracy: Of the nearest training cases' votes; None where nobody votes.
+        neighbours: How many vote.
+        perplexity: Of t-SNE.
+        seed: Of t-SNE.
+        files: The PCA and the t-SNE.
+    """
+
+    cases: int
+    silhouette: float | None
+    knn_accuracy: float | None
+    neighbours: int
+    perplexity: float
+    seed: int
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that `drifa explain` found.
+
+    Attributes:
+        run: Its folder.
+        members: How many networks.
+        method: Of the maps.
+        layer: Stage whose maps were read; None for occlusion.
+        cases: Those explained one by one.
+        cohort: Task -> modality or pair -> mean share with its interval over groups: of the true class's probability, or the
+            absolute share in a number. Empty for a single case.
+        cohort_cases: Test cases behind ``cohort``, ``gates`` and ``embedding``.
+        gates: Of the first member; empty for a fusion that has none.
+        embedding: Task of classes -> its record.
+    """
+
+    run: str
+    members: int
+    method: str
+    layer: str | None
+    cases: tuple[CaseRecord, ...]
+    cohort: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+    cohort_cases: int
+    gates: tuple[Gate, ...]
+    embedding: Mapping[str, EmbeddingRecord]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the format number comes first."""
+        return {"drifa_explanation": FORMAT, **asdict(self)}

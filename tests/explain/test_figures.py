@@ -1,0 +1,48 @@
+"""Overlays keep the original beside them; drawings stand alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from PIL import Image
+
+from drifa.explain.figures import bars, cloud, coloured, gate_bars, overlay, write_png
+from drifa.explain.gates import Gate
+
+
+def test_the_left_half_is_the_image_and_the_right_one_is_coloured_where_the_map_is() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 20, 1), dtype=np.uint8)
+    values = np.zeros((10, 10))
+    values[:5] = 1
+    both = overlay(pixels, values)
+    assert both.shape == (30, 40, 3)
+    assert (both[:, :20] == pixels).all()
+    assert (both[20:, 20:] == pixels[20:]).all()
+    assert (both[:10, 20:, 0] > both[:10, 20:, 2]).all()  # towards yellow
+
+
+def test_colours_rise_in_lightness() -> None:
+    lightness = coloured(np.linspace(0, 1, 50)[None])[0] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) > 0).all()
+
+
+def test_a_png_is_what_was_given(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    write_png(tmp_path / "a" / "b.png", pixels)
+    assert (np.asarray(Image.open(tmp_path / "a" / "b.png")) == pixels).all()
+
+
+def test_drawings_are_whole_files_with_words_escaped() -> None:
+    points = np.random.default_rng(0).normal(size=(9, 2))
+    gate = Gate("mfa", "refine.0", "photo", 0.7, 0.02, 0.1, 9)
+    for text, names in (
+        (bars("Shares", {"photo": (0.2, 0.1, 0.3), "<scan>": (-0.1, None, None)}, "share"), ["photo", "<scan>"]),
+        (cloud("PCA", points, ["b", "a & c", "b"] * 3), ["a & c", "b"]),
+        (gate_bars([gate]), ["mfa photo refine.0"]),
+    ):
+        root = ElementTree.fromstring(text)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert set(names) <= set(words)

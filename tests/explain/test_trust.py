@@ -1,0 +1,47 @@
+"""The checks of a map tell a good one from a bad one."""
+
+from __future__ import annotations
+
+import torch
+
+from drifa.explain.trust import faithfulness, randomisation, shuffled
+from tests.networks.tiny import images, tiny
+
+TASK, CLASSES = "skin_lesion", torch.tensor([0, 1, 2, 3])
+
+
+def test_a_shuffled_network_has_the_same_numbers_in_another_order_and_the_first_is_untouched() -> None:
+    net = tiny("concat")
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    other = shuffled(net)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    changed = 0
+    for own, its in zip(net.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(own.flatten().sort().values, its.flatten().sort().values)
+        changed += not torch.equal(own, its)
+    assert changed > 10
+    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), shuffled(net).parameters(), strict=True))
+
+
+def test_the_randomisation_check_is_a_correlation_per_row() -> None:
+    present = torch.tensor([[True, True], [True, False], [False, True], [True, True]])
+    found = randomisation(tiny("concat"), images(), present, TASK, CLASSES)
+    assert bool(found["dermoscopy"][2].isnan())
+    assert all(float(x[~x.isnan()].abs().max()) <= 1 + 1e-5 for x in found.values())
+
+
+def test_a_map_of_the_place_that_matters_beats_random_maps_and_its_opposite_does_not() -> None:
+    net, given = tiny("concat"), images()
+    given["dermoscopy"] = torch.zeros(4, 3, 40, 40)
+    given["dermoscopy"][:, :, 5:20, 5:20] = 1
+
+    def bright(inputs, present=None):
+        strength = 20 * inputs["dermoscopy"][:, :, 5:20, 5:20].mean(dim=(1, 2, 3))
+        return {TASK: torch.stack([strength, 10 - strength], dim=1)}
+
+    net.forward = bright
+    right = given["dermoscopy"][:, 0]
+    for maps, better in ((right, True), (1 - right, False)):
+        found = faithfulness(net, given, None, TASK, torch.zeros(4, dtype=torch.int64), "dermoscopy", maps)
+        assert bool(((found.deletion < found.random_deletion) == better).all())
+        assert bool(((found.insertion > found.random_insertion) == better).all())
