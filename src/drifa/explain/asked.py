@@ -17,7 +17,7 @@ from drifa.data.sampling.pairing import NOBODY, subject_components
 from drifa.errors import DrifaError, suggest
 from drifa.prediction.cases import Case, check_cases, given
 from drifa.prediction.predictor import Predictor
-from drifa.prediction.sources import FileImages, with_values
+from drifa.prediction.sources import FileImages, read_images, with_values
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ def of_case(predictor: Predictor, case: Case) -> Asked:
     """New images and values."""
     channels = predictor.run.info.modalities
     check_cases([case], channels, predictor.encoders)
-    files: Any = FileImages([case], channels, predictor.run.info.image_size)
+    files: Any = FileImages(
+        [read_images(case, channels, predictor.run.info.image_size)], channels, predictor.run.info.image_size
+    )
     if predictor.encoders:
         files = with_values(files, [case], predictor.encoders)
     has = given(case, predictor.encoders)
@@ -79,5 +81,5 @@ def of_case(predictor: Predictor, case: Case) -> Asked:
 
 def on_device(predictor: Predictor, batch: Batch) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Images by modality and the mask, where the networks are."""
-    images = {name: image.to(predictor.device) for name, image in batch.images.items()}
+    images = {name: image.to(predictor.device) for name, image in batch.images.items() if isinstance(image, torch.Tensor)}
     return images, batch.present.to(predictor.device)

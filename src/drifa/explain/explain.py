@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRe
 from drifa.explain.shapley import Shares, cohort, of_nothing, shares
 from drifa.explain.trust import faithfulness, randomisation
 from drifa.files import write_json, write_text
+from drifa.names import file_name
 from drifa.prediction.cases import Case
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
@@ -81,9 +81,9 @@ def explain(
     whole = _Whole(predictor, subjects, source, progress)
     trained = thinned(subjects.in_split("train"), MOST_TRAINED)
     train_points = whole.readouts(trained)
-    found = shares(predictor, asked.batch.images, asked.batch.present, none)
+    found = shares(predictor, *on_device(predictor, asked.batch), none)
     root = predictor.run.folder / "explain"
-    out = root / _safe(asked.names[0]) if single else root
+    out = root / file_name(asked.names[0]) if single else root
     near = nearest(readouts(predictor.nets, *on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
     pictures: dict[str, np.ndarray] = {}
     drawn: dict[str, str] = {}
@@ -254,7 +254,7 @@ def _task(
             areas = faithfulness(predictor.nets[0], *part, task, target[here], modality, one.mean)
         for k, place in enumerate(here.tolist()):
             row = int(rows[place])
-            file = f"maps/{_safe(asked.names[row])}-{task}-{modality}.png"
+            file = f"maps/{row + 1}-{file_name(asked.names[row])}-{task}-{modality}.png"  # two ids may share a file name
             pixels = read_image(asked.files[row][modality], predictor.run.info.modalities[modality])
             pictures[file] = figures.overlay(pixels, one.mean[k].cpu().numpy())
             drawn[place][modality] = MapRecord(
@@ -286,7 +286,3 @@ def _joined(parts: Sequence[Shares]) -> Shares:
 
 def _last(predictor: Predictor) -> str:
     return str(next(iter(predictor.nets[0].branches.values())).infos[-1].name)
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w-]+", "_", name)

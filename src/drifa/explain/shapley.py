@@ -107,7 +107,7 @@ def shares(
         values = {frozenset[int](): nothing}
         for s, subset in enumerate(subsets):
             chosen = [i for i, name in enumerate(names) if name in subset]
-            answering = present[:, [i for i in chosen if i in able]].any(dim=1).numpy()
+            answering = present[:, [i for i in chosen if i in able]].any(dim=1).cpu().numpy()
             each = [answers[task].double().cpu().numpy() for member in members if (answers := member[s]) is not None]
             answer = nothing if not each else in_unit(kind, np.mean(each, axis=0))
             values[frozenset(chosen)] = np.where(answering[:, None], answer, nothing)
