@@ -34,6 +34,7 @@ def chain(module: nn.Module, method: str = "forward") -> list[tuple[str, nn.Modu
     except Exception:  # a forward that looks at its values raises whatever it likes; it is no chain
         return None
     parts: list[tuple[str, nn.Module]] = []
+    used: set[str] = set()
     previous: Any = None
     for node in graph.nodes:
         if node.op == "placeholder" and not node.users:
@@ -43,7 +44,14 @@ def chain(module: nn.Module, method: str = "forward") -> list[tuple[str, nn.Modu
         expected = () if previous is None else (previous,)
         if node.op == "placeholder" and previous is None:
             pass
-        elif node.op == "call_module" and node.args == expected and not node.kwargs and len(node.users) == 1:
+        elif (
+            node.op == "call_module"
+            and node.args == expected
+            and not node.kwargs
+            and len(node.users) == 1
+            and node.target not in used
+        ):
+            used.add(str(node.target))
             parts.append((str(node.target), module.get_submodule(str(node.target))))
         else:
             return None
