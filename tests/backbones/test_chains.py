@@ -37,6 +37,11 @@ class _Scaled(_Level):
         return self.last(self.first(x)) * 2
 
 
+class _Again(_Level):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.last(self.first(x)))
+
+
 class _Branching(_Level):
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
@@ -65,7 +70,7 @@ def test_another_method_is_read_on_request() -> None:
     assert [name for name, _ in chain(_Two(), "forward_features") or []] == ["first", "last"]
 
 
-@pytest.mark.parametrize("kind", [_Residual, _Looking, _Scaled, _Branching, _Nothing])
+@pytest.mark.parametrize("kind", [_Residual, _Looking, _Scaled, _Branching, _Nothing, _Again])
 def test_what_does_more_than_call_its_parts_in_order_is_no_chain(kind: type[nn.Module]) -> None:
     assert chain(kind()) is None
 

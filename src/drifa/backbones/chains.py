@@ -44,19 +44,18 @@ def chain(module: nn.Module, method: str = "forward") -> list[tuple[str, nn.Modu
         expected = () if previous is None else (previous,)
         if node.op == "placeholder" and previous is None:
             pass
-        elif (
-            node.op == "call_module"
-            and node.args == expected
-            and not node.kwargs
-            and len(node.users) == 1
-            and node.target not in used
-        ):
+        elif _calls(node, expected) and str(node.target) not in used:
             used.add(str(node.target))
             parts.append((str(node.target), module.get_submodule(str(node.target))))
         else:
             return None
         previous = node
     return None
+
+
+def _calls(node: Any, expected: tuple[Any, ...]) -> bool:
+    """Whether a node calls a part with what stands before it, and its result is read once."""
+    return node.op == "call_module" and node.args == expected and not node.kwargs and len(node.users) == 1
 
 
 def is_list(module: nn.Module) -> bool:
