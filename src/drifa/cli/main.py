@@ -11,7 +11,7 @@ import typer
 
 from drifa.cli.data import data_app
 from drifa.cli.models import models
-from drifa.cli.screen import print_metrics, print_subsets, progress_bar
+from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
 from drifa.errors import DrifaError
 from drifa.version import __version__
 
@@ -159,6 +159,25 @@ def evaluate(
         typer.echo(f"next: drifa report {run}")
     else:
         typer.echo(f"next: compare with {run}/metrics.json, the test split of the run (drifa evaluate {run})")
+
+
+@app.command()
+def calibrate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    settings: Settings = None,
+    method: Annotated[str, typer.Option(help="temperature, vector or isotonic.")] = "temperature",
+    level: Annotated[float, typer.Option(help="Promised probability that a prediction set holds the truth.")] = 0.9,
+    score: Annotated[str, typer.Option(help="Of the sets: lac, aps or raps.")] = "lac",
+    quiet: Quiet = False,
+) -> None:
+    """Probabilities that mean what they say, and sets of classes with a promise, learned on the validation split."""
+    from drifa.evaluation.calibrate import calibrate as calibrate_run
+
+    with progress_bar(quiet) as progress:
+        path, found = calibrate_run(run, method, level, score, progress, _places(settings))
+    for task, told in found.items():
+        print_trust(task, told, level)
+    typer.echo(f"wrote {path}; `drifa predict {run}` applies it")
 
 
 @app.command()

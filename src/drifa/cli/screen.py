@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,3 +95,24 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     finally:
         if bar is not None:
             bar.stop()
+
+
+def print_trust(task: str, told: Mapping[str, Any], level: float) -> None:
+    """What a calibration is worth on the test split, one line each."""
+    import typer
+
+    for metric in ("ece", "nll") if "calibration" in told else ():
+        change = told["calibration"][metric]
+        words = (f"{when} {_span(change[when])}" for when in ("before", "after"))
+        typer.echo(f"{task}: {metric.upper()} on test {', '.join(words)}")
+    for everyone in told.get("coverage", ())[:1]:
+        coverage, size = _span(everyone["group_coverage"]), _span(everyone["size"])
+        typer.echo(f"{task}: sets at {level:.0%} hold the truth in {coverage} of test cases, with {size} classes")
+    for note in told["notes"]:
+        typer.echo(f"{task}: note: {note}")
+
+
+def _span(interval: Mapping[str, float | None]) -> str:
+    if None in interval.values():
+        return "–"
+    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"

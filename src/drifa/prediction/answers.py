@@ -59,8 +59,9 @@ class Prediction:
         plain["cases"] = [{key: value for key, value in case.items() if value is not None} for case in plain["cases"]]
         for case in plain["cases"]:
             for answer in case["tasks"].values():
-                if "files" in answer:
-                    answer["files"] = list(answer["files"])
+                for key in ("files", "prediction_set"):
+                    if answer.get(key) is not None:
+                        answer[key] = list(answer[key])
         return plain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, Failure, Sieve, Unanswerable, check_case, check_cases, given, read_files, unseen
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
+from drifa.prediction.trust import Trust, trusted
 from drifa.present import answers_task, subset_mask
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
+from drifa.tasks.classes import ClassAnswer
 from drifa.uncertainty.draws import Draws, Fetch, draw
 from drifa.uncertainty.modes import modes, over_partners
 from drifa.uncertainty.views import make_views
@@ -46,6 +49,7 @@ class Predictor:
         encoders: How the tabular modalities are encoded.
         kinds: Task -> its kind.
         subject_kinds: Those that answer about a subject.
+        trust: How probabilities are calibrated and which classes are named; None for a run that is not calibrated so.
         regions: Of those that answer about the pixels of a volume: task -> region -> mask values.
 
     Raises:
@@ -84,6 +88,14 @@ class Predictor:
                 f"evaluate.tta={run.config.evaluate.tta} is for images; the slices of a volume are seen as they are"
             )
         self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
+
+        trust = Trust.read(run.folder)
+        self.trust = trust if trust is not None and trust.fits(self.mode, len(self.nets)) else None
+        if trust is not None and self.trust is None:
+            logging.getLogger("drifa").warning(
+                f"{run.folder} was calibrated for {trust.members} network(s) in the mode {trust.mode}, and answers with "
+                f"{len(self.nets)} in the mode {self.mode}, not calibrated; run `drifa calibrate {run.folder}`"
+            )
 
     @classmethod
     def open(cls, folder: str | Path, device: str | torch.device | None = None, places: Places | None = None) -> Predictor:
@@ -246,7 +258,9 @@ class Predictor:
             summaries = list(modes(draws, kind.summarise).values())[-1]
             effects = list(over_partners(draws, kind.over_partners).values())
             effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
-            tasks[task] = kind.answer(next(iter(summaries.values())), effect)
+            answer = kind.answer(next(iter(summaries.values())), effect)
+            trust = self.trust.tasks.get(task) if self.trust is not None else None
+            tasks[task] = trusted(answer, trust) if trust is not None and isinstance(answer, ClassAnswer) else answer
         return tasks
 
     def predict_one(

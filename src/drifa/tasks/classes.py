@@ -35,6 +35,8 @@ class ClassAnswer:
         mutual_information: The part on which the draws disagree, nats; None for a single draw.
         std: Standard deviation over the draws of the probability of the predicted class; None for a single draw.
         flip_rate: Share of the partners with which the answer is another; None without partners.
+        raw_probabilities: Before calibration; None in a run that is not calibrated.
+        prediction_set: The classes of which one is the truth with the promised probability; None without one.
     """
 
     predicted: str
@@ -44,15 +46,21 @@ class ClassAnswer:
     mutual_information: float | None
     std: float | None
     flip_rate: float | None
+    raw_probabilities: Mapping[str, float] | None = None
+    prediction_set: tuple[str, ...] | None = None
 
     def row(self) -> dict[str, Any]:
         """As one row of a table."""
-        rest = {key: value for key, value in vars(self).items() if key != "probabilities"}
+        own = ("probabilities", "raw_probabilities", "prediction_set")
+        rest = {key: value for key, value in vars(self).items() if key not in own}
+        if self.prediction_set is not None:
+            rest["prediction_set"] = " | ".join(self.prediction_set)
         return {**rest, **{f"p({name})": p for name, p in self.probabilities.items()}}
 
     def words(self) -> str:
         """As a person says it."""
-        return f"{self.predicted}  confidence {self.confidence:.3f}  entropy {self.predictive_entropy:.3f} nats"
+        named = "" if self.prediction_set is None else f"  one of {{{', '.join(self.prediction_set)}}}"
+        return f"{self.predicted}  confidence {self.confidence:.3f}  entropy {self.predictive_entropy:.3f} nats{named}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""drifa calibrate: what the probabilities of a run mean, learned on its validation split, judged on its test split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from drifa.data import Subjects
+from drifa.errors import DrifaError, suggest
+from drifa.evaluation.evaluate import evaluate
+from drifa.files import write_json
+from drifa.prediction.trust import FILE, TaskTrust, Trust, learn_trust
+from drifa.progress import Progress
+from drifa.runs.places import Places
+from drifa.runs.run import Run
+from drifa.tasks import Classes, kinds_from
+from drifa.uncertainty.calibration import CALIBRATIONS
+from drifa.uncertainty.conformal import Score
+from drifa.uncertainty.modes import MODES
+from drifa.uncertainty.prior import PriorCorrection
+from drifa.uncertainty.reports import calibration_report, coverage_report
+
+
+def calibrate(
+    folder: str | Path,
+    method: str = "temperature",
+    level: float = 0.9,
+    score: str = "lac",
+    progress: Progress | None = None,
+    places: Places | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Fits calibration and prediction sets for every task of classes and writes `calibration.json`, which `predict` applies.
+
+    Members and passes are averaged first, in the most thorough mode of the run. The validation split also chose the epoch of
+    each network, so it flatters a little; what counts are the figures on the test split, which nothing was fitted on.
+
+    Args:
+        folder: The run.
+        method: ``temperature``, ``vector`` or ``isotonic``.
+        level: Promised probability that a prediction set holds the truth.
+        score: Of the sets: ``lac``, ``aps`` or ``raps``.
+        progress: As in :func:`drifa.evaluation.evaluate.evaluate`.
+        places: Likewise.
+
+    Returns:
+        The file, and task -> ``notes``, ``calibration`` and ``coverage`` on the test split (see
+        :mod:`drifa.uncertainty.reports`).
+
+    Raises:
+        DrifaError: The run answers nothing in classes, its study is not there, or the method, level or score is not known.
+    """
+    for name, value, choices in (("method", method, tuple(CALIBRATIONS)), ("score", score, get_args(Score))):
+        if value not in choices:
+            raise DrifaError(f"{name} {value!r} is not known{suggest(value, choices)}")
+    if not 0 < level < 1:
+        raise DrifaError(f"level {level:g} is no probability between 0 and 1; 0.9 is usual")
+    run = Run.open(folder, places)
+    kinds = {task: kind for task, kind in kinds_from(run.info.tasks).items() if isinstance(kind, Classes)}
+    if not kinds:
+        raise DrifaError(f"{run.folder} has no task of classes, and only their probabilities are calibrated")
+    judged: dict[str, pd.DataFrame] = {}
+    for split in ("val", "test"):
+        where, _ = evaluate(
+            folder, split=split, out=run.folder / "evaluations" / f"own-{split}", progress=progress, places=places
+        )
+        judged[split] = pd.read_parquet(where / "predictions.parquet")
+    mode = max(judged["val"]["mode"].unique(), key=MODES.index)
+    subjects, trained = run.study().subjects(), len(run.trained_members())
+    balanced = run.config.train.sampling == "balanced"
+    tasks: dict[str, TaskTrust] = {}
+    found: dict[str, Any] = {}
+    for task, kind in kinds.items():
+        labels, p, groups = _answers(judged["val"], task, mode, kind)
+        if not len(labels):
+            continue
+        prior, seed = _prior(subjects, task, kind, balanced), run.config.evaluate.seed
+        trust = tasks[task] = learn_trust(labels, p, groups, kind.classes, prior, method, level, score, seed)
+        found[task] = {"notes": list(trust.notes), **_report(trust, *_answers(judged["test"], task, mode, kind), run)}
+    path = run.folder / FILE
+    write_json(path, {**Trust(mode, trained, tasks).to_json(), "test": found})
+    return path, found
+
+
+def _answers(table: pd.DataFrame, task: str, mode: str, kind: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, probabilities and groups of the first member (of all, in the modes of ensembles), in the headline condition."""
+    rows = table[(table["task"] == task) & (table["mode"] == mode) & (table["condition"] != "alone") & table["label"].notna()]
+    rows = rows[rows["member"] == rows["member"].min()]
+    numbers = {name: number for number, name in enumerate(kind.classes)}
+    p = np.stack(list(rows["probabilities"])) if len(rows) else np.empty((0, len(kind.classes)))
+    return rows["label"].map(numbers).to_numpy(dtype=np.int64), p, rows["group"].to_numpy()
+
+
+def _prior(subjects: Subjects, task: str, kind: Classes, balanced: bool) -> PriorCorrection | None:
+    """What undoes class weights and balanced sampling; None where training weighed classes as they come."""
+    if not kind.weights and not balanced:
+        return None
+    rows = subjects.in_split("train")
+    truth = subjects.targets[task][rows][subjects.known_of(task)[rows]]
+    counts = np.bincount(truth, minlength=len(kind.classes))
+    drawn = 1 / np.maximum(counts, 1) if balanced else np.ones(len(counts))
+    return PriorCorrection.of_training(counts, drawn * (np.array(kind.weights) if kind.weights else 1), kind.classes)
+
+
+def _report(trust: TaskTrust, labels: np.ndarray, p: np.ndarray, groups: np.ndarray, run: Run) -> dict[str, Any]:
+    """On images that nothing was fitted on."""
+    if not len(labels):
+        return {}
+    settings, q = run.config.evaluate, trust(p)
+    found: dict[str, Any] = {"calibration": calibration_report(labels, p, q, groups, settings.resamples, settings.seed)}
+    if trust.sets is not None:
+        inside, names = trust.sets(q), trust.sets.classes
+        found["coverage"] = coverage_report(labels, inside, groups, names, settings.resamples, settings.seed)
+    return found

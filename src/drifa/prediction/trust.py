@@ -1,0 +1,190 @@
+"""What a run has learned about its own answers: the content of `calibration.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drifa.errors import DrifaError
+from drifa.files import read_json
+from drifa.metrics.weighted import Floats
+from drifa.tasks.classes import ClassAnswer
+from drifa.uncertainty.calibration import ClassCalibration, fit_calibration, read_calibration
+from drifa.uncertainty.conformal import ConformalSets
+from drifa.uncertainty.prior import PriorCorrection
+
+FILE = "calibration.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TaskTrust:
+    """Of one task of classes; called on probabilities, it gives calibrated ones.
+
+    Attributes:
+        prior: Undoes the class weights of the training; None where there were none.
+        calibration: None where it could not be fitted.
+        sets: None where they could not be fitted.
+        notes: Why something could not be fitted, or less strictly.
+    """
+
+    prior: PriorCorrection | None
+    calibration: ClassCalibration | None
+    sets: ConformalSets | None
+    notes: tuple[str, ...] = ()
+
+    def __call__(self, probabilities: Floats) -> Floats:
+        """``[N, C] -> [N, C]``, sums of 1."""
+        for step in (self.prior, self.calibration):
+            probabilities = probabilities if step is None else step(probabilities)
+        return probabilities
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        steps = {"prior": self.prior, "calibration": self.calibration, "sets": self.sets}
+        return {name: None if step is None else step.to_json() for name, step in steps.items()} | {"notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], place: str) -> Self:
+        """Reads what :meth:`to_json` gave.
+
+        Raises:
+            DrifaError: It is not that.
+        """
+
+        def read(name: str, reader: Any) -> Any:
+            return None if value.get(name) is None else reader(value[name], f"{place}: {name}")
+
+        return cls(
+            read("prior", PriorCorrection.from_json),
+            read("calibration", read_calibration),
+            read("sets", ConformalSets.from_json),
+            tuple(map(str, value.get("notes", ()))),
+        )
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Of a run.
+
+    Attributes:
+        mode: How the networks were asked, see :data:`drifa.uncertainty.modes.MODES`; it holds for no other.
+        members: Number of networks that were asked.
+        tasks: Task of classes -> its own.
+    """
+
+    mode: str
+    members: int
+    tasks: Mapping[str, TaskTrust]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the format number comes first."""
+        tasks = {name: task.to_json() for name, task in self.tasks.items()}
+        return {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members, "tasks": tasks}
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """That of a run folder; None where nobody has calibrated it.
+
+        Raises:
+            DrifaError: The file is damaged or of another format.
+        """
+        path = folder / FILE
+        value = read_json(path)
+        if value is None:
+            return None
+        remedy = f"run `drifa calibrate {folder}` again"
+        if value.get("drifa_calibration") != FORMAT:
+            raise DrifaError(f"{path} has format {value.get('drifa_calibration')!r}; this drifa reads {FORMAT}: {remedy}")
+        tasks = value.get("tasks")
+        if not isinstance(tasks, dict) or not all(isinstance(task, dict) for task in tasks.values()):
+            raise DrifaError(f"{path} says nothing of tasks: {remedy}")
+        found = {name: TaskTrust.from_json(task, f"{path}: {name}") for name, task in tasks.items()}
+        return cls(str(value.get("mode")), int(value.get("members") or 0), found)
+
+    def fits(self, mode: str, members: int) -> bool:
+        """Whether it was fitted on answers that came about like these."""
+        return (self.mode, self.members) == (mode, members)
+
+
+def learn_trust(
+    labels: NDArray[np.int64],
+    probabilities: Floats,
+    groups: Sequence[object] | NDArray[Any],
+    classes: Sequence[str],
+    prior: PriorCorrection | None = None,
+    method: str = "temperature",
+    level: float = 0.9,
+    score: str = "lac",
+    seed: int = 0,
+) -> TaskTrust:
+    """Learns from validation images what the probabilities of a task mean, and which classes to name at a level.
+
+    One half of the groups calibrates and the other half lays the threshold of the sets, whose promise needs groups that the
+    calibration has not met. Where a half is too small for its part, all groups do both, and a note says so.
+
+    Args:
+        labels: True class of each validation image. ``[N]``
+        probabilities: Averaged over members and passes. ``[N, C]``
+        groups: Patient or lesion of each image. ``[N]``
+        classes: C names.
+        prior: Comes first, see :class:`drifa.uncertainty.prior.PriorCorrection`.
+        method: A key of :data:`drifa.uncertainty.calibration.CALIBRATIONS`.
+        level: Promised probability that a set holds the truth.
+        score: Of the sets, see :class:`drifa.uncertainty.conformal.ConformalSets`.
+        seed: Of the halves and of the image that stands for a group.
+    """
+    p = probabilities if prior is None else prior(probabilities)
+    names = np.array([str(group) for group in groups])
+    own = np.unique(names)
+    first = np.isin(names, np.random.default_rng(seed).permutation(own)[: len(own) // 2])
+    everyone = np.ones(len(names), dtype=bool)
+
+    def calibrated(part: NDArray[np.bool_]) -> ClassCalibration:
+        return fit_calibration(labels[part], p[part], method, classes, names[part])
+
+    def with_sets(part: NDArray[np.bool_], q: Floats) -> ConformalSets:
+        return ConformalSets.fit(labels[part], q[part], names[part], level, score, classes=classes, seed=seed)
+
+    try:
+        calibration = calibrated(first)
+        return TaskTrust(prior, calibration, with_sets(~first, calibration(p)))
+    except DrifaError:
+        pass
+    notes: list[str] = []
+    found: ClassCalibration | None = None
+    sets: ConformalSets | None = None
+    try:
+        found = calibrated(everyone)
+    except DrifaError as error:
+        notes.append(f"no calibration: {error}")
+    try:
+        sets = with_sets(everyone, p if found is None else found(p))
+        if found is not None:
+            notes.append("the sets were fitted on the images that the calibration was fitted on: their level is approximate")
+    except DrifaError as error:
+        notes.append(f"no prediction sets: {error}")
+    return TaskTrust(prior, found, sets, tuple(notes))
+
+
+def trusted(answer: ClassAnswer, trust: TaskTrust) -> ClassAnswer:
+    """An answer with calibrated probabilities, its raw ones beside them, and its prediction set."""
+    p = trust(np.array([list(answer.probabilities.values())]))
+    probabilities = {name: float(value) for name, value in zip(answer.probabilities, p[0], strict=True)}
+    best = max(probabilities, key=probabilities.__getitem__)
+    named = None
+    if trust.sets is not None:
+        named = tuple(name for name, inside in zip(probabilities, trust.sets(p)[0], strict=True) if inside)
+    return replace(
+        answer,
+        predicted=best,
+        confidence=probabilities[best],
+        probabilities=probabilities,
+        raw_probabilities=answer.probabilities,
+        prediction_set=named,
+    )

@@ -1,0 +1,90 @@
+"""What a run knows about its answers: calibrated probabilities, sets, and when they do not apply."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drifa import DrifaError
+from drifa.metrics.classification import classification_metrics
+from drifa.prediction.trust import FILE, TaskTrust, Trust, learn_trust, trusted
+from drifa.tasks.classes import ClassAnswer
+from drifa.uncertainty.prior import PriorCorrection
+
+CLASSES = ("mel", "nv", "bcc")
+
+
+def validation(count: int, sharpness: float = 2.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, probabilities of a network that is too sure, patients of two images each."""
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(count, 3)) * 2
+    labels = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)
+    p = np.exp(logits * sharpness)
+    return labels, p / p.sum(axis=1, keepdims=True), np.arange(count) // 2
+
+
+def test_calibration_helps_on_new_images_and_sets_keep_their_promise() -> None:
+    labels, p, groups = validation(4000)
+    trust = learn_trust(labels[:2000], p[:2000], groups[:2000], CLASSES)
+    assert trust.sets is not None
+    assert not trust.notes
+    q = trust(p[2000:])
+    raw, after = (classification_metrics(labels[2000:], x) for x in (p[2000:], q))
+    assert after["ece"] < raw["ece"] / 2
+    held = trust.sets(q)[np.arange(2000), labels[2000:]]
+    assert held.mean() == pytest.approx(0.9, abs=0.04)
+
+
+def test_too_few_images_are_told_and_nothing_is_invented() -> None:
+    labels, p, groups = validation(60)
+    trust = learn_trust(labels, p, groups, CLASSES)
+    assert trust.calibration is None
+    assert any("no calibration" in note and "50" in note for note in trust.notes)
+    np.testing.assert_array_equal(trust(p), p)
+
+
+def test_a_small_set_serves_both_parts_with_a_note() -> None:
+    labels, p, groups = validation(120)
+    trust = learn_trust(labels, p, groups, CLASSES)
+    assert trust.calibration is not None
+    assert trust.sets is not None
+    assert any("approximate" in note for note in trust.notes)
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    labels, p, groups = validation(400)
+    prior = PriorCorrection.of_training([10, 20, 30], [3, 2, 1], CLASSES)
+    first = Trust("ensemble", 2, {"lesion": learn_trust(labels, p, groups, CLASSES, prior)})
+    assert Trust.read(tmp_path) is None
+    (tmp_path / FILE).write_text(json.dumps({**first.to_json(), "test": {}}))
+    again = Trust.read(tmp_path)
+    assert again == first
+    assert again.fits("ensemble", 2)
+    assert not again.fits("ensemble_mc", 2)
+    np.testing.assert_allclose(again.tasks["lesion"](p), first.tasks["lesion"](p))
+
+
+@pytest.mark.parametrize("text", ['{"drifa_calibration": 9}', '{"drifa_calibration": 1, "tasks": [1]}'])
+def test_a_file_of_another_kind_is_refused_with_the_remedy(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(DrifaError, match="drifa calibrate"):
+        Trust.read(tmp_path)
+
+
+def test_an_answer_keeps_its_raw_probabilities() -> None:
+    labels, p, groups = validation(400)
+    raw = dict(zip(CLASSES, p[0].tolist(), strict=True))
+    before = ClassAnswer(CLASSES[int(p[0].argmax())], float(p[0].max()), raw, 0.1, None, None, None)
+    answer = trusted(before, learn_trust(labels, p, groups, CLASSES))
+    assert answer.raw_probabilities == raw
+    assert answer.predicted == before.predicted  # a temperature never changes it
+    assert answer.confidence == max(answer.probabilities.values()) != before.confidence
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert set(answer.prediction_set or ()) <= set(CLASSES)
+    assert "prediction_set" in answer.row()
+    assert "prediction_set" not in before.row()
+    empty = trusted(before, TaskTrust(None, None, None))
+    assert empty.prediction_set is None
