@@ -133,8 +133,8 @@ def inputs(folder: Path, seed: int = 0) -> Iterator[Hostile]:
         yield Hostile(f"run/{place}: a link outside", _linked(f"run/{place}"), evaluated)
     for kind, table in (("numbers", {"a": [1]}), ("objects", {"subject": [[1]], "split": [{"a": 1}]})):
         make = _parquet("run/predictions.parquet", table)
-        yield Hostile(f"run/predictions.parquet: {kind}", make, report)
-        yield Hostile(f"study/study.parquet: {kind}", _parquet("study/study.parquet", table), split)
+        yield Hostile(f"run/predictions.parquet: a table of {kind}", make, report)
+        yield Hostile(f"study/study.parquet: a table of {kind}", _parquet("study/study.parquet", table), split)
     yield Hostile("image.png: a bomb", _bomb, predict)
 
 

@@ -210,7 +210,7 @@ def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: P
         page.unlink()
     for words, message in (
         (["data.study=other"], "names a second study"),
-        (["data.fliped=1"], "did you mean 'flip'"),
+        (["data.fliped=1"], "did you mean 'data.flip'"),
         ([tmp_path / "none.yaml"], "does not exist"),
         (["--per-class", 0], "take 1 or more"),
     ):

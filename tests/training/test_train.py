@@ -99,7 +99,9 @@ def test_the_standard_recipe_resumes_to_the_same_weights_and_keeps_the_average(
 
 
 def test_class_weights_of_an_unknown_task_are_refused(study: Path, tmp_path: Path) -> None:
-    with pytest.raises(DrifaError, match=r"class_weights names the unknown task 'dept' \(did you mean 'depth'"):
+    with pytest.raises(
+        DrifaError, match=r"class_weights names the task 'dept', which this training has not \(did you mean 'depth'"
+    ):
         train(recipe(study, class_weights={"dept": "sqrt"}), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 

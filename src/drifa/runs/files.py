@@ -129,7 +129,7 @@ def read_run(folder: str | Path) -> RunFiles:
         volumes=_volumes(folder / "volumes.csv"),
     )
     for name, sha256 in ((files.evaluation or {}).get("files") or {}).items():
-        if name in JUDGED_FILES and not ((folder / name).is_file() and digest(folder / name) == sha256):
+        if name in JUDGED_FILES and (folder / name).is_file() and digest(folder / name) != sha256:
             raise DrifaError(
                 f"{folder / name} is not of the evaluation that {folder / 'evaluation.json'} tells of, which was stopped half-"
                 f"way or changed since: run `drifa evaluate {folder}` again"
