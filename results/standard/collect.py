@@ -136,7 +136,7 @@ HEAD = """# The standard recipe
 Networks with ImageNet weights (EfficientNet-Lite0) under `configs/standard/`, on splits that cut no group, one CPU thread
 each. Deterministic pass; in unpaired studies the mean over 8 training partners. Accuracy, balanced accuracy, AUC and ECE in
 percent: with three seeds or more the mean and its 95 % t-interval; with fewer the mean, and the bootstrap interval over groups
-of the first. No setting was tuned on the test split.
+of the first. No setting was tuned on the test split. Minutes are of training, on a machine that did other work beside it.
 
 ```bash
 WEIGHTS=tf_efficientnet_lite0.safetensors sh results/standard/run.sh drifa 0
