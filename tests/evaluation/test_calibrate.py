@@ -16,10 +16,10 @@ from drifa.uncertainty.calibration import Least, Temperature
 
 
 def a_case(run: Run) -> dict[str, str]:
+    """A test subject with all its images."""
     study = run.study()
-    name = next(iter(study.modalities))
-    row = int(study.subjects().image[study.subjects().in_split("test")[0], 0])
-    return {name: str(study.image_path(row))}
+    rows = study.subjects().image[study.subjects().in_split("test")[0]]
+    return {name: str(study.image_path(int(row))) for name, row in zip(study.modalities, rows, strict=True)}
 
 
 def test_prediction_applies_what_was_learned_and_only_to_answers_of_that_kind(
@@ -37,6 +37,9 @@ def test_prediction_applies_what_was_learned_and_only_to_answers_of_that_kind(
     for task, answer in after.tasks.items():
         assert answer.raw_probabilities == pytest.approx(before.tasks[task].probabilities)
         assert answer.predicted == before.tasks[task].predicted
+    name, file = next(iter(a_case(paired_run).items()))
+    partial = load(folder, device="cpu").predict_one({name: file})
+    assert all(answer.raw_probabilities is None for answer in partial.tasks.values())
     told = json.loads(path.read_text())
     path.write_text(json.dumps({**told, "members": 7}))
     with caplog.at_level(logging.WARNING, logger="drifa"):

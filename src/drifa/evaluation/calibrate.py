@@ -109,7 +109,9 @@ def _report(trust: TaskTrust, labels: np.ndarray, p: np.ndarray, groups: np.ndar
     if not len(labels):
         return {}
     settings, q = run.config.evaluate, trust(p)
-    found: dict[str, Any] = {"calibration": calibration_report(labels, p, q, groups, settings.resamples, settings.seed)}
+    found: dict[str, Any] = {}
+    if trust.calibration is not None or trust.prior is not None:
+        found["calibration"] = calibration_report(labels, p, q, groups, settings.resamples, settings.seed)
     if trust.sets is not None:
         inside, names = trust.sets(q), trust.sets.classes
         found["coverage"] = coverage_report(labels, inside, groups, names, settings.resamples, settings.seed)

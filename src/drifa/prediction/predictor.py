@@ -34,6 +34,9 @@ from drifa.uncertainty.views import make_views
 #: What it was -> task -> region probabilities.
 SliceAnswers = dict[str, dict[str, np.ndarray]]
 
+#: The conditions of the headline numbers, in which runs are calibrated: nothing was learned of cases that lack a modality.
+HEADLINE = ("paired", "partners")
+
 
 class Predictor:
     """A run with its networks in memory, on a device, in evaluation mode. Open one with :func:`drifa.load`.
@@ -240,7 +243,8 @@ class Predictor:
             alike = [row for row, rows in enumerate(filled) if len(rows) == count]
             members = self.draw(fetch, np.stack([filled[row] for row in alike]), [cases[row].subject for row in alike])
             for position, row in enumerate(alike):
-                tasks = self._tasks([{task: draws.of(position) for task, draws in member.items()} for member in members])
+                own_draws = [{task: draws.of(position) for task, draws in member.items()} for member in members]
+                tasks = self._tasks(own_draws, self.trust if conditions[row] in HEADLINE else None)
                 able = {
                     task: answer
                     for task, answer in tasks.items()
@@ -250,8 +254,8 @@ class Predictor:
                 found[row] = Answer(cases[row].subject, used, conditions[row], able)
         return [found[row] for row in range(len(cases))]
 
-    def _tasks(self, members: Sequence[Mapping[str, Draws]]) -> dict[str, Any]:
-        """Task -> answer, from the draws of the members for one case."""
+    def _tasks(self, members: Sequence[Mapping[str, Draws]], learned: Trust | None) -> dict[str, Any]:
+        """Task -> answer, from the draws of the members for one case, with what was learned about such answers."""
         tasks = {}
         for task, kind in self.subject_kinds.items():
             draws = [member[task] for member in members]
@@ -259,7 +263,7 @@ class Predictor:
             effects = list(over_partners(draws, kind.over_partners).values())
             effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
             answer = kind.answer(next(iter(summaries.values())), effect)
-            trust = self.trust.tasks.get(task) if self.trust is not None else None
+            trust = None if learned is None else learned.tasks.get(task)
             tasks[task] = trusted(answer, trust) if trust is not None and isinstance(answer, ClassAnswer) else answer
         return tasks
 
