@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,3 +47,9 @@ def test_drawings_are_whole_files_with_words_escaped() -> None:
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
         assert set(names) <= set(words)
+
+
+def test_a_long_name_has_room() -> None:
+    drawn = bars("a", {"mfa ultrasound stages.0.4.conv1.mfa": (0.1, None, None), "x": (0.2, None, None)}, "unit")
+    start = float(re.search(r'<text x="([\d.]+)"[^>]*>mfa ultrasound', drawn)[1])
+    assert start >= 7 * len("mfa ultrasound stages.0.4.conv1.mfa")

@@ -19,6 +19,8 @@ COLOURS = np.array(
 )
 #: How much of the colour covers the image where the map is 1.
 OPACITY = 0.65
+#: Room for a letter of a name, pixels.
+LETTER = 8
 #: Okabe and Ito: told apart with any colour vision.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 
@@ -71,7 +73,8 @@ def bars(title: str, values: Mapping[str, tuple[float, float | None, float | Non
     pad = 0.05 * (high - low) or 0.05
     limits, count = (low - pad, high + pad), len(values)
     told = "; ".join(f"{name}: {value:.3g}" for name, (value, *_) in values.items())
-    plot = Plot(f"{title}. {told}", limits, (0, count), size=(520, 60 + 24 * count), margins=(170, 8, 12, 40))
+    room = max(170, 16 + LETTER * max(map(len, values), default=0))  # names of gates are long
+    plot = Plot(f"{title}. {told}", limits, (0, count), size=(350 + room, 60 + 24 * count), margins=(room, 8, 12, 40))
     for place, (name, (value, lower, upper)) in enumerate(values.items()):
         y = count - place - 0.5
         left, right = sorted((plot.at(0, y)[0], plot.at(value, y)[0]))
@@ -81,7 +84,7 @@ def bars(title: str, values: Mapping[str, tuple[float, float | None, float | Non
         if lower is not None and upper is not None:
             ends_at = [plot.at(end, y)[0] for end in (lower, upper)]
             plot.add('<path d="M{a} {y}H{b}" class="mark"/>', a=ends_at[0], b=ends_at[1], y=middle)
-        plot.text(162, middle + 4, name, anchor="end")
+        plot.text(room - 8, middle + 4, name, anchor="end")
     plot.x_axis(nice_ticks(*limits, 5), unit, lambda tick: f"{tick:.3g}")
     return _alone(plot.render())
 
