@@ -200,6 +200,8 @@ class TrainConfig(Section):
         number_loss: Of tasks of the kind number: ``gaussian_nll`` (the network states how far off it may be) or ``mse``.
         precision: ``auto`` = bf16 mixed on hardware that has it, else 32 bit; or a Lightning precision.
         accelerator: ``auto``, ``cpu``, ``gpu`` … as Lightning names them.
+        compile: ``blocks``: torch.compile on the repeated blocks; ``none``; ``auto``: on a GPU only, as the tiles of the
+            attention are faster on a CPU. The results are the same but for rounding.
         devices: Number of devices, one process each.
         threads: CPU threads; 0 = torch's default.
     """
@@ -232,6 +234,7 @@ class TrainConfig(Section):
     number_loss: Literal["gaussian_nll", "mse"] = "gaussian_nll"
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    compile: Literal["auto", "none", "blocks"] = "auto"
     devices: int = Field(1, ge=1, le=1024)
     threads: int = Field(0, ge=0, le=1024)
 

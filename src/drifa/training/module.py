@@ -17,6 +17,7 @@ from drifa.data.sampling.mixup import mixup
 from drifa.data.targets import Reads
 from drifa.networks.inputs import standardise, to_float
 from drifa.tasks import Kind, SubjectKind
+from drifa.training.compiled import compile_blocks, compiles
 from drifa.training.losses import multitask_loss, task_weights
 from drifa.training.recipe import Recipe
 
@@ -51,6 +52,12 @@ class MultitaskModule(Recipe):
         self.kinds = kinds
         self.weights = task_weights(kinds, config.train.task_weights)
         self.augment = AUGMENTS[next(iter(kinds.values())).reads]
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        size = self.config.data.image_size or 64  # slices as they are have many sizes, of which any will do
+        if compiles(self.config.train, self.device):
+            compile_blocks(self.net, (size, size))
 
     def on_train_epoch_start(self) -> None:
         super().on_train_epoch_start()

@@ -37,7 +37,7 @@ from drifa.training.module import MultitaskModule
 from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
-RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "devices", "threads")
+RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "compile", "devices", "threads")
 
 #: What a run folder holds before its `model.json`.
 BEFORE_MODEL = ("split.csv", "split_receipt.json", "config.yaml", "environment.json", LOCK_FILE)
