@@ -46,6 +46,7 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/mc_dropout.py
 	$(BIN)/python benchmarks/training_step.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/attention.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/batches.py
 	$(if $(FROZEN_WEIGHTS),$(BIN)/python benchmarks/frozen.py --weights $(FROZEN_WEIGHTS))
 	$(BIN)/python benchmarks/audit.py
