@@ -9,12 +9,14 @@ from typing import Any
 from drifa.config import Config, make_config
 from drifa.data import Study, make_phantom
 from drifa.errors import DrifaError
+from drifa.evaluation.calibrate import calibrate
 from drifa.evaluation.evaluate import evaluate
 from drifa.progress import Progress
 from drifa.report import write_report
 from drifa.training.train import train
 
-SUBJECTS = 600
+#: So many that 50 patients stand in the validation split, which a temperature needs.
+SUBJECTS = 640
 
 
 def demo_config(study: Path) -> Config:
@@ -43,7 +45,7 @@ def demo_config(study: Path) -> Config:
 
 
 def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -> dict[str, Any]:
-    """Phantom study (beside the run) → training → evaluation → report.
+    """Phantom study (beside the run) → training → evaluation → calibration → report.
 
     Args:
         out: The run folder; must be new or empty. The study goes to ``<out>-study`` and is reused if it is there.
@@ -51,7 +53,8 @@ def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -
         quiet: No progress bars.
 
     Returns:
-        ``study``, ``run``, ``report``, ``metrics``, and ``images``: the ``--image`` arguments of one test subject.
+        ``study``, ``run``, ``report``, ``metrics``, ``trust`` (the content of `calibration.json`), and ``images``: the
+        ``--image`` arguments of one test subject.
     """
     folder = out.with_name(f"{out.name}-study")
     if out.exists() and any(out.iterdir()):
@@ -59,9 +62,11 @@ def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -
     study = Study.load(folder) if (folder / "study.yaml").is_file() else make_phantom(folder, SUBJECTS)
     run = train(demo_config(folder), out, progress, quiet)
     _, metrics = evaluate(out, progress=progress)
+    _, trust = calibrate(out, progress=progress)
     subject = run.study().subjects().in_split("test")[0]
     rows = run.study().subjects().image[subject]
     images = [
         f"--image {quote(f'{name}={study.image_path(int(row))}')}" for name, row in zip(study.modalities, rows, strict=True)
     ]
-    return {"study": folder, "run": out, "report": write_report(out), "images": " ".join(images), "metrics": metrics}
+    told = {"metrics": metrics, "trust": trust, "images": " ".join(images)}
+    return {"study": folder, "run": out, "report": write_report(out), **told}

@@ -9,14 +9,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from unittest import mock
 
 import pandas as pd
 import pytest
 import yaml
 
+from drifa import load
 from drifa.cli import main as cli
 from drifa.config import dump_config
+from drifa.prediction.cases import Case
 from tests.studies import tiny_config
 
 
@@ -203,6 +206,26 @@ def test_demo_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
     # The joint task cannot be read from one modality better than one time in two; fusion must do clearly better.
     spread = json.loads((tmp_path / "demo" / "metrics.json").read_text())["spread"]["ensemble"]["accuracy"]
     assert spread["low"] > 0.5
+    told = json.loads((tmp_path / "demo" / "calibration.json").read_text())
+    assert all("calibration" in found for found in told["test"].values())
+    assert set(told["strangers"]) == {"photo", "ultrasound"}
+    full, *parts = mean_confidences(tmp_path / "demo")
+    assert all(part <= full for part in parts)
+
+
+def mean_confidences(run: Path) -> list[float]:
+    """Of the joint task over test subjects, not calibrated: with both modalities, then with each of them alone."""
+    predictor = load(run, device="cpu")
+    study = predictor.run.study()
+    subjects, found = study.subjects(), []
+    for names in (("photo", "ultrasound"), ("photo",), ("ultrasound",)):
+        cases = []
+        for who in subjects.in_split("test"):
+            rows = dict(zip(subjects.modalities, subjects.image[who], strict=True))
+            cases.append(Case(subjects.ids[who], {name: study.image_path(int(rows[name])) for name in names}))
+        answers = [answer.tasks["spread"] for answer in predictor.predict(cases).cases]
+        found.append(mean(max((one.raw_probabilities or one.probabilities).values()) for one in answers))
+    return found
 
 
 def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:

@@ -93,6 +93,14 @@ def test_bad_columns_are_named(table, columns, message):
         TabularEncoder.fit(table, columns)
 
 
+def test_a_number_out_of_reach_of_training_is_implausible(table):
+    encoder = TabularEncoder.fit(table, ["age", "sex"])
+    age, sex = TabularEncoder.from_json(encoder.to_json()).columns
+    assert (age.low, age.high) == (30, 60)
+    assert [value for value in ("15", "14", "75", "76", "1954", "", "NA") if age.implausible(value)] == ["14", "76", "1954"]
+    assert not sex.implausible("1954")
+
+
 def test_text_where_training_had_numbers_is_refused(table):
     encoder = TabularEncoder.fit(table, ["age"])
     with pytest.raises(DrifaError, match=r"'about 40'.*number in training"):

@@ -11,6 +11,7 @@ import pytest
 
 from drifa import DrifaError, load
 from drifa.evaluation.calibrate import calibrate
+from drifa.prediction.trust import FILE
 from drifa.runs.run import Run
 from drifa.uncertainty.calibration import Least, Temperature
 
@@ -30,22 +31,43 @@ def test_prediction_applies_what_was_learned_and_only_to_answers_of_that_kind(
     shutil.copytree(paired_run.folder.parent / "study", tmp_path / "study")
     before = load(folder, device="cpu").predict_one(a_case(paired_run))
     assert all(answer.raw_probabilities is None for answer in before.tasks.values())
-    path, found = calibrate(folder)
-    assert set(found) <= set(paired_run.info.tasks)
-    assert set(json.loads(path.read_text())["test"]) == set(found)
+    path, told = calibrate(folder, risk=0.9, confidence=0.5)
+    assert set(told["test"]) <= set(paired_run.info.tasks)
+    assert json.loads(path.read_text()) == told
+    assert any("abstention" in found for found in told["test"].values())
     after = load(folder, device="cpu").predict_one(a_case(paired_run))
     for task, answer in after.tasks.items():
         assert answer.raw_probabilities == pytest.approx(before.tasks[task].probabilities)
         assert answer.predicted == before.tasks[task].predicted
+        assert answer.verdict is not None
+        assert answer.abstain is not None
     name, file = next(iter(a_case(paired_run).items()))
     partial = load(folder, device="cpu").predict_one({name: file})
     assert all(answer.raw_probabilities is None for answer in partial.tasks.values())
+    assert partial.missing == tuple(other for other in paired_run.info.modalities if other != name)
+    assert all(partial.missing[0] in answer.verdict and answer.abstain.refer for answer in partial.tasks.values())
+    assert partial.missing[0] in partial.words()
     told = json.loads(path.read_text())
     path.write_text(json.dumps({**told, "members": 7}))
     with caplog.at_level(logging.WARNING, logger="drifa"):
         other = load(folder, device="cpu").predict_one(a_case(paired_run))
     assert "drifa calibrate" in caplog.text
     assert all(answer.raw_probabilities is None for answer in other.tasks.values())
+
+
+def test_a_file_of_an_older_format_is_one_clear_error_and_can_be_made_anew(paired_run: Run, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(paired_run.folder, tmp_path / "run"))
+    shutil.copytree(paired_run.folder.parent / "study", tmp_path / "study")
+    (folder / FILE).write_text('{"drifa_calibration": 1, "tasks": {}}')
+    with pytest.raises(DrifaError, match=r"has format 1.*drifa calibrate"):
+        load(folder, device="cpu").predict_one(a_case(paired_run))
+    # A risk that nothing can promise is a note with the least that can, and no answer is sure.
+    _, told = calibrate(folder, risk=0.01, false_alarms=None)
+    for found in told["test"].values():
+        assert any("no bar for abstention" in note and "least that can" in note for note in found["notes"])
+    answer = load(folder, device="cpu").predict_one(a_case(paired_run))
+    assert answer.warnings == ()
+    assert all(one.verdict.startswith("unsure") for one in answer.tasks.values())
 
 
 def test_an_unknown_method_is_refused_before_it_costs_anything(paired_run: Run) -> None:

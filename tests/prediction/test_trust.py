@@ -10,7 +10,7 @@ import pytest
 
 from drifa import DrifaError
 from drifa.metrics.classification import classification_metrics
-from drifa.prediction.trust import FILE, TaskTrust, Trust, learn_trust, trusted
+from drifa.prediction.trust import FILE, TaskTrust, Trust, doubt_of, learn_trust, trusted
 from drifa.tasks.classes import ClassAnswer
 from drifa.uncertainty.prior import PriorCorrection
 
@@ -54,10 +54,33 @@ def test_a_small_set_serves_both_parts_with_a_note() -> None:
     assert any("approximate" in note for note in trust.notes)
 
 
+def test_the_risk_of_what_is_answered_is_kept_on_new_images() -> None:
+    labels, p, groups = validation(4000)
+    trust = learn_trust(labels[:2000], p[:2000], groups[:2000], CLASSES, risk=0.15)
+    assert trust.abstention is not None
+    q = trust(p[2000:])
+    kept, wrong = trust.abstention(doubt_of(q)), q.argmax(axis=1) != labels[2000:]
+    assert wrong.mean() > 0.2
+    assert 0.25 < kept.mean() < 1
+    assert wrong[kept].mean() < 0.15
+
+
+def test_a_small_set_lays_a_bar_only_where_enough_cases_could_stand_under_it() -> None:
+    labels, _, groups = validation(100)
+    right = np.eye(3)[labels] * 0.9 + 0.1 / 3
+    trust = learn_trust(labels, right, groups, CLASSES)
+    assert trust.abstention is not None  # 50 groups, 40 counted: a quarter of them could promise nothing
+    assert trust.abstention.kept >= 22
+    none = learn_trust(labels, np.roll(right, 1, axis=1), groups, CLASSES)
+    assert none.abstention is None
+    assert any("no bar for abstention" in note for note in none.notes)
+
+
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     labels, p, groups = validation(400)
     prior = PriorCorrection.of_training([10, 20, 30], [3, 2, 1], CLASSES)
-    first = Trust("ensemble", 2, {"lesion": learn_trust(labels, p, groups, CLASSES, prior)})
+    first = Trust("ensemble", 2, {"lesion": learn_trust(labels, p, groups, CLASSES, prior, risk=0.4)})
+    assert first.tasks["lesion"].abstention is not None
     assert Trust.read(tmp_path) is None
     (tmp_path / FILE).write_text(json.dumps({**first.to_json(), "test": {}}))
     again = Trust.read(tmp_path)
@@ -67,7 +90,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.tasks["lesion"](p), first.tasks["lesion"](p))
 
 
-@pytest.mark.parametrize("text", ['{"drifa_calibration": 9}', '{"drifa_calibration": 1, "tasks": [1]}'])
+@pytest.mark.parametrize("text", ['{"drifa_calibration": 9}', '{"drifa_calibration": 2, "tasks": [1]}'])
 def test_a_file_of_another_kind_is_refused_with_the_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(DrifaError, match="drifa calibrate"):

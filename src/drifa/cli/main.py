@@ -77,12 +77,13 @@ def demo(
     out: Annotated[Path, typer.Option(help="Run folder to write.")] = Path("runs/demo"),
     quiet: Quiet = False,
 ) -> None:
-    """The whole main job on the built-in phantom study: data, training, evaluation, report. About two minutes on two cores."""
+    """The main job on the built-in phantom study: data, training, evaluation, calibration, report. Two minutes on two cores."""
     from drifa.demo import run_demo
 
     with progress_bar(quiet) as progress:
         result = run_demo(out, progress, quiet)
     print_metrics(result["metrics"])
+    print_trust(result["trust"])
     typer.echo(f"\nstudy    {result['study']}\nrun      {result['run']}\nreport   {result['report']}")
     typer.echo(f"next     drifa predict {result['run']} {result['images']}")
 
@@ -168,15 +169,23 @@ def calibrate(
     method: Annotated[str, typer.Option(help="temperature, vector or isotonic.")] = "temperature",
     level: Annotated[float, typer.Option(help="Promised probability that a prediction set holds the truth.")] = 0.9,
     score: Annotated[str, typer.Option(help="Of the sets: lac, aps or raps.")] = "lac",
+    risk: Annotated[float, typer.Option(help="Largest share of wrong answers among those given; the rest is referred.")] = 0.1,
+    confidence: Annotated[float, typer.Option(help="Probability that the risk is kept.")] = 0.9,
+    false_alarms: Annotated[float, typer.Option(help="Share of usual images that may be called strangers.")] = 0.05,
+    strangers: Annotated[bool, typer.Option(help="Learn to tell images unlike those of training.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Probabilities that mean what they say, and sets of classes with a promise, learned on the validation split."""
+    """When a run can be trusted, learned on the validation split: probabilities, sets of classes, abstention, strangers."""
     from drifa.evaluation.calibrate import calibrate as calibrate_run
 
     with progress_bar(quiet) as progress:
-        path, found = calibrate_run(run, method, level, score, progress, _places(settings))
-    for task, told in found.items():
-        print_trust(task, told, level)
+        path, told = calibrate_run(
+            *(run, method, level, score, risk, confidence),
+            false_alarms if strangers else None,
+            progress,
+            _places(settings),
+        )
+    print_trust(told)
     typer.echo(f"wrote {path}; `drifa predict {run}` applies it")
 
 
@@ -222,7 +231,9 @@ def predict(
         typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
     for case in result.cases if len(answers) <= 20 else ():
         for task, answer in case.tasks.items():
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.condition}, {result.mode})")
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.words()}, {result.mode})")
+        for warning in case.warnings:
+            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
     if result.note:
         typer.echo(f"note: {result.note}")
     _tell_failures(result)
@@ -251,6 +262,8 @@ def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | Non
         for task, answer in case.tasks.items():
             assert isinstance(answer, RegionsAnswer)
             typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
+        for warning in case.warnings:
+            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
     _tell_failures(result)
 
 

@@ -97,19 +97,29 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
             bar.stop()
 
 
-def print_trust(task: str, told: Mapping[str, Any], level: float) -> None:
-    """What a calibration is worth on the test split, one line each."""
+def print_trust(told: Mapping[str, Any]) -> None:
+    """What a calibration, the content of `calibration.json`, is worth on the test split, one line each."""
     import typer
 
-    for metric in ("ece", "nll") if "calibration" in told else ():
-        change = told["calibration"][metric]
-        words = (f"{when} {_span(change[when])}" for when in ("before", "after"))
-        typer.echo(f"{task}: {metric.upper()} on test {', '.join(words)}")
-    for everyone in told.get("coverage", ())[:1]:
-        coverage, size = _span(everyone["group_coverage"]), _span(everyone["size"])
-        typer.echo(f"{task}: sets at {level:.0%} hold the truth in {coverage} of test cases, with {size} classes")
+    for task, found in told["test"].items():
+        learned = told["tasks"][task]
+        for metric in ("ece", "nll") if "calibration" in found else ():
+            change = found["calibration"][metric]
+            words = (f"{when} {_span(change[when])}" for when in ("before", "after"))
+            typer.echo(f"{task}: {metric.upper()} on test {', '.join(words)}")
+        for everyone in found.get("coverage", ())[:1]:
+            coverage, size, level = _span(everyone["group_coverage"]), _span(everyone["size"]), learned["sets"]["level"]
+            typer.echo(f"{task}: sets at {level:.0%} hold the truth in {coverage} of test cases, with {size} classes")
+        for everyone in found.get("abstention", ())[:1]:
+            kept, risk, target = _span(everyone["coverage"]), _span(everyone["risk"]), learned["abstention"]["target"]
+            typer.echo(f"{task}: at a risk of {target:.0%}, {kept} of test cases are answered, {risk} of these wrongly")
+        for note in found["notes"]:
+            typer.echo(f"{task}: note: {note}")
+    for name, found in told["strangers"].items():
+        alarms = f", {_span(found['false_alarms'])} on test" if "false_alarms" in found else ""
+        typer.echo(f"{name}: strangers are told at {found['rate']:.0%} false alarms{alarms}")
     for note in told["notes"]:
-        typer.echo(f"{task}: note: {note}")
+        typer.echo(f"note: {note}")
 
 
 def _span(interval: Mapping[str, float | None]) -> str:

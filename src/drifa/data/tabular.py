@@ -33,6 +33,7 @@ class Column:
         name: Of the column.
         kind: ``number`` (standardised; 2 features) or ``category`` (one-hot; as many features as categories, and one more).
         mean, std: Of the training values; ``number`` only.
+        low, high: Least and largest training value; ``number`` only, None where that was not kept.
         categories: Values seen in training, sorted; ``category`` only.
     """
 
@@ -41,6 +42,8 @@ class Column:
     mean: float = 0.0
     std: float = 1.0
     categories: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
     @property
     def width(self) -> int:
@@ -50,6 +53,13 @@ class Column:
     def unseen(self, value: str) -> bool:
         """Whether a value is a category that training had not, and so counts as missing."""
         return self.kind == "category" and value.strip() not in ("", *self.categories)
+
+    def implausible(self, value: str) -> bool:
+        """Whether a value is a number farther outside the training values than half of their range."""
+        if self.low is None or self.high is None:
+            return False
+        number, reach = _numbers(_as_text(pd.Series([value])), self.name)[0], (self.high - self.low) / 2
+        return bool(number < self.low - reach or number > self.high + reach)
 
     def encode(self, values: pd.Series) -> np.ndarray:
         """float32 ``[n, width]``; a missing value is 0 in all features but the last."""
@@ -132,7 +142,7 @@ class TabularEncoder:
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data, one entry per column."""
         return [
-            {"name": column.name, "kind": "number", "mean": column.mean, "std": column.std}
+            {"name": column.name, "kind": "number"} | {key: getattr(column, key) for key in ("mean", "std", "low", "high")}
             if column.kind == "number"
             else {"name": column.name, "kind": "category", "categories": list(column.categories)}
             for column in self.columns
@@ -244,7 +254,8 @@ def _fit_column(name: str, text: pd.Series) -> Column:
         raise DrifaError(f"column {name!r} is empty in all training rows; leave it out")
     number = pd.to_numeric(_with_points(told), errors="coerce").to_numpy(dtype=float)
     if np.isfinite(number).all():
-        return Column(name, "number", mean=float(number.mean()), std=float(number.std()) or 1.0)
+        mean, std = float(number.mean()), float(number.std()) or 1.0
+        return Column(name, "number", mean, std, low=float(number.min()), high=float(number.max()))
     categories = tuple(sorted(given.unique()))
     if len(categories) > MOST_CATEGORIES:
         raise DrifaError(

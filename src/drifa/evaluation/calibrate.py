@@ -1,7 +1,8 @@
-"""drifa calibrate: what the probabilities of a run mean, learned on its validation split, judged on its test split."""
+"""drifa calibrate: when a run can be trusted, learned on its validation split, judged on its test split."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,17 +12,22 @@ import pandas as pd
 from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.evaluate import evaluate
+from drifa.evaluation.strangers import learn_strangers
 from drifa.files import write_json
-from drifa.prediction.trust import FILE, TaskTrust, Trust, learn_trust
+from drifa.prediction.predictor import Predictor
+from drifa.prediction.strangers import FILE as STRANGERS_FILE
+from drifa.prediction.strangers import write_strangers
+from drifa.prediction.trust import FILE, TaskTrust, Trust, doubt_of, learn_trust
 from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run
 from drifa.tasks import Classes, kinds_from
+from drifa.uncertainty.abstention import least_clean
 from drifa.uncertainty.calibration import CALIBRATIONS
 from drifa.uncertainty.conformal import Score
 from drifa.uncertainty.modes import MODES
 from drifa.uncertainty.prior import PriorCorrection
-from drifa.uncertainty.reports import calibration_report, coverage_report
+from drifa.uncertainty.reports import abstention_report, calibration_report, coverage_report
 
 
 def calibrate(
@@ -29,34 +35,46 @@ def calibrate(
     method: str = "temperature",
     level: float = 0.9,
     score: str = "lac",
+    risk: float = 0.1,
+    confidence: float = 0.9,
+    false_alarms: float | None = 0.05,
     progress: Progress | None = None,
     places: Places | None = None,
 ) -> tuple[Path, dict[str, Any]]:
-    """Fits calibration and prediction sets for every task of classes and writes `calibration.json`, which `predict` applies.
+    """Learns when a run can be trusted and writes `calibration.json` and `strangers.npz`, which `predict` applies.
 
-    Members and passes are averaged first, in the most thorough mode of the run. The validation split also chose the epoch of
-    each network, so it flatters a little; what counts are the figures on the test split, which nothing was fitted on.
+    For every task of classes: calibration, prediction sets, and the bar of an abstention; for every modality of images: a check
+    for strangers. Members and passes are averaged first, in the most thorough mode of the run. The validation split also chose
+    the epoch of each network, so it flatters a little; what counts are the figures on the test split, which nothing was fitted
+    on.
 
     Args:
         folder: The run.
         method: ``temperature``, ``vector`` or ``isotonic``.
         level: Promised probability that a prediction set holds the truth.
         score: Of the sets: ``lac``, ``aps`` or ``raps``.
+        risk: The largest share of wrong answers among those given, see :class:`drifa.uncertainty.abstention.Abstention`.
+        confidence: Probability that the risk is kept.
+        false_alarms: Share of usual images that may be called strangers; None for no check.
         progress: As in :func:`drifa.evaluation.evaluate.evaluate`.
         places: Likewise.
 
     Returns:
-        The file, and task -> ``notes``, ``calibration`` and ``coverage`` on the test split (see
-        :mod:`drifa.uncertainty.reports`).
+        The file, and its content: of interest are ``test``, task -> ``notes``, ``calibration``, ``coverage`` and ``abstention``
+        on the test split (see :mod:`drifa.uncertainty.reports`), ``strangers`` (see
+        :func:`drifa.evaluation.strangers.learn_strangers`), and ``notes``.
 
     Raises:
-        DrifaError: The run answers nothing in classes, its study is not there, or the method, level or score is not known.
+        DrifaError: The run answers nothing in classes, its study is not there, or an argument is not as described.
     """
     for name, value, choices in (("method", method, tuple(CALIBRATIONS)), ("score", score, get_args(Score))):
         if value not in choices:
             raise DrifaError(f"{name} {value!r} is not known{suggest(value, choices)}")
     if not 0 < level < 1:
         raise DrifaError(f"level {level:g} is no probability between 0 and 1; 0.9 is usual")
+    if false_alarms is not None and not 0 < false_alarms < 1:
+        raise DrifaError(f"false alarms of {false_alarms:g} are no share between 0 and 1; 0.05 is usual")
+    least_clean(risk, confidence)
     run = Run.open(folder, places)
     kinds = {task: kind for task, kind in kinds_from(run.info.tasks).items() if isinstance(kind, Classes)}
     if not kinds:
@@ -77,11 +95,20 @@ def calibrate(
         if not len(labels):
             continue
         prior, seed = _prior(subjects, task, kind, balanced), run.config.evaluate.seed
-        trust = tasks[task] = learn_trust(labels, p, groups, kind.classes, prior, method, level, score, seed)
-        found[task] = {"notes": list(trust.notes), **_report(trust, *_answers(judged["test"], task, mode, kind), run)}
-    path = run.folder / FILE
-    write_json(path, {**Trust(mode, trained, tasks).to_json(), "test": found})
-    return path, found
+        trust = learn_trust(labels, p, groups, kind.classes, prior, method, level, score, risk, confidence, seed)
+        tasks[task] = trust
+        own = _answers(judged["test"], task, mode, kind)
+        found[task] = {"notes": list(trust.notes), **_report(trust, kind.classes, *own, run)}
+    told = Trust(mode, trained, tasks).to_json() | {"test": found, "strangers": {}, "notes": []}
+    checks: dict[str, Any] = {}
+    if false_alarms is not None:
+        checks, told["strangers"], told["notes"] = learn_strangers(Predictor(run), false_alarms, progress)
+    if checks:
+        told["strangers_file"] = write_strangers(run.folder, checks)
+    path = write_json(run.folder / FILE, told)
+    if not checks:
+        (run.folder / STRANGERS_FILE).unlink(missing_ok=True)
+    return path, told
 
 
 def _answers(table: pd.DataFrame, task: str, mode: str, kind: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -104,7 +131,9 @@ def _prior(subjects: Subjects, task: str, kind: Classes, balanced: bool) -> Prio
     return PriorCorrection.of_training(counts, drawn * (np.array(kind.weights) if kind.weights else 1), kind.classes)
 
 
-def _report(trust: TaskTrust, labels: np.ndarray, p: np.ndarray, groups: np.ndarray, run: Run) -> dict[str, Any]:
+def _report(
+    trust: TaskTrust, classes: Sequence[str], labels: np.ndarray, p: np.ndarray, groups: np.ndarray, run: Run
+) -> dict[str, Any]:
     """On images that nothing was fitted on."""
     if not len(labels):
         return {}
@@ -115,4 +144,9 @@ def _report(trust: TaskTrust, labels: np.ndarray, p: np.ndarray, groups: np.ndar
     if trust.sets is not None:
         inside, names = trust.sets(q), trust.sets.classes
         found["coverage"] = coverage_report(labels, inside, groups, names, settings.resamples, settings.seed)
+    if trust.abstention is not None:
+        wrong, kept = q.argmax(axis=1) != labels, trust.abstention(doubt_of(q))
+        found["abstention"] = abstention_report(
+            labels, wrong, kept, groups, classes, resamples=settings.resamples, seed=settings.seed
+        )
     return found

@@ -11,7 +11,7 @@ from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import Begun, BranchedNet
-from drifa.networks.inputs import Features, Inputs, unknown
+from drifa.networks.inputs import Features, Inputs, Maps, unknown
 
 DROPOUT_AT = ("blocks", "head")
 
@@ -86,6 +86,23 @@ class FusionNet(BranchedNet):
             raise DrifaError(f"modality {modality!r} has no encoder of its own; build the network with attach='intermediates'")
         self._check({modality: images}, None)
         return branch.encode(images)
+
+    def pooled(self, modality: str, images: Tensor | Maps) -> Tensor:
+        """What a modality looks like to the network when it comes alone: its last maps, averaged over their pixels.
+
+        Args:
+            modality: Its name.
+            images: ``[B, C, H, W]`` as the network reads them, or what :meth:`encode` gave for them.
+
+        Returns:
+            ``[B, C]``, in evaluation mode of these images alone.
+
+        Raises:
+            DrifaError: For an unknown modality or images that do not fit.
+        """
+        last = self._finish(self._begin({modality: images}, None), None)[1][self.modalities.index(modality)]
+        assert last is not None
+        return last.mean(dim=(2, 3))
 
     def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         features, present = self._check(inputs, present)

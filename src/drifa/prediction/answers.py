@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from drifa.prediction.cases import Failure
+from drifa.prediction.cases import CaseWarning, Failure
 from drifa.tasks.classes import ClassAnswer
 from drifa.tasks.number import NumberAnswer
 from drifa.tasks.regions import RegionsAnswer
 
-__all__ = ["Answer", "ClassAnswer", "Failure", "NumberAnswer", "Prediction", "RegionsAnswer", "as_table"]
+__all__ = ["Answer", "CaseWarning", "ClassAnswer", "Failure", "NumberAnswer", "Prediction", "RegionsAnswer", "as_table"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,20 @@ class Answer:
         condition: ``paired`` (every modality there), ``partial``, ``partners`` (absent ones filled with training images) or
             ``alone``; None for volumes, which are always taken as they are.
         tasks: Task -> answer.
+        missing: Modalities that the answers go without: in the conditions ``partial`` and ``alone``.
+        warnings: What should be looked at in its images and values.
     """
 
     subject: str
     images: Mapping[str, str]
     condition: str | None
     tasks: Mapping[str, ClassAnswer | NumberAnswer | RegionsAnswer]
+    missing: tuple[str, ...] = ()
+    warnings: tuple[CaseWarning, ...] = ()
+
+    def words(self) -> str:
+        """How it was asked, as a person says it."""
+        return f"{self.condition}, without {' and '.join(self.missing)}" if self.missing else f"{self.condition}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +65,15 @@ class Prediction:
         plain = asdict(self)
         plain["failures"] = list(plain["failures"])
         plain["cases"] = [{key: value for key, value in case.items() if value is not None} for case in plain["cases"]]
-        for case in plain["cases"]:
-            for answer in case["tasks"].values():
+        for case, own in zip(plain["cases"], self.cases, strict=True):
+            case["missing"], case["warnings"] = list(case["missing"]), list(case["warnings"])
+            for task, answer in case["tasks"].items():
                 for key in ("files", "prediction_set"):
                     if answer.get(key) is not None:
                         answer[key] = list(answer[key])
+                record = own.tasks[task]
+                if isinstance(record, ClassAnswer):
+                    answer["uncertainty"] = record.uncertainty
         return plain
 
 
@@ -70,6 +82,7 @@ def as_table(result: Prediction) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for case in result.cases:
         for task, answer in case.tasks.items():
-            rows.append({"subject": case.subject, "condition": case.condition, "task": task, **answer.row()})
+            row = {"subject": case.subject, "condition": case.condition, "task": task, **answer.row()}
+            rows.append(row | {"warnings": "; ".join(f"{one.modality}: {one.text}" for one in case.warnings)})
     rows += [{"subject": failure.subject, "failure": failure.words()} for failure in result.failures]
     return pd.DataFrame(rows)

@@ -12,6 +12,7 @@ from drifa.errors import DrifaError
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, Sieve, check_case, check_cases
 from drifa.prediction.masks import check_mask_files, write_predictions
+from drifa.prediction.plausible import implausible
 from drifa.prediction.predictor import Predictor
 from drifa.runs.places import Places
 from drifa.tasks.regions import RegionAnswer, RegionsAnswer
@@ -62,7 +63,7 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path, 
                 figures = {name: _figures(probabilities[..., k], volume.spacing) for k, name in enumerate(regions)}
                 tasks[task] = RegionsAnswer(tuple(map(str, files)), figures)
             used = {name: str(path) for name, path in case.images.items()}
-            answers.append(Answer(case.subject, used, None, tasks))
+            answers.append(Answer(case.subject, used, None, tasks, warnings=implausible(case, predictor.encoders)))
     return Prediction(str(run.folder), predictor.mode, "", tuple(answers), tuple(sieve.failures))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,23 @@ from drifa.networks.dropout import pass_keys, row_seeds
 from drifa.networks.inputs import Inputs
 from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
-from drifa.prediction.cases import Case, Failure, Sieve, Unanswerable, check_case, check_cases, given, read_files, unseen
+from drifa.prediction.cases import (
+    Case,
+    CaseWarning,
+    Failure,
+    Sieve,
+    Unanswerable,
+    check_case,
+    check_cases,
+    given,
+    read_files,
+    unseen,
+)
+from drifa.prediction.plausible import implausible
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
+from drifa.prediction.strangers import find_strangers, read_strangers
 from drifa.prediction.trust import Trust, trusted
+from drifa.prediction.verdict import judged
 from drifa.present import answers_task, subset_mask
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
@@ -29,6 +44,7 @@ from drifa.tasks import Regions, SubjectKind, kinds_from
 from drifa.tasks.classes import ClassAnswer
 from drifa.uncertainty.draws import Draws, Fetch, draw
 from drifa.uncertainty.modes import modes, over_partners
+from drifa.uncertainty.outliers import OutlierCheck
 from drifa.uncertainty.views import make_views
 
 #: What it was -> task -> region probabilities.
@@ -52,7 +68,6 @@ class Predictor:
         encoders: How the tabular modalities are encoded.
         kinds: Task -> its kind.
         subject_kinds: Those that answer about a subject.
-        trust: How probabilities are calibrated and which classes are named; None for a run that is not calibrated so.
         regions: Of those that answer about the pixels of a volume: task -> region -> mask values.
 
     Raises:
@@ -92,18 +107,28 @@ class Predictor:
             )
         self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
 
-        trust = Trust.read(run.folder)
-        self.trust = trust if trust is not None and trust.fits(self.mode, len(self.nets)) else None
-        if trust is not None and self.trust is None:
-            logging.getLogger("drifa").warning(
-                f"{run.folder} was calibrated for {trust.members} network(s) in the mode {trust.mode}, and answers with "
-                f"{len(self.nets)} in the mode {self.mode}, not calibrated; run `drifa calibrate {run.folder}`"
-            )
-
     @classmethod
     def open(cls, folder: str | Path, device: str | torch.device | None = None, places: Places | None = None) -> Predictor:
         """Loads a run folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
         return cls(Run.open(folder, places), device)
+
+    # Both read when they are needed: `drifa calibrate` asks the networks of a run whose files are of another format.
+    @cached_property
+    def trust(self) -> Trust | None:
+        """How probabilities are calibrated and what is promised of them; None for a run that is not calibrated so."""
+        run, trust = self.run, Trust.read(self.run.folder)
+        if trust is None or trust.fits(self.mode, len(self.nets)):
+            return trust
+        logging.getLogger("drifa").warning(
+            f"{run.folder} was calibrated for {trust.members} network(s) in the mode {trust.mode}, and answers with "
+            f"{len(self.nets)} in the mode {self.mode}, not calibrated; run `drifa calibrate {run.folder}`"
+        )
+        return None
+
+    @cached_property
+    def strangers(self) -> dict[str, OutlierCheck]:
+        """Modality -> what tells images unlike those of training; empty for a run that has not learned it."""
+        return read_strangers(self.run.folder)
 
     @property
     def mode(self) -> str:
@@ -202,13 +227,14 @@ class Predictor:
         answers: list[Answer] = []
         size = run.config.evaluate.batch_size
         for start in range(0, len(cases), size):
-            some, pixels = [], []
+            some, pixels, warnings = [], [], []
             for case in cases[start : start + size]:
                 with sieve.catching():
                     check_case(case, run.info.modalities, self.encoders)
                     pixels.append(read_images(case, run.info.modalities, run.info.image_size))
+                    warnings.append(implausible(case, self.encoders))
                     some.append(case)
-            answers += self._answer(some, pixels, pool)
+            answers += self._answer(some, pixels, warnings, pool)
             answered += some
         note = "; ".join(text for text in (note, unseen(answered, self.encoders)) if text)
         return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
@@ -220,7 +246,13 @@ class Predictor:
         except DrifaError as error:
             return None, f"absent modalities stay absent, as the training images cannot be read ({error})"
 
-    def _answer(self, cases: Sequence[Case], pixels: Sequence[Mapping[str, Tensor]], pool: PartnerPool | None) -> list[Answer]:
+    def _answer(
+        self,
+        cases: Sequence[Case],
+        pixels: Sequence[Mapping[str, Tensor]],
+        warnings: Sequence[tuple[CaseWarning, ...]],
+        pool: PartnerPool | None,
+    ) -> list[Answer]:
         """The answers for some cases, those with as many partners in one batch."""
         run, channels = self.run, self.run.info.modalities
         files: Any = FileImages(pixels, channels, run.info.image_size)
@@ -238,33 +270,41 @@ class Predictor:
             shown = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
             return Batch(shown, torch.from_numpy(chosen >= 0))
 
+        strangers = find_strangers(self.nets[0], self.strangers, pixels)
         found: dict[int, Answer] = {}
         for count in sorted({len(rows) for rows in filled}):
             alike = [row for row, rows in enumerate(filled) if len(rows) == count]
             members = self.draw(fetch, np.stack([filled[row] for row in alike]), [cases[row].subject for row in alike])
             for position, row in enumerate(alike):
                 own_draws = [{task: draws.of(position) for task, draws in member.items()} for member in members]
-                tasks = self._tasks(own_draws, self.trust if conditions[row] in HEADLINE else None)
+                missing = tuple(name for name in channels if name not in has[row]) if conditions[row] not in HEADLINE else ()
                 able = {
-                    task: answer
-                    for task, answer in tasks.items()
+                    task: self._judged(task, answer, missing, strangers[row])
+                    for task, answer in self._tasks(own_draws).items()
                     if answers_task(has[row], run.info.task_modalities[task], self.encoders)
                 }
                 used = {name: str(path) for name, path in cases[row].images.items()}
-                found[row] = Answer(cases[row].subject, used, conditions[row], able)
+                told = (*warnings[row], *strangers[row])
+                found[row] = Answer(cases[row].subject, used, conditions[row], able, missing, told)
         return [found[row] for row in range(len(cases))]
 
-    def _tasks(self, members: Sequence[Mapping[str, Draws]], learned: Trust | None) -> dict[str, Any]:
-        """Task -> answer, from the draws of the members for one case, with what was learned about such answers."""
+    def _judged(self, task: str, answer: Any, missing: Sequence[str], strangers: Sequence[CaseWarning]) -> Any:
+        """An answer with what was learned about such answers and about the images behind it."""
+        if not isinstance(answer, ClassAnswer):
+            return answer
+        trust = None if self.trust is None else self.trust.tasks.get(task)
+        strange = [one.modality for one in strangers if one.modality in self.run.info.task_modalities[task]]
+        return judged(answer if trust is None or missing else trusted(answer, trust), trust, missing, strange)
+
+    def _tasks(self, members: Sequence[Mapping[str, Draws]]) -> dict[str, Any]:
+        """Task -> answer, from the draws of the members for one case."""
         tasks = {}
         for task, kind in self.subject_kinds.items():
             draws = [member[task] for member in members]
             summaries = list(modes(draws, kind.summarise).values())[-1]
             effects = list(over_partners(draws, kind.over_partners).values())
             effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
-            answer = kind.answer(next(iter(summaries.values())), effect)
-            trust = None if learned is None else learned.tasks.get(task)
-            tasks[task] = trusted(answer, trust) if trust is not None and isinstance(answer, ClassAnswer) else answer
+            tasks[task] = kind.answer(next(iter(summaries.values())), effect)
         return tasks
 
     def predict_one(

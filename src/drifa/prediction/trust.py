@@ -14,12 +14,15 @@ from drifa.errors import DrifaError
 from drifa.files import read_json
 from drifa.metrics.weighted import Floats
 from drifa.tasks.classes import ClassAnswer
+from drifa.uncertainty.abstention import LAYS, Abstention, least_clean
 from drifa.uncertainty.calibration import ClassCalibration, fit_calibration, read_calibration
 from drifa.uncertainty.conformal import ConformalSets
 from drifa.uncertainty.prior import PriorCorrection
 
 FILE = "calibration.json"
-FORMAT = 1
+FORMAT = 2
+#: Least share of the cases that the strictest bar of an abstention keeps.
+LEAST_KEPT = 0.25
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class TaskTrust:
         prior: Undoes the class weights of the training; None where there were none.
         calibration: None where it could not be fitted.
         sets: None where they could not be fitted.
+        abstention: None where no bar can promise the risk.
         notes: Why something could not be fitted, or less strictly.
     """
 
     prior: PriorCorrection | None
     calibration: ClassCalibration | None
     sets: ConformalSets | None
+    abstention: Abstention | None = None
     notes: tuple[str, ...] = ()
 
     def __call__(self, probabilities: Floats) -> Floats:
@@ -46,7 +51,8 @@ class TaskTrust:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        steps = {"prior": self.prior, "calibration": self.calibration, "sets": self.sets}
+        names = ("prior", "calibration", "sets", "abstention")
+        steps = {name: getattr(self, name) for name in names}
         return {name: None if step is None else step.to_json() for name, step in steps.items()} | {"notes": list(self.notes)}
 
     @classmethod
@@ -64,6 +70,7 @@ class TaskTrust:
             read("prior", PriorCorrection.from_json),
             read("calibration", read_calibration),
             read("sets", ConformalSets.from_json),
+            read("abstention", Abstention.from_json),
             tuple(map(str, value.get("notes", ()))),
         )
 
@@ -121,12 +128,15 @@ def learn_trust(
     method: str = "temperature",
     level: float = 0.9,
     score: str = "lac",
+    risk: float = 0.1,
+    confidence: float = 0.9,
     seed: int = 0,
 ) -> TaskTrust:
-    """Learns from validation images what the probabilities of a task mean, and which classes to name at a level.
+    """Learns from validation images what the probabilities of a task mean, which classes to name, and when to say nothing.
 
-    One half of the groups calibrates and the other half lays the threshold of the sets, whose promise needs groups that the
-    calibration has not met. Where a half is too small for its part, all groups do both, and a note says so.
+    One half of the groups calibrates; the other half lays the threshold of the sets and the bar of the abstention, whose
+    promises need groups that the calibration has not met. Where a half is too small for its part, all groups do all of it, and
+    a note says so.
 
     Args:
         labels: True class of each validation image. ``[N]``
@@ -137,8 +147,14 @@ def learn_trust(
         method: A key of :data:`drifa.uncertainty.calibration.CALIBRATIONS`.
         level: Promised probability that a set holds the truth.
         score: Of the sets, see :class:`drifa.uncertainty.conformal.ConformalSets`.
+        risk: The largest share of wrong answers among those given.
+        confidence: Probability that the risk is kept.
         seed: Of the halves and of the image that stands for a group.
+
+    Raises:
+        DrifaError: The risk or its confidence is no probability.
     """
+    clean = least_clean(risk, confidence)
     p = probabilities if prior is None else prior(probabilities)
     names = np.array([str(group) for group in groups])
     own = np.unique(names)
@@ -151,25 +167,46 @@ def learn_trust(
     def with_sets(part: NDArray[np.bool_], q: Floats) -> ConformalSets:
         return ConformalSets.fit(labels[part], q[part], names[part], level, score, classes=classes, seed=seed)
 
-    try:
-        calibration = calibrated(first)
-        return TaskTrust(prior, calibration, with_sets(~first, calibration(p)))
-    except DrifaError:
-        pass
+    def with_bar(part: NDArray[np.bool_], q: Floats) -> Abstention:
+        count = len(np.unique(names[part]))
+        counted = count - count // LAYS
+        # Known before any answer is looked at: fewer kept cases than this could promise nothing, even without an error.
+        least = min(1.0, max(LEAST_KEPT, 1.25 * clean / max(counted, 1)))
+        wrong = q[part].argmax(axis=1) != labels[part]
+        return Abstention.fit(doubt_of(q[part]), wrong, names[part], risk, confidence, least, seed)
+
     notes: list[str] = []
     found: ClassCalibration | None = None
     sets: ConformalSets | None = None
+    abstention: Abstention | None = None
+    part = ~first
     try:
-        found = calibrated(everyone)
-    except DrifaError as error:
-        notes.append(f"no calibration: {error}")
+        found = calibrated(first)
+        sets = with_sets(part, found(p))
+    except DrifaError:
+        part, found = everyone, None
+        try:
+            found = calibrated(part)
+        except DrifaError as error:
+            notes.append(f"no calibration: {error}")
+        try:
+            sets = with_sets(part, p if found is None else found(p))
+        except DrifaError as error:
+            notes.append(f"no prediction sets: {error}")
     try:
-        sets = with_sets(everyone, p if found is None else found(p))
-        if found is not None:
-            notes.append("the sets were fitted on the images that the calibration was fitted on: their level is approximate")
+        abstention = with_bar(part, p if found is None else found(p))
     except DrifaError as error:
-        notes.append(f"no prediction sets: {error}")
-    return TaskTrust(prior, found, sets, tuple(notes))
+        notes.append(f"no bar for abstention: {error}")
+    if found is not None and part is everyone and (sets is not None or abstention is not None):
+        notes.append(
+            "sets and bar were fitted on the images that the calibration was fitted on: their promises are approximate"
+        )
+    return TaskTrust(prior, found, sets, abstention, tuple(notes))
+
+
+def doubt_of(probabilities: Floats) -> Floats:
+    """1 - the largest probability, which the bar of an abstention is laid on: ``[N, C] -> [N]``."""
+    return np.asarray(1 - probabilities.max(axis=1))
 
 
 def trusted(answer: ClassAnswer, trust: TaskTrust) -> ClassAnswer:

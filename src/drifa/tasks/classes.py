@@ -24,6 +24,19 @@ _IGNORED = -1
 
 
 @dataclass(frozen=True)
+class Abstain:
+    """Whether an answer is one to act on.
+
+    Attributes:
+        refer: A person must look: the answer does not count.
+        reason: The rule that decided.
+    """
+
+    refer: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class ClassAnswer:
     """One class of a subject.
 
@@ -37,6 +50,8 @@ class ClassAnswer:
         flip_rate: Share of the partners with which the answer is another; None without partners.
         raw_probabilities: Before calibration; None in a run that is not calibrated.
         prediction_set: The classes of which one is the truth with the promised probability; None without one.
+        abstain: Whether to show a person instead; None where nothing was learned that could tell.
+        verdict: ``sure``, ``unsure: show a person`` or ``not my kind of image``, and the rule that decided; None as before.
     """
 
     predicted: str
@@ -48,19 +63,41 @@ class ClassAnswer:
     flip_rate: float | None
     raw_probabilities: Mapping[str, float] | None = None
     prediction_set: tuple[str, ...] | None = None
+    abstain: Abstain | None = None
+    verdict: str | None = None
+
+    @property
+    def uncertainty(self) -> dict[str, float | None]:
+        """All its measures by name, with the entropy also as a share of the largest one possible."""
+        return {
+            "entropy": self.predictive_entropy,
+            "entropy_share": self.entropy_share,
+            "mutual_information": self.mutual_information,
+            "std": self.std,
+            "flip_rate": self.flip_rate,
+        }
+
+    @property
+    def entropy_share(self) -> float:
+        """Of the entropy of all classes alike: 0 = certain, 1 = no idea."""
+        return self.predictive_entropy / float(np.log(max(len(self.probabilities), 2)))
 
     def row(self) -> dict[str, Any]:
         """As one row of a table."""
-        own = ("probabilities", "raw_probabilities", "prediction_set")
+        own = ("probabilities", "raw_probabilities", "prediction_set", "abstain", "verdict")
         rest = {key: value for key, value in vars(self).items() if key not in own}
         if self.prediction_set is not None:
             rest["prediction_set"] = " | ".join(self.prediction_set)
+        if self.abstain is not None:
+            rest |= vars(self.abstain)
         return {**rest, **{f"p({name})": p for name, p in self.probabilities.items()}}
 
     def words(self) -> str:
         """As a person says it."""
         named = "" if self.prediction_set is None else f"  one of {{{', '.join(self.prediction_set)}}}"
-        return f"{self.predicted}  confidence {self.confidence:.3f}  entropy {self.predictive_entropy:.3f} nats{named}"
+        doubt = f"entropy {self.predictive_entropy:.3f} nats, {self.entropy_share:.0%} of the most"
+        verdict = "" if self.verdict is None else f"  {self.verdict}"
+        return f"{self.predicted}  confidence {self.confidence:.3f}  {doubt}{named}{verdict}"
 
 
 @dataclass(frozen=True)

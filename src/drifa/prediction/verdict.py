@@ -1,0 +1,45 @@
+"""What to do with an answer, in words that people can act on, and the rule that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from drifa.prediction.trust import TaskTrust
+from drifa.tasks.classes import Abstain, ClassAnswer
+
+SURE, UNSURE, STRANGE = "sure", "unsure: show a person", "not my kind of image"
+
+
+def judged(answer: ClassAnswer, trust: TaskTrust | None, missing: Sequence[str], strange: Sequence[str]) -> ClassAnswer:
+    """An answer with the decision whether to act on it.
+
+    Args:
+        answer: Calibrated, if the run is and nothing is missing.
+        trust: What the run has learned about the task; None for nothing.
+        missing: Modalities that the answer goes without.
+        strange: Modalities of the task whose images are unlike those of training.
+    """
+    if strange:
+        reason = f"{STRANGE}: {', '.join(strange)}"
+        return replace(answer, abstain=Abstain(True, reason), verdict=reason)
+    if trust is None:
+        return answer
+    abstain = _of_incomplete(missing) if missing else _of_confidence(answer, trust)
+    return replace(answer, abstain=abstain, verdict=f"{UNSURE if abstain.refer else SURE} ({abstain.reason})")
+
+
+def _of_incomplete(missing: Sequence[str]) -> Abstain:
+    return Abstain(True, f"{' and '.join(missing)} missing, and nothing was learned of how often such answers are wrong")
+
+
+def _of_confidence(answer: ClassAnswer, trust: TaskTrust) -> Abstain:
+    bar = trust.abstention
+    if bar is None:
+        return Abstain(True, "validation could promise nothing of how often answers are wrong")
+    promise = f"at most {bar.target:.0%} are wrong, promised with {bar.confidence:.0%}"
+    if bar.bar is None:
+        return Abstain(False, f"of all answers {promise}")
+    refer, least = not bool(bar([1 - answer.confidence])[0]), 1 - bar.bar
+    side = "below" if refer else "at least"
+    return Abstain(refer, f"confidence {answer.confidence:.3f}, {side} {least:.3f}, from where on {promise}")
