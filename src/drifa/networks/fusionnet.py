@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from drifa.attention.pooling import global_mean
 from drifa.backbones import Branch, EncoderBranch
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
@@ -87,6 +88,22 @@ class FusionNet(BranchedNet):
         self._check({modality: images}, None)
         return branch.encode(images)
 
+    def embed(self, inputs: Inputs, present: Tensor | None = None) -> tuple[dict[str, Tensor], Tensor]:
+        """Where the network sees its rows.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+
+        Returns:
+            Modality -> mean over the pixels of its last map, behind the fusion, ``[B, C]``, which means nothing in rows that
+            lack it; and the readout, which the heads read, ``[B, D]``.
+        """
+        begun = self._begin(inputs, present)
+        last, readout = self._read(begun, None)
+        own = zip(self.modalities, last, strict=False)
+        return {name: global_mean(x) for name, x in own if x is not None}, readout
+
     def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         features, present = self._check(inputs, present)
         levels = self._encode(inputs, features, present)
@@ -97,12 +114,17 @@ class FusionNet(BranchedNet):
         return Begun(last, features, present, levels=levels)
 
     def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+        last, readout = self._read(begun, keys)
+        with full_precision(readout):
+            if supervised:
+                return {task: self.fusion.supervised(head, readout) for task, head in self.heads.items()}, last
+            return {task: [head(readout)] for task, head in self.heads.items()}, last
+
+    def _read(self, begun: Begun, keys: Tensor | None) -> tuple[Features, Tensor]:
+        """The last maps and the readout."""
         features = self._tail(begun.stage, begun.features, begun.present, keys)
         for stage in range(begun.stage + 1, self.stage_count):
             features = self._tail(stage, self._body(stage, features, begun.present, begun.levels), begun.present, keys)
         last = self._whole(self._drop(features, keys, site=self.stage_count * len(self.modalities)))
         with full_precision(next(x for x in last if x is not None)):
-            readout = self.fusion.readout(last, begun.present)
-            if supervised:
-                return {task: self.fusion.supervised(head, readout) for task, head in self.heads.items()}, last
-            return {task: [head(readout)] for task, head in self.heads.items()}, last
+            return last, self.fusion.readout(last, begun.present)

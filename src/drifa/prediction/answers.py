@@ -26,12 +26,27 @@ class Answer:
         condition: ``paired`` (every modality there), ``partial``, ``partners`` (absent ones filled with training images) or
             ``alone``; None for volumes, which are always taken as they are.
         tasks: Task -> answer.
+        note: What the reader should know beside the answer; None for nothing.
     """
 
     subject: str
     images: Mapping[str, str]
     condition: str | None
     tasks: Mapping[str, ClassAnswer | NumberAnswer | RegionsAnswer]
+    note: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `drifa predict --json` writes it; what is None is left out."""
+        plain = {key: value for key, value in asdict(self).items() if value is not None}
+        for answer in plain["tasks"].values():
+            for key in ("files", "prediction_set"):
+                if answer.get(key) is not None:
+                    answer[key] = list(answer[key])
+        return plain
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per task."""
+        return pd.DataFrame(_rows(self))
 
 
 @dataclass(frozen=True)
@@ -54,22 +69,17 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as `drifa predict --json` writes it."""
-        plain = asdict(self)
-        plain["failures"] = list(plain["failures"])
-        plain["cases"] = [{key: value for key, value in case.items() if value is not None} for case in plain["cases"]]
-        for case in plain["cases"]:
-            for answer in case["tasks"].values():
-                for key in ("files", "prediction_set"):
-                    if answer.get(key) is not None:
-                        answer[key] = list(answer[key])
-        return plain
+        cases = [case.to_dict() for case in self.cases]
+        return {**vars(self), "cases": cases, "failures": [asdict(failure) for failure in self.failures]}
 
 
 def as_table(result: Prediction) -> pd.DataFrame:
     """The answers as one row per case and task; a case that failed has one row, with the reason in the column `failure`."""
-    rows: list[dict[str, Any]] = []
-    for case in result.cases:
-        for task, answer in case.tasks.items():
-            rows.append({"subject": case.subject, "condition": case.condition, "task": task, **answer.row()})
+    rows = [row for case in result.cases for row in _rows(case)]
     rows += [{"subject": failure.subject, "failure": failure.words()} for failure in result.failures]
     return pd.DataFrame(rows)
+
+
+def _rows(case: Answer) -> list[dict[str, Any]]:
+    first = {"subject": case.subject, "condition": case.condition}
+    return [{**first, "task": task, **answer.row()} for task, answer in case.tasks.items()]

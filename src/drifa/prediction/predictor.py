@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor
 
 from drifa.data.reading.slicing import centre, prepare_volumes
-from drifa.data.reading.volumes import Volume, read_volume
+from drifa.data.reading.volumes import Volume
 from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
 from drifa.networks.dropout import pass_keys, row_seeds
 from drifa.networks.inputs import Inputs
 from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
+from drifa.prediction.asking import CASE, Embedding, ask, case_of, embed
 from drifa.prediction.cases import Case, Failure, Sieve, Unanswerable, check_case, check_cases, given, read_files, unseen
+from drifa.prediction.given import volume_from
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
 from drifa.prediction.trust import Trust, trusted
 from drifa.present import answers_task, subset_mask
@@ -91,6 +94,8 @@ class Predictor:
                 f"evaluate.tta={run.config.evaluate.tta} is for images; the slices of a volume are seen as they are"
             )
         self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
+        self._lock = Lock()
+        self._pooled: tuple[PartnerPool | None, str] | None = None
 
         trust = Trust.read(run.folder)
         self.trust = trust if trust is not None and trust.fits(self.mode, len(self.nets)) else None
@@ -196,7 +201,7 @@ class Predictor:
         if self.regions:
             raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
         check_cases(cases, run.info.modalities, self.encoders, strict)
-        pool, note = self._pool() if partners and run.info.components > 1 else (None, "")
+        pool, why = self._pool() if partners and run.info.components > 1 else (None, "")
         sieve = Sieve(strict)
         answered: list[Case] = []
         answers: list[Answer] = []
@@ -208,19 +213,24 @@ class Predictor:
                     check_case(case, run.info.modalities, self.encoders)
                     pixels.append(read_images(case, run.info.modalities, run.info.image_size))
                     some.append(case)
-            answers += self._answer(some, pixels, pool)
+            answers += self._answer(some, pixels, pool, why)
             answered += some
-        note = "; ".join(text for text in (note, unseen(answered, self.encoders)) if text)
+        note = "; ".join(text for text in (why, unseen(answered, self.encoders)) if text)
         return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
 
     def _pool(self) -> tuple[PartnerPool | None, str]:
-        """Who can stand in for absent modalities, or the reason why nobody can."""
-        try:
-            return PartnerPool.open(self.run, self.nets), ""
-        except DrifaError as error:
-            return None, f"absent modalities stay absent, as the training images cannot be read ({error})"
+        """Who can stand in for absent modalities, or the reason why nobody can; looked for once."""
+        with self._lock:
+            if self._pooled is None:
+                try:
+                    self._pooled = PartnerPool.open(self.run, self.nets), ""
+                except DrifaError as error:
+                    self._pooled = None, f"absent modalities stay absent, as the training images cannot be read ({error})"
+            return self._pooled
 
-    def _answer(self, cases: Sequence[Case], pixels: Sequence[Mapping[str, Tensor]], pool: PartnerPool | None) -> list[Answer]:
+    def _answer(
+        self, cases: Sequence[Case], pixels: Sequence[Mapping[str, Tensor]], pool: PartnerPool | None, why: str
+    ) -> list[Answer]:
         """The answers for some cases, those with as many partners in one batch."""
         run, channels = self.run, self.run.info.modalities
         files: Any = FileImages(pixels, channels, run.info.image_size)
@@ -251,7 +261,9 @@ class Predictor:
                     if answers_task(has[row], run.info.task_modalities[task], self.encoders)
                 }
                 used = {name: str(path) for name, path in cases[row].images.items()}
-                found[row] = Answer(cases[row].subject, used, conditions[row], able)
+                notes = [why if conditions[row] == "alone" else "", unseen([cases[row]], self.encoders)]
+                note = "; ".join(filter(None, notes)) or None
+                found[row] = Answer(cases[row].subject, used, conditions[row], able, note)
         return [found[row] for row in range(len(cases))]
 
     def _tasks(self, members: Sequence[Mapping[str, Draws]], learned: Trust | None) -> dict[str, Any]:
@@ -266,6 +278,50 @@ class Predictor:
             trust = None if learned is None else learned.tasks.get(task)
             tasks[task] = trusted(answer, trust) if trust is not None and isinstance(answer, ClassAnswer) else answer
         return tasks
+
+    def __call__(self, /, subject: str = CASE, **given: Any) -> Answer:
+        """The answers for one case, told by keywords.
+
+        Args:
+            subject: Its name, which decides its dropout masks and partners.
+            given: Modality -> a path, a PIL image, a numpy array ``[H, W]`` or ``[H, W, C]``, a torch tensor ``[C, H, W]``
+                (uint8, or floats in [0, 1]), a pydicom dataset, or, of a volume, a path or a nibabel image; and column ->
+                value. What is left out, or None, is missing. Pixels have any size and are not standardised.
+
+        Raises:
+            DrifaError: A keyword is no modality and no column, a value cannot be read, or nothing is given.
+
+        Examples:
+            >>> import drifa
+            >>> predictor = drifa.load("run", device="cpu")
+            >>> answer = predictor(photo="phantom/images/photo/S00000.png")
+            >>> answer.to_frame()["task"].tolist()
+            ['surface', 'spread']
+        """
+        return next(ask(self, [given], subject))
+
+    def predict_many(self, cases: Iterable[Mapping[str, Any]]) -> list[Answer]:
+        """The answers for many cases, in batches of ``evaluate.batch_size``; no more of them are held in memory.
+
+        Args:
+            cases: The keywords of each, as a mapping; ``"subject"`` may name it.
+
+        Raises:
+            DrifaError: As :meth:`__call__`; one case that cannot be answered ends it all.
+        """
+        return list(ask(self, cases))
+
+    def embed(self, /, subject: str = CASE, **given: Any) -> Embedding:
+        """Where the first member sees a case, dropout off, what it lacks left absent.
+
+        Args:
+            subject: Its name, for errors.
+            given: As in :meth:`__call__`.
+
+        Raises:
+            DrifaError: As :meth:`__call__`, or the run segments volumes.
+        """
+        return embed(self, case_of(self, given, subject))
 
     def predict_one(
         self, images: Mapping[str, str | Path], values: Mapping[str, str] | None = None, subject: str = "case"
@@ -294,7 +350,7 @@ class Predictor:
         """
         run, settings = self.run, self.run.config.evaluate
         known = list(run.info.modalities)
-        volumes = read_files(case, lambda _, path: read_volume(path))
+        volumes = read_files(case, lambda _, value: volume_from(value))
         try:
             prepared = prepare_volumes(volumes, run.info.image_size)
         except DrifaError as error:
