@@ -159,5 +159,5 @@ def test_what_cannot_be_taken_is_refused_in_one_sentence(predictor: Predictor, t
 
 
 def test_a_list_of_pictures_is_no_list_of_cases(predictor: Predictor) -> None:
-    with pytest.raises(DrifaError, match="case 0 is .*mapping"):
+    with pytest.raises(DrifaError, match=r"case 0 is .*mapping"):
         predictor.predict_many(["photo.png"])  # type: ignore[list-item]

@@ -16,6 +16,8 @@ from drifa.data.reading.slicing import centre, prepare_volumes
 from drifa.data.reading.volumes import Volume
 from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
+from drifa.export import hub
+from drifa.export.folder import open_run
 from drifa.networks.dropout import pass_keys, row_seeds
 from drifa.networks.inputs import Inputs
 from drifa.networks.regions import region_probabilities
@@ -107,8 +109,23 @@ class Predictor:
 
     @classmethod
     def open(cls, folder: str | Path, device: str | torch.device | None = None, places: Places | None = None) -> Predictor:
-        """Loads a run folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
-        return cls(Run.open(folder, places), device)
+        """Loads a run or model folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
+        return cls(open_run(folder, places), device)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, device: str | torch.device | None = None, revision: str | None = None
+    ) -> Predictor:
+        """As :func:`drifa.load`, also from the Hugging Face hub, see :func:`drifa.export.hub.fetch`."""
+        return cls.open(hub.fetch(name, revision), device)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Writes a model folder, see :func:`drifa.export.folder.pack`."""
+        return hub.save(self.run, folder)
+
+    def push_to_hub(self, repository: str, private: bool = True) -> str:
+        """Sends a model folder to the Hugging Face hub, see :func:`drifa.export.hub.push`."""
+        return hub.push(self.run, repository, private)
 
     @property
     def mode(self) -> str:
@@ -379,7 +396,7 @@ def load(folder: str | Path, device: str | torch.device | None = None) -> Predic
     """Opens a run for prediction: its networks are loaded once and answer any number of cases.
 
     Args:
-        folder: A run folder, as `drifa train` writes it.
+        folder: A run folder, as `drifa train` writes it, or a model folder, as `drifa pack` does.
         device: Where the networks run, such as ``"cpu"``; None for the GPU where there is one.
 
     Raises:

@@ -110,6 +110,7 @@ def pixels_of(image: Image.Image, place: Path) -> np.ndarray:
     Shape:
         uint8 [H, W] or [H, W, 3].
     """
+    image.load()  # by which a TIFF is turned already
     return _pixels(_turned(image), None, place)
 
 
