@@ -43,6 +43,7 @@ ORDER = (
         "predict",
         "explain",
         "report",
+        "share",
         "kinds",
         "network",
         "backbones",

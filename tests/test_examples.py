@@ -25,7 +25,7 @@ EXAMPLES = (
     "drifa.uncertainty.conformal.least_groups",
 )
 #: Those whose example needs a run: it finds one on the phantom as `run`, and its study as `phantom`.
-OF_A_RUN = ("drifa.load", "drifa.Predictor", "drifa.evaluation.evaluate.evaluate")
+OF_A_RUN = ("drifa.load", "drifa.Predictor", "drifa.Predictor.__call__", "drifa.evaluation.evaluate.evaluate")
 PACKAGES = ("attention", "backbones", "fusion", "networks")
 
 

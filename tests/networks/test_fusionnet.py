@@ -155,12 +155,14 @@ def test_a_frozen_backbone_rests_while_the_rest_learns(attach: str, tmp_path: Pa
 def test_a_modality_is_pooled_by_itself_row_by_row(fusion: str) -> None:
     net, x = tiny(fusion), images()
     with torch.no_grad():
-        pooled = net.pooled("pap_smear", x["pap_smear"])
+        pooled = net.embed({"pap_smear": x["pap_smear"]})[0]["pap_smear"]
         assert pooled.shape[0] == 4
-        torch.testing.assert_close(net.pooled("pap_smear", x["pap_smear"][2:3]), pooled[2:3], rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            net.embed({"pap_smear": x["pap_smear"][2:3]})[0]["pap_smear"], pooled[2:3], rtol=0, atol=1e-5
+        )
         assert not torch.allclose(pooled[0], pooled[1])
         with pytest.raises(DrifaError, match="did you mean 'pap_smear'"):
-            net.pooled("pap_smeer", x["pap_smear"])
+            net.embed({"pap_smeer": x["pap_smear"]})
 
 
 def test_maps_of_an_encoder_stand_in_for_its_images() -> None:
@@ -174,13 +176,13 @@ def test_maps_of_an_encoder_stand_in_for_its_images() -> None:
         present = torch.tensor([[True, True], [True, False], [False, True]])
         keys, subsets = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.tensor([[True, False], [True, True]])
         maps = {name: net.encode(name, image) for name, image in x.items()}
-        pooled = net.pooled("a", x["a"])
+        pooled = net.embed({"a": x["a"]})[0]["a"]
         calls: list[int] = []
         for branch in net.branches.values():
             branch.encoder.register_forward_hook(lambda *_: calls.append(1))
         found = net(maps, present)["t"], net.sample(maps, present, keys)["t"], net.over_subsets(maps, present, subsets)
         supervised = net.training_logits(maps, present)[0]["t"][0]
-        torch.testing.assert_close(net.pooled("a", maps["a"]), pooled, rtol=0, atol=1e-6)
+        torch.testing.assert_close(net.embed({"a": maps["a"]})[0]["a"], pooled, rtol=0, atol=1e-6)
         assert not calls
         torch.testing.assert_close(found[0], net(x, present)["t"], rtol=0, atol=1e-6)
         torch.testing.assert_close(found[1], net.sample(x, present, keys)["t"], rtol=0, atol=1e-6)

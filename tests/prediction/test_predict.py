@@ -144,8 +144,8 @@ def test_images_are_read_as_they_are_needed(paired_run: Run, monkeypatch: pytest
     size = predictor.run.config.evaluate.batch_size
     cases = [replace(case(paired_run), subject=str(number)) for number in range(size + 1)]
     events: list[str] = []
-    read, drawn = sources.read_image, predictor.draw
-    monkeypatch.setattr(sources, "read_image", lambda *given: events.append("read") or read(*given))
+    read, drawn = sources.pixels_from, predictor.draw
+    monkeypatch.setattr(sources, "pixels_from", lambda *given: events.append("read") or read(*given))
     monkeypatch.setattr(predictor, "draw", lambda *given: events.append("draw") or drawn(*given))
     predictor.predict(cases)
     images = len(cases[0].images)

@@ -11,6 +11,7 @@ import typer
 
 from drifa.cli.data import data_app
 from drifa.cli.models import models
+from drifa.cli.pack import card, pack
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
 from drifa.errors import DrifaError
 from drifa.version import __version__
@@ -24,6 +25,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.command()(models)
+app.command()(pack)
+app.command()(card)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from drifa.data.sampling.batch import Batch
 from drifa.data.sampling.image_batches import make_batch
 from drifa.data.sampling.pairing import NOBODY, subject_components
 from drifa.errors import DrifaError, suggest
-from drifa.prediction.cases import Case, check_cases, given
+from drifa.prediction.asking import shown
+from drifa.prediction.cases import Case
+from drifa.prediction.given import Picture
 from drifa.prediction.predictor import Predictor
-from drifa.prediction.sources import FileImages, read_images, with_values
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Asked:
 
     names: tuple[str, ...]
     batch: Batch
-    files: tuple[Mapping[str, Path], ...]
+    files: tuple[Mapping[str, Picture], ...]
 
 
 def chosen_rows(subjects: Subjects, cases: int, subject: str | None) -> np.ndarray:
@@ -67,16 +67,7 @@ def of_study(study: Study, subjects: Subjects, source: Any, rows: np.ndarray) ->
 
 def of_case(predictor: Predictor, case: Case) -> Asked:
     """New images and values."""
-    channels = predictor.run.info.modalities
-    check_cases([case], channels, predictor.encoders)
-    files: Any = FileImages(
-        [read_images(case, channels, predictor.run.info.image_size)], channels, predictor.run.info.image_size
-    )
-    if predictor.encoders:
-        files = with_values(files, [case], predictor.encoders)
-    has = given(case, predictor.encoders)
-    images = {name: files.read(name, np.array([0 if name in has else -1])) for name in channels}
-    return Asked((case.subject,), Batch(images, torch.tensor([[name in has for name in channels]])), (case.images,))
+    return Asked((case.subject,), shown(predictor, case), (case.images,))
 
 
 def on_device(predictor: Predictor, batch: Batch) -> tuple[dict[str, torch.Tensor], torch.Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from drifa.explain.cam import undisturbed
@@ -39,17 +39,10 @@ def readouts(nets: Sequence[FusionNet], images: Mapping[str, Tensor], present: T
         float32 ``[B, D]``, rows of length 1.
     """
     parts: list[Tensor] = []
-
-    def keep(head: nn.Module, given: tuple[Tensor]) -> None:
-        parts.append(F.normalize(given[0].detach().float(), dim=1).cpu())
-
     for net in nets:
-        handle = next(iter(net.heads.values())).register_forward_pre_hook(keep)
-        try:
-            with torch.no_grad(), undisturbed(net):
-                net(net.to_input(images), present)
-        finally:
-            handle.remove()
+        with torch.no_grad(), undisturbed(net):
+            _, readout = net.embed(net.to_input(images), present)
+        parts.append(F.normalize(readout.float(), dim=1).cpu())
     return (torch.cat(parts, dim=1) / len(nets) ** 0.5).numpy()
 
 

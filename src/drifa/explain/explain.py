@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from drifa.data import Subjects, read_image
+from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
 from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, thinned
@@ -23,6 +23,7 @@ from drifa.explain.trust import faithfulness, randomisation
 from drifa.files import write_json, write_text
 from drifa.names import file_name
 from drifa.prediction.cases import Case
+from drifa.prediction.given import pixels_from
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.places import Places
@@ -255,7 +256,7 @@ def _task(
         for k, place in enumerate(here.tolist()):
             row = int(rows[place])
             file = f"maps/{row + 1}-{file_name(asked.names[row])}-{task}-{modality}.png"  # two ids may share a file name
-            pixels = read_image(asked.files[row][modality], predictor.run.info.modalities[modality])
+            pixels = pixels_from(asked.files[row][modality], predictor.run.info.modalities[modality])
             pictures[file] = figures.overlay(pixels, one.mean[k].cpu().numpy())
             drawn[place][modality] = MapRecord(
                 file,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from drifa.backbones.cut import FAILURES
 from drifa.config.reading import checked
@@ -20,6 +20,7 @@ from drifa.networks.factory import create_model
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.segmentation_factory import SEGMENTATION, create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
+from drifa.networks.undrawn import undrawn
 
 FORMAT = 1
 
@@ -92,12 +93,23 @@ def load_model(folder: str | Path) -> Any:
     config = read_config(folder)
     if not isinstance(config.get("model"), dict):
         raise DrifaError(f"{folder / 'config.json'} describes no network (it has no mapping 'model'); restore the file")
-    try:
-        net = build_model(config["model"])
-    except DrifaError as error:
-        raise DrifaError(f"{folder / 'config.json'}: {error}") from error
+    net = build_undrawn(config["model"], folder / "config.json")
     load_weights(net, folder / "model.safetensors")
     return net.eval()
+
+
+def build_undrawn(config: Mapping[str, Any], place: Path) -> FusionNet | FusionSegNet:
+    """As :func:`build_model`, for weights that come from a file: its parameters hold whatever memory held.
+
+    Args:
+        config: As for :func:`build_model`.
+        place: The file that it comes from, for errors.
+    """
+    try:
+        with undrawn():
+            return build_model(config)
+    except DrifaError as error:
+        raise DrifaError(f"{place}: {error}") from error
 
 
 def build_model(config: Mapping[str, Any]) -> FusionNet | FusionSegNet:
@@ -148,13 +160,18 @@ def load_weights(net: nn.Module, path: str | Path) -> None:
     if not path.is_file():
         raise DrifaError(f"weights file {path} does not exist")
     try:
-        state = load_file(path)
+        load_state(net, load_file(path), path)
+    except (SafetensorError, RuntimeError) as error:
+        raise DrifaError(f"weights file {path} is broken or truncated: {error}") from error
+
+
+def load_state(net: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Loads the tensors of a weights file, or those of one network in it, into a network that must fit them exactly."""
+    try:
         broken = next((name for name, value in state.items() if not value.isfinite().all()), None)
         if broken is not None:
             raise DrifaError(f"weights file {path} holds what is no number in {short(broken)}; restore it, or train again")
         net.load_state_dict(state)
-    except SafetensorError as error:
-        raise DrifaError(f"weights file {path} is broken or truncated: {error}") from error
     except RuntimeError as error:
         first = next((line.strip() for line in str(error).splitlines()[1:]), str(error))
         raise DrifaError(f"weights file {path} does not fit the network of its config.json: {first}") from error

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from drifa.attention.pooling import global_mean
 from drifa.backbones import Branch, EncoderBranch
 from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import Begun, BranchedNet
-from drifa.networks.inputs import Features, Inputs, Maps, unknown
+from drifa.networks.inputs import Features, Inputs, unknown
 
 DROPOUT_AT = ("blocks", "head")
 
@@ -87,22 +88,21 @@ class FusionNet(BranchedNet):
         self._check({modality: images}, None)
         return branch.encode(images)
 
-    def pooled(self, modality: str, images: Tensor | Maps) -> Tensor:
-        """What a modality looks like to the network when it comes alone: its last maps, averaged over their pixels.
+    def embed(self, inputs: Inputs, present: Tensor | None = None) -> tuple[dict[str, Tensor], Tensor]:
+        """Where the network sees its rows.
 
         Args:
-            modality: Its name.
-            images: ``[B, C, H, W]`` as the network reads them, or what :meth:`encode` gave for them.
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
 
         Returns:
-            ``[B, C]``, in evaluation mode of these images alone.
-
-        Raises:
-            DrifaError: For an unknown modality or images that do not fit.
+            Modality -> mean over the pixels of its last map, behind the fusion, ``[B, C]``, which means nothing in rows that
+            lack it; and the readout, which the heads read, ``[B, D]``.
         """
-        last = self._finish(self._begin({modality: images}, None), None)[1][self.modalities.index(modality)]
-        assert last is not None
-        return last.mean(dim=(2, 3))
+        begun = self._begin(inputs, present)
+        last, readout = self._read(begun, None)
+        own = zip(self.modalities, last, strict=False)
+        return {name: global_mean(x) for name, x in own if x is not None}, readout
 
     def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         features, present = self._check(inputs, present)
@@ -114,12 +114,17 @@ class FusionNet(BranchedNet):
         return Begun(last, features, present, levels=levels)
 
     def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+        last, readout = self._read(begun, keys)
+        with full_precision(readout):
+            if supervised:
+                return {task: self.fusion.supervised(head, readout) for task, head in self.heads.items()}, last
+            return {task: [head(readout)] for task, head in self.heads.items()}, last
+
+    def _read(self, begun: Begun, keys: Tensor | None) -> tuple[Features, Tensor]:
+        """The last maps and the readout."""
         features = self._tail(begun.stage, begun.features, begun.present, keys)
         for stage in range(begun.stage + 1, self.stage_count):
             features = self._tail(stage, self._body(stage, features, begun.present, begun.levels), begun.present, keys)
         last = self._whole(self._drop(features, keys, site=self.stage_count * len(self.modalities)))
         with full_precision(next(x for x in last if x is not None)):
-            readout = self.fusion.readout(last, begun.present)
-            if supervised:
-                return {task: self.fusion.supervised(head, readout) for task, head in self.heads.items()}, last
-            return {task: [head(readout)] for task, head in self.heads.items()}, last
+            return last, self.fusion.readout(last, begun.present)

@@ -28,6 +28,7 @@ class Answer:
         tasks: Task -> answer.
         missing: Modalities that the answers go without: in the conditions ``partial`` and ``alone``.
         warnings: What should be looked at in its images and values.
+        note: What the reader should know beside the answer; None for nothing.
     """
 
     subject: str
@@ -36,10 +37,28 @@ class Answer:
     tasks: Mapping[str, ClassAnswer | NumberAnswer | RegionsAnswer]
     missing: tuple[str, ...] = ()
     warnings: tuple[CaseWarning, ...] = ()
+    note: str | None = None
 
     def words(self) -> str:
         """How it was asked, as a person says it."""
         return f"{self.condition}, without {' and '.join(self.missing)}" if self.missing else f"{self.condition}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `drifa predict --json` writes it; what is None is left out."""
+        plain = {key: value for key, value in asdict(self).items() if value is not None}
+        plain["missing"], plain["warnings"] = list(self.missing), list(plain["warnings"])
+        for task, answer in plain["tasks"].items():
+            for key in ("files", "prediction_set"):
+                if answer.get(key) is not None:
+                    answer[key] = list(answer[key])
+            record = self.tasks[task]
+            if isinstance(record, ClassAnswer):
+                answer["uncertainty"] = record.uncertainty
+        return plain
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per task."""
+        return pd.DataFrame(_rows(self))
 
 
 @dataclass(frozen=True)
@@ -62,27 +81,18 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as `drifa predict --json` writes it."""
-        plain = asdict(self)
-        plain["failures"] = list(plain["failures"])
-        plain["cases"] = [{key: value for key, value in case.items() if value is not None} for case in plain["cases"]]
-        for case, own in zip(plain["cases"], self.cases, strict=True):
-            case["missing"], case["warnings"] = list(case["missing"]), list(case["warnings"])
-            for task, answer in case["tasks"].items():
-                for key in ("files", "prediction_set"):
-                    if answer.get(key) is not None:
-                        answer[key] = list(answer[key])
-                record = own.tasks[task]
-                if isinstance(record, ClassAnswer):
-                    answer["uncertainty"] = record.uncertainty
-        return plain
+        cases = [case.to_dict() for case in self.cases]
+        return {**vars(self), "cases": cases, "failures": [asdict(failure) for failure in self.failures]}
 
 
 def as_table(result: Prediction) -> pd.DataFrame:
     """The answers as one row per case and task; a case that failed has one row, with the reason in the column `failure`."""
-    rows: list[dict[str, Any]] = []
-    for case in result.cases:
-        for task, answer in case.tasks.items():
-            row = {"subject": case.subject, "condition": case.condition, "task": task, **answer.row()}
-            rows.append(row | {"warnings": "; ".join(f"{one.modality}: {one.text}" for one in case.warnings)})
+    rows = [row for case in result.cases for row in _rows(case)]
     rows += [{"subject": failure.subject, "failure": failure.words()} for failure in result.failures]
     return pd.DataFrame(rows)
+
+
+def _rows(case: Answer) -> list[dict[str, Any]]:
+    first = {"subject": case.subject, "condition": case.condition}
+    last = {"warnings": "; ".join(f"{one.modality}: {one.text}" for one in case.warnings)}
+    return [{**first, "task": task, **answer.row(), **last} for task, answer in case.tasks.items()]

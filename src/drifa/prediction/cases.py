@@ -13,6 +13,7 @@ import pandas as pd
 from drifa.data.tabular import TabularEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.names import find_file, ids_of, is_missing, plain
+from drifa.prediction.given import Picture
 from drifa.text_tables import read_table
 
 T = TypeVar("T")
@@ -24,13 +25,13 @@ class Case:
 
     Attributes:
         subject: Its name.
-        images: Modality -> image file.
+        images: Modality -> image file, or what is held in memory.
         values: Column -> value of the tabular modalities.
         rows: Modality -> row of the table that names its image, as a spreadsheet counts them; empty without a table.
     """
 
     subject: str
-    images: Mapping[str, Path]
+    images: Mapping[str, Picture]
     values: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
 
@@ -149,7 +150,7 @@ def check_case(case: Case, modalities: Mapping[str, int], encoders: Mapping[str,
             raise Unanswerable(Failure(case.subject, row, None, str(error))) from None
 
 
-def read_files(case: Case, read: Callable[[str, Path], T]) -> dict[str, T]:
+def read_files(case: Case, read: Callable[[str, Picture], T]) -> dict[str, T]:
     """Modality -> what is read from its file.
 
     Args:

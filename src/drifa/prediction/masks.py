@@ -1,4 +1,4 @@
-"""Predicted regions as mask files."""
+"""Predicted regions as mask files, and their sizes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from drifa.data.reading.volumes import Volume, write_mask
 from drifa.errors import DrifaError
 from drifa.names import file_name
+from drifa.tasks.regions import RegionAnswer
 
 
 def write_predictions(
@@ -89,3 +90,22 @@ def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> d
         inside = set().union(*values[k + 1 :])
         mask[predicted[..., k]] = min(group - inside)
     return {"": mask}
+
+
+def region_figures(
+    probabilities: np.ndarray, regions: Mapping[str, Sequence[int]], spacing: Sequence[float]
+) -> dict[str, RegionAnswer]:
+    """Region -> its size and uncertainty.
+
+    Args:
+        probabilities: float32 ``[X, Y, Z, R]``.
+        regions: Name -> mask values, in the order of R.
+        spacing: Of the voxels, mm.
+    """
+    return {name: _figures(probabilities[..., k], spacing) for k, name in enumerate(regions)}
+
+
+def _figures(probability: np.ndarray, spacing: Sequence[float]) -> RegionAnswer:
+    inside = probability[probability >= 0.5].astype(np.float64)
+    entropy = -(inside * np.log(inside) + (1 - inside) * np.log(np.maximum(1 - inside, 1e-12)))
+    return RegionAnswer(float(len(inside) * np.prod(spacing) / 1000), float(entropy.mean()) if len(inside) else None)

@@ -32,7 +32,7 @@ def implausible(case: Case, encoders: Mapping[str, TabularEncoder]) -> tuple[Cas
         for column in encoder.columns
         if column.implausible(case.values.get(column.name, ""))
     ]
-    files = {name: path for name, path in case.images.items() if path.is_file()}
+    files = {name: path for name, path in case.images.items() if isinstance(path, Path) and path.is_file()}
     patients = {name: _patient(path) for name, path in files.items()} if len(files) > 1 else {}
     for one, other in combinations(files, 2):
         if _same(files[one], files[other]):

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from drifa.errors import DrifaError
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.cases import Case, Sieve, check_case, check_cases
-from drifa.prediction.masks import check_mask_files, write_predictions
+from drifa.prediction.masks import check_mask_files, region_figures, write_predictions
 from drifa.prediction.plausible import implausible
 from drifa.prediction.predictor import Predictor
 from drifa.runs.places import Places
-from drifa.tasks.regions import RegionAnswer, RegionsAnswer
+from drifa.tasks.regions import RegionsAnswer
 
 
 def predict(
@@ -60,7 +58,7 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path, 
                 regions = predictor.regions[task]
                 files = write_predictions(out, case.subject, task, regions, probabilities >= 0.5, volume)
                 written += files if strict else []
-                figures = {name: _figures(probabilities[..., k], volume.spacing) for k, name in enumerate(regions)}
+                figures = region_figures(probabilities, regions, volume.spacing)
                 tasks[task] = RegionsAnswer(tuple(map(str, files)), figures)
             used = {name: str(path) for name, path in case.images.items()}
             answers.append(Answer(case.subject, used, None, tasks, warnings=implausible(case, predictor.encoders)))
@@ -76,9 +74,3 @@ def _all_or_nothing(written: Sequence[Path]) -> Iterator[None]:
         for path in written:
             path.unlink(missing_ok=True)
         raise
-
-
-def _figures(probability: np.ndarray, spacing: Sequence[float]) -> RegionAnswer:
-    inside = probability[probability >= 0.5].astype(np.float64)
-    entropy = -(inside * np.log(inside) + (1 - inside) * np.log(np.maximum(1 - inside, 1e-12)))
-    return RegionAnswer(float(len(inside) * np.prod(spacing) / 1000), float(entropy.mean()) if len(inside) else None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ import torch
 from torch import Tensor
 
 from drifa.data.reading.slicing import centre, prepare_volumes
-from drifa.data.reading.volumes import Volume, read_volume
+from drifa.data.reading.volumes import Volume
 from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
+from drifa.export import hub
+from drifa.export.folder import open_run
 from drifa.networks.dropout import pass_keys, row_seeds
 from drifa.networks.inputs import Inputs
 from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
+from drifa.prediction.asking import CASE, Embedding, ask, case_of, embed
 from drifa.prediction.cases import (
     Case,
     CaseWarning,
@@ -32,6 +36,7 @@ from drifa.prediction.cases import (
     read_files,
     unseen,
 )
+from drifa.prediction.given import volume_from
 from drifa.prediction.plausible import implausible
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
 from drifa.prediction.strangers import find_strangers, read_strangers
@@ -106,11 +111,28 @@ class Predictor:
                 f"evaluate.tta={run.config.evaluate.tta} is for images; the slices of a volume are seen as they are"
             )
         self.regions = {task: kind.regions for task, kind in self.kinds.items() if isinstance(kind, Regions)}
+        self._lock = Lock()
+        self._pooled: tuple[PartnerPool | None, str] | None = None
 
     @classmethod
     def open(cls, folder: str | Path, device: str | torch.device | None = None, places: Places | None = None) -> Predictor:
-        """Loads a run folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
-        return cls(Run.open(folder, places), device)
+        """Loads a run or model folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
+        return cls(open_run(folder, places), device)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, device: str | torch.device | None = None, revision: str | None = None
+    ) -> Predictor:
+        """As :func:`drifa.load`, also from the Hugging Face hub, see :func:`drifa.export.hub.fetch`."""
+        return cls.open(hub.fetch(name, revision), device)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Writes a model folder, see :func:`drifa.export.folder.pack`."""
+        return hub.save(self.run, folder)
+
+    def push_to_hub(self, repository: str, private: bool = True) -> str:
+        """Sends a model folder to the Hugging Face hub, see :func:`drifa.export.hub.push`."""
+        return hub.push(self.run, repository, private)
 
     # Both read when they are needed: `drifa calibrate` asks the networks of a run whose files are of another format.
     @cached_property
@@ -221,7 +243,7 @@ class Predictor:
         if self.regions:
             raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
         check_cases(cases, run.info.modalities, self.encoders, strict)
-        pool, note = self._pool() if partners and run.info.components > 1 else (None, "")
+        pool, why = self._pool() if partners and run.info.components > 1 else (None, "")
         sieve = Sieve(strict)
         answered: list[Case] = []
         answers: list[Answer] = []
@@ -234,17 +256,20 @@ class Predictor:
                     pixels.append(read_images(case, run.info.modalities, run.info.image_size))
                     warnings.append(implausible(case, self.encoders))
                     some.append(case)
-            answers += self._answer(some, pixels, warnings, pool)
+            answers += self._answer(some, pixels, warnings, pool, why)
             answered += some
-        note = "; ".join(text for text in (note, unseen(answered, self.encoders)) if text)
+        note = "; ".join(text for text in (why, unseen(answered, self.encoders)) if text)
         return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
 
     def _pool(self) -> tuple[PartnerPool | None, str]:
-        """Who can stand in for absent modalities, or the reason why nobody can."""
-        try:
-            return PartnerPool.open(self.run, self.nets), ""
-        except DrifaError as error:
-            return None, f"absent modalities stay absent, as the training images cannot be read ({error})"
+        """Who can stand in for absent modalities, or the reason why nobody can; looked for once."""
+        with self._lock:
+            if self._pooled is None:
+                try:
+                    self._pooled = PartnerPool.open(self.run, self.nets), ""
+                except DrifaError as error:
+                    self._pooled = None, f"absent modalities stay absent, as the training images cannot be read ({error})"
+            return self._pooled
 
     def _answer(
         self,
@@ -252,6 +277,7 @@ class Predictor:
         pixels: Sequence[Mapping[str, Tensor]],
         warnings: Sequence[tuple[CaseWarning, ...]],
         pool: PartnerPool | None,
+        why: str,
     ) -> list[Answer]:
         """The answers for some cases, those with as many partners in one batch."""
         run, channels = self.run, self.run.info.modalities
@@ -285,7 +311,9 @@ class Predictor:
                 }
                 used = {name: str(path) for name, path in cases[row].images.items()}
                 told = (*warnings[row], *strangers[row])
-                found[row] = Answer(cases[row].subject, used, conditions[row], able, missing, told)
+                notes = [why if conditions[row] == "alone" else "", unseen([cases[row]], self.encoders)]
+                note = "; ".join(filter(None, notes)) or None
+                found[row] = Answer(cases[row].subject, used, conditions[row], able, missing, told, note)
         return [found[row] for row in range(len(cases))]
 
     def _judged(self, task: str, answer: Any, missing: Sequence[str], strangers: Sequence[CaseWarning]) -> Any:
@@ -306,6 +334,50 @@ class Predictor:
             effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
             tasks[task] = kind.answer(next(iter(summaries.values())), effect)
         return tasks
+
+    def __call__(self, /, subject: str = CASE, **given: Any) -> Answer:
+        """The answers for one case, told by keywords.
+
+        Args:
+            subject: Its name, which decides its dropout masks and partners.
+            given: Modality -> a path, a PIL image, a numpy array ``[H, W]`` or ``[H, W, C]``, a torch tensor ``[C, H, W]``
+                (uint8, or floats in [0, 1]), a pydicom dataset, or, of a volume, a path or a nibabel image; and column ->
+                value. What is left out, or None, is missing. Pixels have any size and are not standardised.
+
+        Raises:
+            DrifaError: A keyword is no modality and no column, a value cannot be read, or nothing is given.
+
+        Examples:
+            >>> import drifa
+            >>> predictor = drifa.load("run", device="cpu")
+            >>> answer = predictor(photo="phantom/images/photo/S00000.png")
+            >>> answer.to_frame()["task"].tolist()
+            ['surface', 'spread']
+        """
+        return next(ask(self, [given], subject))
+
+    def predict_many(self, cases: Iterable[Mapping[str, Any]]) -> list[Answer]:
+        """The answers for many cases, in batches of ``evaluate.batch_size``; no more of them are held in memory.
+
+        Args:
+            cases: The keywords of each, as a mapping; ``"subject"`` may name it.
+
+        Raises:
+            DrifaError: As :meth:`__call__`; one case that cannot be answered ends it all.
+        """
+        return list(ask(self, cases))
+
+    def embed(self, /, subject: str = CASE, **given: Any) -> Embedding:
+        """Where the first member sees a case, dropout off, what it lacks left absent.
+
+        Args:
+            subject: Its name, for errors.
+            given: As in :meth:`__call__`.
+
+        Raises:
+            DrifaError: As :meth:`__call__`, or the run segments volumes.
+        """
+        return embed(self, case_of(self, given, subject))
 
     def predict_one(
         self, images: Mapping[str, str | Path], values: Mapping[str, str] | None = None, subject: str = "case"
@@ -334,7 +406,7 @@ class Predictor:
         """
         run, settings = self.run, self.run.config.evaluate
         known = list(run.info.modalities)
-        volumes = read_files(case, lambda _, path: read_volume(path))
+        volumes = read_files(case, lambda _, value: volume_from(value))
         try:
             prepared = prepare_volumes(volumes, run.info.image_size)
         except DrifaError as error:
@@ -363,7 +435,7 @@ def load(folder: str | Path, device: str | torch.device | None = None) -> Predic
     """Opens a run for prediction: its networks are loaded once and answer any number of cases.
 
     Args:
-        folder: A run folder, as `drifa train` writes it.
+        folder: A run folder, as `drifa train` writes it, or a model folder, as `drifa pack` does.
         device: Where the networks run, such as ``"cpu"``; None for the GPU where there is one.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from drifa.data import Subjects, components, read_image, resize
+from drifa.data import Subjects, components, resize
 from drifa.data.sampling.image_batches import ImageSource
 from drifa.data.sampling.pairing import draw_partners, subject_components
 from drifa.data.tabular import TabularEncoder, WithColumns
 from drifa.prediction.cases import Case, read_files
+from drifa.prediction.given import Picture, pixels_from
 from drifa.runs.run import Run
 
 
@@ -27,8 +27,8 @@ def read_images(case: Case, channels: Mapping[str, int], size: int) -> dict[str,
         Unanswerable: A file cannot be read.
     """
 
-    def read(name: str, path: Path) -> Tensor:
-        return torch.from_numpy(resize(read_image(path, channels[name]), size).copy()).permute(2, 0, 1)
+    def read(name: str, given: Picture) -> Tensor:
+        return torch.from_numpy(resize(pixels_from(given, channels[name]), size).copy()).permute(2, 0, 1)
 
     return read_files(case, read)
 

@@ -49,7 +49,7 @@ def look(net: FusionNet, modality: str, pixels: Tensor, shown: Shown | None = No
     """
     with torch.inference_mode():
         images = net.to_input({modality: pixels if shown is None else shown})[modality]
-        features = net.pooled(modality, images).cpu().numpy().astype(np.float64)
+        features = net.embed({modality: images})[0][modality].cpu().numpy().astype(np.float64)
     grey_or_colour = pixels.shape[1] in (1, 3)
     return Looks(features, statistics_of(pixels.permute(0, 2, 3, 1).numpy()) if grey_or_colour else None)
 

@@ -45,7 +45,7 @@ def compile_blocks(net: Any, sides: tuple[int, int], backend: str = "inductor") 
         _try_out(net, sides)
     except Exception as error:  # compilers fail in many ways, and the network itself has just run
         for part in _parts(net):
-            part._compiled_call_impl = None  # type: ignore[assignment]
+            part._compiled_call_impl = None
         logging.getLogger("drifa").warning(
             f"torch.compile failed ({type(error).__name__}: {short(error)}); the blocks run as they are, which gives the same "
             f"results: train.compile=none is without this warning"

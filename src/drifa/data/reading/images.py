@@ -58,6 +58,11 @@ def read_image(path: str | Path, channels: int, max_megapixels: float = 100.0) -
         raise DrifaError(
             f"{path} is not a BMP, PNG, JPEG, TIFF, DICOM or NIfTI image; convert it to PNG, or remove its row from the study"
         )
+    return with_channels(pixels, channels)
+
+
+def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Grey or colour, whichever it was: uint8 ``[H, W]`` or ``[H, W, 3] -> [H, W, channels]`` with 1 or 3 channels."""
     image = Image.fromarray(pixels).convert("L" if channels == 1 else "RGB")
     return np.asarray(image).reshape(image.height, image.width, channels)
 

@@ -100,6 +100,20 @@ def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
         return _pixels(_turned(image), page, path)
 
 
+def pixels_of(image: Image.Image, place: Path) -> np.ndarray:
+    """What :func:`read_raster` gives for a picture that is open already: turned as its camera says, on black, with 8 bits.
+
+    Args:
+        image: The picture; 16 bits are taken as 0 to 65535.
+        place: How errors call it.
+
+    Shape:
+        uint8 [H, W] or [H, W, 3].
+    """
+    image.load()  # by which a TIFF is turned already
+    return _pixels(_turned(image), None, place)
+
+
 def _check_size(width: int, height: int, path: Path, max_pixels: float) -> None:
     if width * height > max_pixels:
         raise DrifaError(f"image {path} has {width}x{height} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down")

@@ -75,7 +75,21 @@ def read_volume(path: str | Path, max_voxels: float = 2**27) -> Volume:
             orientation, or it has voxels that are not finite; a series is mixed, or has gaps or duplicates.
     """
     path = Path(path)
-    array, affine, stored = _stored(path, max_voxels)
+    return oriented(*_stored(path, max_voxels), path)
+
+
+def oriented(array: np.ndarray, affine: np.ndarray, stored: tuple[int, ...], path: Path) -> Volume:
+    """A volume of voxels in the order of their file.
+
+    Args:
+        array: Voxels; two axes are a volume of depth one.
+        affine: From voxel index to millimetres, in RAS.
+        stored: Shape in the file.
+        path: The file.
+
+    Shape:
+        array float32 [X, Y] or [X, Y, Z]; affine float64 [4, 4].
+    """
     shape = array.shape if array.ndim == 3 else (*array.shape, 1)
     orientation = io_orientation(affine)
     return Volume(
