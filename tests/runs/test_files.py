@@ -74,7 +74,7 @@ def test_a_task_of_which_nothing_is_said_is_of_classes(tmp_path: Path) -> None:
 def test_only_the_columns_of_the_kinds_are_needed_and_read(numbers: Path) -> None:
     table = read_run(numbers).predictions
     assert table is not None
-    assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["number"]]
+    assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["number"], "group"]
     path = numbers / "predictions.parquet"
     pd.read_parquet(path).drop(columns="std").to_parquet(path)
     with pytest.raises(DrifaError, match=r"predictions\.parquet' has no column 'std': run `drifa evaluate RUN` again"):

@@ -23,8 +23,8 @@ from drifa.report.sections import (
     scatter,
     scope,
     subsets,
-    summary,
     training,
+    verdict,
     volumes,
 )
 from drifa.runs.files import RunFiles
@@ -52,7 +52,7 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section("summary", "Summary", "Summary", summary.record),
+    Section("summary", "In short", "In short", verdict.record),
     Section("scope", "What it is for", "What this model is and is not for", scope.record),
     Section("data", "Data and split", "Data and split", data.record),
     Section("training", "Training", "Training", training.record),

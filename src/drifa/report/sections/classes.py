@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drifa.report import words
 from drifa.report.judged import JudgedTask, judged_tasks
 from drifa.runs.files import RunFiles
 
@@ -27,19 +26,6 @@ def record(files: RunFiles) -> dict[str, Any] | None:
             for task in tasks
         ],
     }
-
-
-def floor(task: JudgedTask) -> str:
-    """What always answering the most common class would score, the least that a model must beat; empty if nobody counted."""
-    support = [sum(counts) for counts in task.detail.get("confusion") or []]
-    if len(support) != len(task.classes) or not sum(support):
-        return ""
-    most = max(support)
-    accuracy, balanced = most / sum(support), 1 / sum(count > 0 for count in support)
-    return (
-        f"For comparison, always answering the most common class, {task.classes[support.index(most)]}, would reach an accuracy "
-        f"of {words.share(accuracy)}\u00a0% and a balanced accuracy of {words.share(balanced)}\u00a0%."
-    )
 
 
 def _confusion(task: JudgedTask) -> list[dict[str, Any]]:
