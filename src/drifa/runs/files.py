@@ -16,6 +16,8 @@ from drifa.runs.info import WRITTEN, upgraded
 if TYPE_CHECKING:
     import pandas as pd
 
+    from drifa.data import Study
+
 #: What names a row of ``predictions.parquet``, whatever its task answers.
 ROW_COLUMNS = ("subject", "split", "task", "mode", "condition", "member")
 #: What the report reads of a row beside that, by kind of task.
@@ -57,6 +59,7 @@ class RunFiles:
         volumes: ``volumes.csv`` of a segmentation run.
         calibration: ``calibration.json``.
         explanation: ``explain/explain.json``.
+        study: Its table and its split, for who reads it; None where it is not there or nobody did.
     """
 
     folder: Path
@@ -72,6 +75,7 @@ class RunFiles:
     volumes: pd.DataFrame | None
     calibration: dict[str, Any] | None
     explanation: dict[str, Any] | None
+    study: Study | None = None
 
     @property
     def judged(self) -> dict[str, Any]:
