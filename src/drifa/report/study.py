@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from drifa.errors import DrifaError
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 
 #: Begins the source of the built-in study, and its licence: nobody is in its pictures.
 PHANTOM = ("drifa phantom,", "CC0: synthetic, no patient was involved")
+
+#: Columns by which people or machines differ, by a word of their name.
+WORDS = re.compile(
+    r"(^|[_\W])(sex|gender|age|site|center|centre|hospital|clinic|country|scanner|device|vendor|manufacturer|"
+    r"camera|field_?strength|race|ethnicity|skin_?type|fitzpatrick|locali[sz]ation|laterality)([_\W]|$)",
+    re.IGNORECASE,
+)
 
 
 def study_of(files: RunFiles) -> Study | None:
@@ -33,3 +41,9 @@ def study_of(files: RunFiles) -> Study | None:
 def is_phantom(study: Study) -> bool:
     """Whether it is the built-in one."""
     return study.source.startswith(PHANTOM[0]) and study.licence == PHANTOM[1]
+
+
+def telling_columns(study: Study) -> list[str]:
+    """The columns of a study's table by which people or machines differ, and that are no task."""
+    core = {"subject", "modality", "path", "group", "split", *study.tasks}
+    return [str(name) for name in study.table.columns if name not in core and WORDS.search(str(name))]

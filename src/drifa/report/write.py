@@ -82,12 +82,7 @@ def page_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "whole": words.whole,
-        "share": words.share,
-        "number": words.number,
-        "capitalize_first": words.capital,
-    }
+    environment.filters |= {"whole": words.whole, "share": words.share, "number": words.number, "capital": words.capital}
     return environment
 
 
@@ -98,13 +93,6 @@ def _sections(files: RunFiles, environment: jinja2.Environment) -> list[dict[str
         record = section.record(files)
         if record is not None:
             body = environment.get_template(section.template).render(record)
-            shown.append(
-                {
-                    "anchor": section.anchor,
-                    "link": section.link,
-                    "title": section.title,
-                    "items": section.items,
-                    "body": Markup(body),
-                }
-            )
+            told = {"anchor": section.anchor, "link": section.link, "title": section.title, "checklist": section.checklist}
+            shown.append({**told, "body": Markup(body)})
     return shown

@@ -42,14 +42,14 @@ class Section(NamedTuple):
         link: The words of the link.
         title: The heading.
         record: What the template shows; None if the page has no such section for this run.
-        items: Those of TRIPOD+AI (2024) that the section serves, for who writes the run up.
+        checklist: Items of TRIPOD+AI (2024) that the section serves, for who writes the run up.
     """
 
     anchor: str
     link: str
     title: str
     record: Callable[[RunFiles], dict[str, Any] | None]
-    items: str = ""
+    checklist: str = ""
 
     @property
     def template(self) -> str:

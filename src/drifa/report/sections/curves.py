@@ -28,7 +28,8 @@ def _task(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
     if not scores or any(row.shape != (len(task.classes),) for row in scores):
         return None
     p = np.stack(scores)
-    roc, precision, legend = {}, {}, []
+    roc, precision = {}, {}
+    legend: list[dict[str, str]] = []
     for number, name in enumerate(task.classes):
         truth = (table["label"] == name).to_numpy()
         if not truth.any() or truth.all():

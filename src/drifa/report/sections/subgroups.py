@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +10,13 @@ from drifa.metrics.intervals import mean_interval
 from drifa.report import words
 from drifa.report.answers import answers_of_all
 from drifa.report.judged import JudgedTask, judged_tasks
+from drifa.report.study import telling_columns
 from drifa.report.verdicts import FEW_GROUPS
 from drifa.runs.files import RunFiles
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns by which people or machines differ, by a word of their name.
-WORDS = re.compile(
-    r"(^|[_\W])(sex|gender|age|site|center|centre|hospital|clinic|country|scanner|device|vendor|manufacturer|"
-    r"camera|field_?strength|race|ethnicity|skin_?type|fitzpatrick|locali[sz]ation|laterality)([_\W]|$)",
-    re.IGNORECASE,
-)
 #: Upper ends of the bands of a column of numbers, such as an age in years.
 BANDS = (20, 40, 60, 80)
 #: Values of a column that are told, the most common first.
@@ -36,18 +30,10 @@ def record(files: RunFiles) -> dict[str, Any] | None:
     tables = [
         table
         for task in judged_tasks(files, "classes", "number")
-        for column in columns_of(files)
+        for column in telling_columns(files.study)
         if (table := _table(task, column, files)) is not None
     ]
     return {"tables": tables} if tables else None
-
-
-def columns_of(files: RunFiles) -> list[str]:
-    """The columns of the study that tell people or machines apart, and are no task."""
-    if files.study is None:
-        return []
-    core = {"subject", "modality", "path", "group", "split", *files.study.tasks}
-    return [name for name in files.study.table.columns if name not in core and WORDS.search(str(name))]
 
 
 def _table(task: JudgedTask, column: str, files: RunFiles) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What `drifa calibrate` found on the test split: probabilities before and after, sets of classes, cases referred, strangers."""
+"""What `drifa calibrate` found on the test split: probabilities before and after, sets, cases referred, strangers."""
 
 from __future__ import annotations
 
