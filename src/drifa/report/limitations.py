@@ -21,9 +21,7 @@ def limitations(files: RunFiles) -> list[str]:
     found = [sentence for task in judged_tasks(files) for sentence in _of_task(task, files)]
     members = (files.model or {}).get("members")
     if members == 1:
-        found.append(
-            "One network was trained: another training may be better or worse, and no interval here tells by how much."
-        )
+        found.append("One network was trained: another may be better or worse, and no interval here tells by how much.")
     if files.study is not None and not telling_columns(files.study):
         found.append("The study's table tells neither sex, age, site nor device, so nobody can say for whom it does worse.")
     protocol = (files.receipt or {}).get("protocol")
