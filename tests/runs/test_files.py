@@ -74,7 +74,7 @@ def test_a_task_of_which_nothing_is_said_is_of_classes(tmp_path: Path) -> None:
 def test_only_the_columns_of_the_kinds_are_needed_and_read(numbers: Path) -> None:
     table = read_run(numbers).predictions
     assert table is not None
-    assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["number"]]
+    assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["number"], "group"]
     path = numbers / "predictions.parquet"
     pd.read_parquet(path).drop(columns="std").to_parquet(path)
     with pytest.raises(DrifaError, match=r"predictions\.parquet' has no column 'std': run `drifa evaluate RUN` again"):
@@ -89,7 +89,7 @@ def test_a_run_of_both_needs_the_columns_of_both(numbers: Path) -> None:
     pd.read_parquet(path).assign(**dict.fromkeys(CASE_COLUMNS["classes"])).to_parquet(path)
     table = read_run(numbers).predictions
     assert table is not None
-    assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["classes"], *CASE_COLUMNS["number"]]
+    assert list(table) == [*ROW_COLUMNS, *CASE_COLUMNS["classes"], *CASE_COLUMNS["number"], "group"]
 
 
 def test_files_of_two_evaluations_are_not_read_as_one(paired_run: Run, tmp_path: Path) -> None:

@@ -306,11 +306,14 @@ def explain(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    images: Annotated[bool, typer.Option("--images", help="Put small pictures of single cases on the page.")] = False,
+) -> None:
     """One self-contained HTML file that a clinician and a statistician can both read."""
     from drifa.report import write_report
 
-    typer.echo(f"wrote {write_report(run)}\nnext: open it in a browser")
+    typer.echo(f"wrote {write_report(run, images)}\nnext: open it in a browser")
 
 
 def main() -> None:

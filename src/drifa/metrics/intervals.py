@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from drifa.errors import suggest
 from drifa.metrics.classification import Judged
+from drifa.metrics.edges import at_edge, edge_interval
 from drifa.metrics.weighted import Floats, mean_defined
 
 # Weightings are judged a block at a time: a block of 2^18 numbers (2 MiB) stays in the processor's cache.
@@ -77,14 +78,17 @@ def bootstrap(
     Returns:
         ``{metric: {"value", "low", "high"}}`` for every name in ``METRICS``; ``value`` is that of the full sample. None where
         undefined: all three where the metric is, the limits where there is one group only or where more than half of
-        the resamples leave the metric undefined (otherwise such resamples are left out). The limits of ``ece`` lean
-        upwards: drawing images anew adds noise to every bin, and each bin's gap counts as an absolute value.
+        the resamples leave the metric undefined (otherwise such resamples are left out). Where a rate is 0 or 1 no resample
+        differs from it, and the limit is that of :func:`drifa.metrics.edges.edge_interval` (``auc`` and ``error_auroc`` have
+        none then). The limits of ``ece`` lean upwards: drawing images anew adds noise to every bin,
+        and each bin's gap counts as an absolute value.
 
     Raises:
         ValueError: A shape or a value is not as described above.
 
     References:
-        Efron and Tibshirani, An introduction to the bootstrap, 1993, chapters 8 (clustered data) and 13 (percentiles).
+        Efron and Tibshirani, An introduction to the bootstrap, 1993, chapters 8 (clustered data) and 13 (percentiles);
+        Clopper and Pearson, Biometrika 1934 (rates of 0 and 1).
 
     Examples:
         One network, four images of two patients.
@@ -126,10 +130,12 @@ def bootstrap_measured(
     names = _group_index(groups, networks)
     value = _measure(networks, np.ones((1, len(names))))
     draws = [_measure(networks, weights) for weights in _weightings(names, resamples, seed)]
-    return {
-        metric: _interval(alone[0], np.concatenate([draw[metric] for draw in draws]), names, level)
-        for metric, alone in value.items()
-    }
+    labels = networks[0].labels if isinstance(networks[0], Judged) else None
+    found = {}
+    for metric, alone in value.items():
+        interval = _interval(alone[0], np.concatenate([draw[metric] for draw in draws]), names, level)
+        found[metric] = at_edge(interval, metric, names, labels, level)
+    return found
 
 
 def paired_difference(
@@ -242,7 +248,12 @@ def seed_interval(values: Sequence[float], level: float = 0.95) -> SeedInterval:
 
 
 def mean_interval(
-    values: ArrayLike, groups: Sequence[object] | ArrayLike, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    values: ArrayLike,
+    groups: Sequence[object] | ArrayLike,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    rate: bool = False,
 ) -> Interval:
     """The mean of a number per subject, with a percentile interval over whole groups drawn with replacement.
 
@@ -252,6 +263,7 @@ def mean_interval(
         resamples: Number of times that the groups are drawn anew.
         level: Share of the resamples between ``low`` and ``high``.
         seed: The same seed and groups give the same resamples.
+        rate: The numbers are shares: a mean of 0 or 1 gets the limit of :func:`drifa.metrics.edges.edge_interval`.
 
     Returns:
         ``{"value", "low", "high"}``; all None without a number, the limits None with one group only.
@@ -262,7 +274,10 @@ def mean_interval(
         return {"value": None, "low": None, "high": None}
     index = np.unique(names, return_inverse=True)[1]
     draws = np.concatenate([weights @ numbers / weights.sum(axis=1) for weights in _weightings(index, resamples, seed)])
-    return _interval(float(numbers.mean()), draws, index, level)
+    mean = float(numbers.mean())
+    if rate and mean in (0, 1) and index.max():
+        return edge_interval(mean, int(index.max()) + 1, level)
+    return _interval(mean, draws, index, level)
 
 
 def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLike | None) -> list[Judged]:

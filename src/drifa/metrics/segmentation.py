@@ -141,15 +141,15 @@ def summarise_volumes(
     by = "group" if "group" in table else "subject"
     return {
         str(region): {
-            metric: _mean(rows[metric].to_numpy(dtype=np.float64), rows[by], resamples, level, seed)
+            metric: _mean(rows[metric].to_numpy(dtype=np.float64), rows[by], resamples, level, seed, rate=metric == "missed")
             for metric in VOLUME_METRICS
         }
         for region, rows in table.groupby("region", sort=False)
     }
 
 
-def _mean(values: np.ndarray, groups: pd.Series, resamples: int, level: float, seed: int) -> VolumeMean:
-    found = mean_interval(values, groups.to_numpy(), resamples, level, seed)
+def _mean(values: np.ndarray, groups: pd.Series, resamples: int, level: float, seed: int, rate: bool) -> VolumeMean:
+    found = mean_interval(values, groups.to_numpy(), resamples, level, seed, rate)
     defined = values[~np.isnan(values)]
     return {**found, "sd": float(defined.std(ddof=1)) if len(defined) > 1 else None, "n": len(defined)}
 

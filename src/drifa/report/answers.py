@@ -25,6 +25,24 @@ def one_answer_each(task: str, files: RunFiles, known: str | None = None) -> pd.
     Returns:
         The rows; None if there are none.
     """
+    table = answers_of_all(task, files, known)
+    if table is None:
+        return None
+    table = table[table["member"] == table["member"].min()]
+    return table.sort_values("subject", kind="stable")
+
+
+def answers_of_all(task: str, files: RunFiles, known: str | None = None) -> pd.DataFrame | None:
+    """As :func:`one_answer_each`, with a row per member where members answered one by one.
+
+    Args:
+        task: The task.
+        files: The run.
+        known: A column; only rows that have a value there are looked at, and so only modes that do.
+
+    Returns:
+        The rows; None if there are none.
+    """
     if files.predictions is None:
         return None
     table = files.predictions[files.predictions["task"] == task]
@@ -35,12 +53,11 @@ def one_answer_each(task: str, files: RunFiles, known: str | None = None) -> pd.
         ("split", [split]),
         ("mode", mode_order(table["mode"].unique())),
         ("condition", CONDITIONS),
-        ("member", sorted(table["member"].unique())),
     ):
         found = next((value for value in order if (table[column] == value).any()), None)
         if found is not None:
             table = table[table[column] == found]
-    return None if table.empty else table.sort_values("subject", kind="stable")
+    return None if table.empty else table
 
 
 def who_answered(table: pd.DataFrame) -> dict[str, str | int | None]:

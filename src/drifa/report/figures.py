@@ -130,15 +130,24 @@ def dice_strip(by_region: Mapping[str, Sequence[float]]) -> Markup:
     return plot.render()
 
 
-def interval_bar(interval: dict[str, Any]) -> Markup | None:
-    """A value and its interval on a scale from 0 to 1; None where the interval is not known."""
+def interval_bar(interval: dict[str, Any], tick: float | None = None) -> Markup | None:
+    """A value and its interval on a scale from 0 to 1; None where the interval is not known.
+
+    Args:
+        interval: ``value``, ``low``, ``high``.
+        tick: What it costs nothing to reach, an upright line on the same scale.
+    """
     value, low, high = (interval.get(key) for key in ("value", "low", "high"))
     if value is None or low is None or high is None or not 0 <= low <= high <= 1:
         return None
-    plot = Plot("The value and its interval on a scale from 0 to 1", (0, 1), (0, 1), size=(180, 12), margins=(4, 2, 4, 2))
+    told = f"{share(value)} %, interval from {share(low)} to {share(high)} %, on a scale from 0 to 100 %"
+    told += f"; the upright line, {share(tick)} %, costs nothing to reach" if tick is not None else ""
+    plot = Plot(told, (0, 1), (0, 1), size=(180, 16), margins=(4, 2, 4, 2))
     (left, middle), (right, _) = plot.at(low, 0.5), plot.at(high, 0.5)
     plot.add('<path d="M4 {y}H176" class="track"/>', y=middle)
     plot.add('<path d="M{l} {y}H{r}" class="span"/>', l=left, r=right, y=middle)
+    if tick is not None:
+        plot.add('<path d="M{x} 1v14" class="tickmark"/>', x=plot.at(tick, 0.5)[0])
     plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=plot.at(value, 0.5)[0], y=middle)
     return plot.render()
 

@@ -36,6 +36,11 @@ def whole(value: Any) -> str:
     return f"{value:,.0f}".replace(",", "\u2009")
 
 
+def capital(text: str) -> str:
+    """The text with a capital first letter, and the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def duration(seconds: float) -> str:
     """A time in the two units that matter: ``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
     total = round(seconds) if math.isfinite(seconds) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,32 +13,39 @@ from markupsafe import Markup
 from drifa.errors import DrifaError, short
 from drifa.files import write_text
 from drifa.report import about, words
+from drifa.report.album import Album
 from drifa.report.sections import SECTIONS
+from drifa.report.study import study_of
 from drifa.runs.files import RunFiles, read_run
 
 if TYPE_CHECKING:
     import jinja2
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, images: bool = False) -> Path:
     """Writes the HTML report of a run: one file that needs no network, no script and no other file.
 
-    It reads the run folder, and the audit beside its studies; it predicts nothing. A part whose files are not there yet says
-    which command makes them.
+    It reads the run folder, its study where that is there, and the audit beside it; it predicts nothing. A part whose files
+    are not there yet says which command makes them.
     Names of subjects and classes are escaped: they come from a table that anyone may have written.
 
     Args:
         run: The run folder, as written by ``drifa train`` and completed by ``drifa evaluate``.
+        images: Put small pictures of single cases on the page, which then holds what patients look like. Those of the built-in
+            study are there anyhow.
 
     Returns:
         ``RUN/report.html``.
 
     Raises:
-        DrifaError: ``run`` is not a run folder, or one of its files is damaged; the message names it.
+        DrifaError: ``run`` is not a run folder, or one of its files is damaged, or a picture is not there; the message
+            names it.
     """
     run = Path(run)
     files = read_run(run)
+    files = replace(files, study=study_of(files))
     environment = page_environment()
+    environment.globals["album"] = Album(files, files.study, images)
     try:
         page = _page(run, files, environment)
     except DrifaError:
@@ -51,6 +59,7 @@ def write_report(run: Path) -> Path:
 
 
 def _page(run: Path, files: RunFiles, environment: jinja2.Environment) -> str:
+    sections = _sections(files, environment)
     return environment.get_template("page.jinja").render(
         run_name=run.resolve().name,
         version=metadata.version("drifa"),
@@ -58,7 +67,7 @@ def _page(run: Path, files: RunFiles, environment: jinja2.Environment) -> str:
         study=about.study(files),
         network=about.network(files),
         evaluation=about.evaluation(files),
-        sections=_sections(files, environment),
+        sections=sections,
     )
 
 
@@ -73,7 +82,7 @@ def page_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"whole": words.whole, "share": words.share, "number": words.number}
+    environment.filters |= {"whole": words.whole, "share": words.share, "number": words.number, "capital": words.capital}
     return environment
 
 
@@ -84,5 +93,6 @@ def _sections(files: RunFiles, environment: jinja2.Environment) -> list[dict[str
         record = section.record(files)
         if record is not None:
             body = environment.get_template(section.template).render(record)
-            shown.append({"anchor": section.anchor, "link": section.link, "title": section.title, "body": Markup(body)})
+            told = {"anchor": section.anchor, "link": section.link, "title": section.title, "checklist": section.checklist}
+            shown.append({**told, "body": Markup(body)})
     return shown

@@ -16,10 +16,11 @@ from drifa.runs.info import WRITTEN, upgraded
 if TYPE_CHECKING:
     import pandas as pd
 
+    from drifa.data import Study
+
 #: What names a row of ``predictions.parquet``, whatever its task answers.
 ROW_COLUMNS = ("subject", "split", "task", "mode", "condition", "member")
-#: What the report reads of a row beside that, by kind of task. Without ``probabilities``, the one heavy column, which it does
-#: not print.
+#: What the report reads of a row beside that, by kind of task.
 CASE_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "classes": (
         *("label", "predicted", "correct", "confidence"),
@@ -28,6 +29,8 @@ CASE_COLUMNS: dict[Kind, tuple[str, ...]] = {
     "number": ("truth", "value", "std", "epistemic_std", "aleatoric_std", "partner_std"),
     "regions": (),
 }
+#: Read where they are there.
+FURTHER_COLUMNS = ("group", "probabilities")
 
 #: Metrics that tell a number from classes where nothing else does.
 ONLY_OF_NUMBERS = METRICS_OF["number"].keys() - METRICS_OF["classes"].keys()
@@ -52,8 +55,11 @@ class RunFiles:
         notes: What the training of member N noted, from its ``config.json``.
         metrics: ``metrics.json``, task -> mode -> metric -> interval.
         evaluation: ``evaluation.json``.
-        predictions: ``predictions.parquet`` without the probabilities.
+        predictions: ``predictions.parquet``.
         volumes: ``volumes.csv`` of a segmentation run.
+        calibration: ``calibration.json``.
+        explanation: ``explain/explain.json``.
+        study: Its table and its split, for who reads it; None where it is not there or nobody did.
     """
 
     folder: Path
@@ -67,6 +73,9 @@ class RunFiles:
     evaluation: dict[str, Any] | None
     predictions: pd.DataFrame | None
     volumes: pd.DataFrame | None
+    calibration: dict[str, Any] | None
+    explanation: dict[str, Any] | None
+    study: Study | None = None
 
     @property
     def judged(self) -> dict[str, Any]:
@@ -127,6 +136,8 @@ def read_run(folder: str | Path) -> RunFiles:
         evaluation=read_json(folder / "evaluation.json"),
         predictions=None,
         volumes=_volumes(folder / "volumes.csv"),
+        calibration=read_json(folder / "calibration.json"),
+        explanation=read_json(folder / "explain" / "explain.json"),
     )
     for name, sha256 in ((files.evaluation or {}).get("files") or {}).items():
         if name in JUDGED_FILES and (folder / name).is_file() and digest(folder / name) != sha256:
@@ -198,9 +209,10 @@ def _predictions(path: Path, files: RunFiles) -> pd.DataFrame | None:
     # A run of numbers alone has no columns of classes, and the other way round.
     columns = [*ROW_COLUMNS, *(name for kind, names in CASE_COLUMNS.items() if files.expects(kind) for name in names)]
     try:
-        missing = [name for name in columns if name not in pyarrow.parquet.read_schema(path).names]
+        there = pyarrow.parquet.read_schema(path).names
+        missing = [name for name in columns if name not in there]
         if missing:
             raise DrifaError(f"'{path}' has no column {missing[0]!r}: run `drifa evaluate RUN` again")
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(path, columns=[*columns, *(name for name in FURTHER_COLUMNS if name in there)])
     except (pyarrow.ArrowException, OSError, ValueError, TypeError) as error:
         raise DrifaError(f"'{path}' is not a whole parquet file ({error}): run `drifa evaluate RUN` again") from error

@@ -92,8 +92,8 @@ def coverage_report(
         own, number, images = np.unique(case[part], return_inverse=True, return_counts=True)
         share = np.bincount(number, holds[part]) / images
 
-        def interval(values: Floats, of: NDArray[np.int64]) -> Interval:
-            return mean_interval(values, of, resamples, seed=seed)
+        def interval(values: Floats, of: NDArray[np.int64], rate: bool = True) -> Interval:
+            return mean_interval(values, of, resamples, seed=seed, rate=rate)
 
         return {
             "class": name,
@@ -102,7 +102,7 @@ def coverage_report(
             "coverage": interval(holds[part], case[part]),
             "group_coverage": interval(share, own),
             "whole_groups": interval(np.floor(share), own),
-            "size": interval(size[part], case[part]),
+            "size": interval(size[part], case[part], rate=False),
             "empty": interval(size[part] == 0, case[part]),
             "single": interval(size[part] == 1, case[part]),
         }
@@ -156,7 +156,7 @@ def abstention_report(
 
     def row(by: str | None, value: str | None, part: NDArray[np.bool_]) -> dict[str, Any]:
         def interval(values: ArrayLike, of: NDArray[np.bool_]) -> Interval:
-            return mean_interval(values, case[of], resamples, seed=seed)
+            return mean_interval(values, case[of], resamples, seed=seed, rate=True)
 
         answered = part & given
         return {

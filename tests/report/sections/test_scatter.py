@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from drifa.report.judged import judged_tasks
 from drifa.report.sections import scatter
 from drifa.runs.files import read_run
 from tests.report.other_runs import edit
@@ -26,14 +25,6 @@ def test_answers_without_a_number_are_left_out_and_counted(numbers: Path) -> Non
 
     edit(numbers / "evaluation.json", spoil)
     assert report(numbers).has("scatter", "118 of 120 are drawn")
-
-
-def test_the_floor_is_in_the_unit_and_missing_where_nobody_says(numbers: Path) -> None:
-    (task,) = judged_tasks(read_run(numbers))
-    assert "off by 9.9\u00a0years on average (root mean square error 12.3\u00a0years)" in scatter.floor(task)
-    edit(numbers / "evaluation.json", lambda evaluation: evaluation["tasks"]["age"].pop("floor"))
-    (task,) = judged_tasks(read_run(numbers))
-    assert scatter.floor(task) == ""
 
 
 def test_only_numbers_have_the_section(run: Path, volumes: Path) -> None:

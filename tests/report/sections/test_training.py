@@ -47,7 +47,7 @@ def test_scores_of_the_kept_epoch(kind: str, label: str, value: str, request: py
 def test_the_kept_epoch_has_the_lowest_validation_loss(run: Path) -> None:
     for member in training.record(read_run(run))["members"]:
         history = pd.read_csv(run / f"members/{member['member']}/history.csv")
-        assert member["best_epoch"] == str(history["epoch"][history["val_loss"].idxmin()])
+        assert member["best_epoch"] == str(history["epoch"][history["val_loss"].idxmin()] + 1)  # people count from 1
 
 
 def test_what_training_noted_is_told(run: Path) -> None:

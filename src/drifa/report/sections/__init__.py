@@ -14,17 +14,21 @@ from drifa.report.sections import (
     cases,
     classes,
     coverage,
+    curves,
     data,
     environment,
+    explanations,
     metrics,
     partners,
     ranges,
     reliability,
     scatter,
     scope,
+    subgroups,
     subsets,
-    summary,
     training,
+    trust,
+    verdict,
     volumes,
 )
 from drifa.runs.files import RunFiles
@@ -38,12 +42,14 @@ class Section(NamedTuple):
         link: The words of the link.
         title: The heading.
         record: What the template shows; None if the page has no such section for this run.
+        checklist: Items of TRIPOD+AI (2024) that the section serves, for who writes the run up.
     """
 
     anchor: str
     link: str
     title: str
     record: Callable[[RunFiles], dict[str, Any] | None]
+    checklist: str = ""
 
     @property
     def template(self) -> str:
@@ -52,18 +58,22 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section("summary", "Summary", "Summary", summary.record),
-    Section("scope", "What it is for", "What this model is and is not for", scope.record),
-    Section("data", "Data and split", "Data and split", data.record),
-    Section("training", "Training", "Training", training.record),
+    Section("summary", "In short", "In short", verdict.record, "23a"),
+    Section("scope", "What it is for", "What this model is and is not for", scope.record, "26"),
+    Section("data", "Data and split", "Data and split", data.record, "5a, 16, 20b"),
     Section("audit", "Audit of the data", "Audit of the data", audit.record),
-    Section("metrics", "All figures", "All figures", metrics.record),
-    Section("classes", "By class", "By class", classes.record),
-    Section("reliability", "Honest probabilities", "Are the stated probabilities honest?", reliability.record),
+    Section("training", "Training", "Training", training.record, "21"),
+    Section("metrics", "All figures", "All figures", metrics.record, "23a"),
+    Section("classes", "By class", "By class", classes.record, "23a"),
+    Section("curves", "Curves", "Found against falsely called", curves.record, "23a"),
+    Section("reliability", "Honest probabilities", "Are the stated probabilities honest?", reliability.record, "23a"),
+    Section("trust", "After calibration", "After calibration: probabilities, sets, referral", trust.record),
     Section("coverage", "Setting cases aside", "Setting uncertain cases aside", coverage.record),
-    Section("scatter", "Prediction against truth", "Prediction against truth", scatter.record),
-    Section("ranges", "Honest ranges", "Are the stated ranges honest?", ranges.record),
+    Section("scatter", "Prediction against truth", "Prediction against truth", scatter.record, "23a"),
+    Section("ranges", "Honest ranges", "Are the stated ranges honest?", ranges.record, "23a"),
+    Section("subgroups", "Subgroups", "As good for everybody?", subgroups.record, "14, 23a"),
     Section("cases", "Single cases", "Single cases worth a look", cases.record),
+    Section("explanations", "Explanations", "Why it answers as it does", explanations.record),
     Section("partners", "Partner images", "Partner images and missing modalities", partners.record),
     Section("subjects", "Every subject", "Every subject", volumes.record),
     Section("subsets", "Missing modalities", "Missing modalities", subsets.record),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LISTED = 10
+#: Cases of each sort in a strip of pictures.
+EXAMPLES = 2
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
@@ -31,19 +33,49 @@ def record(files: RunFiles) -> dict[str, Any] | None:
     }
 
 
+def examples(task: JudgedTask, files: RunFiles) -> list[dict[str, Any]]:
+    """A few cases of a task of classes for a strip of pictures: surely right, in doubt, and surely wrong."""
+    table = one_answer_each(task.name, files)
+    if task.kind != "classes" or table is None:
+        return []
+    known = table[table["label"].notna() & table["correct"].notna()].sort_values("confidence", ascending=False, kind="stable")
+    right = known["correct"].astype(bool)
+    parts = {
+        "surest right answer": known[right].head(EXAMPLES),
+        "most in doubt": known.tail(EXAMPLES),
+        "surest error": known[~right].head(EXAMPLES),
+    }
+    seen: set[str] = set()
+    found = []
+    for caption, part in parts.items():
+        for row in part.to_dict("records"):
+            if row["subject"] not in seen:
+                seen.add(row["subject"])
+                found.append(_pictured(row, caption))
+    return found
+
+
+def _pictured(row: dict[Any, Any], caption: str) -> dict[str, Any]:
+    right, sure = bool(row["correct"]), words.share(row["confidence"], 0)
+    told = f"{row['predicted']}, {sure}\u00a0%" if right else f"{row['predicted']}, {sure}\u00a0%; true: {row['label']}"
+    return {"subject": row["subject"], "caption": caption, "right": right, "told": told}
+
+
 def _of_classes(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
     """The most confident errors and the most uncertain images."""
     table = one_answer_each(task.name, files)
     if table is None:
         return None
     wrong = table[table["label"].notna() & ~table["correct"].fillna(True).astype(bool)]
+    errors = wrong.sort_values("confidence", ascending=False, kind="stable")
     return {
         "name": task.name,
         **who_answered(table),
         "nats": math.log(len(task.classes)) if len(task.classes) > 1 else None,
         "count": len(table),
         "wrong": len(wrong),
-        "confident_errors": _class_rows(wrong.sort_values("confidence", ascending=False, kind="stable")),
+        "gallery": [_pictured(row, row["subject"]) for row in errors.head(LISTED).to_dict("records")],
+        "confident_errors": _class_rows(errors),
         "most_uncertain": _class_rows(table.sort_values("predictive_entropy", ascending=False, kind="stable")),
         "has_information": bool(table["mutual_information"].notna().any()),
     }

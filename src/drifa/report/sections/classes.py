@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from drifa.report import words
+from drifa.metrics.intervals import mean_interval
+from drifa.report import class_figures
+from drifa.report.answers import answers_of_all
+from drifa.report.data_link import data_link
 from drifa.report.judged import JudgedTask, judged_tasks
+from drifa.report.verdicts import FEW_GROUPS
 from drifa.runs.files import RunFiles
+from drifa.uncertainty.modes import MODE_NAMES
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
@@ -23,23 +28,35 @@ def record(files: RunFiles) -> dict[str, Any] | None:
                 "classes": task.classes,
                 "per_class": task.detail.get("per_class") or [],
                 "confusion": _confusion(task),
+                **_found(task, files),
             }
             for task in tasks
         ],
     }
 
 
-def floor(task: JudgedTask) -> str:
-    """What always answering the most common class would score, the least that a model must beat; empty if nobody counted."""
-    support = [sum(counts) for counts in task.detail.get("confusion") or []]
-    if len(support) != len(task.classes) or not sum(support):
-        return ""
-    most = max(support)
-    accuracy, balanced = most / sum(support), 1 / sum(count > 0 for count in support)
-    return (
-        f"For comparison, always answering the most common class, {task.classes[support.index(most)]}, would reach an accuracy "
-        f"of {words.share(accuracy)}\u00a0% and a balanced accuracy of {words.share(balanced)}\u00a0%."
-    )
+def _found(task: JudgedTask, files: RunFiles) -> dict[str, Any]:
+    """What is found of each class in the most thorough mode, with its interval over groups, and the classes of few groups."""
+    table = answers_of_all(task.name, files, "correct")
+    if table is None or "group" not in table:
+        return {"found": None, "found_data": "", "few": []}
+    said = files.evaluation or {}
+    resamples, seed = int(said.get("resamples") or 1000), int(said.get("seed") or 0)
+    rows = []
+    for name in task.classes:
+        part = table[table["label"] == name]
+        if len(part):
+            right, groups = part["correct"].astype(float).to_numpy(), part["group"].to_numpy()
+            interval = mean_interval(right, groups, resamples, seed=seed, rate=True)
+            count = int(part["group"].nunique())
+            images = int(part["subject"].nunique())
+            rows.append({"class": name, **interval, "images": images, "groups": count, "few": count < FEW_GROUPS})
+    return {
+        "found": class_figures.found_bars(rows) if rows else None,
+        "found_mode": MODE_NAMES.get(table["mode"].iloc[0], table["mode"].iloc[0]),
+        "found_data": data_link(f"{task.name}-found", rows),
+        "few": [f"{row['class']} ({row['groups']})" for row in rows if row["few"]],
+    }
 
 
 def _confusion(task: JudgedTask) -> list[dict[str, Any]]:

@@ -35,8 +35,10 @@ def record(files: RunFiles) -> dict[str, Any]:
                 "caption": CAPTION.format(", region by region," if task.kind == "regions" else ""),
                 "modes": [task.describe(mode) for mode in task.modes],
                 "groups": _groups(task),
+                # Each kind's figures are explained once.
+                "meanings": all(before.kind != task.kind for before in tasks[:place]),
             }
-            for task in tasks
+            for place, task in enumerate(tasks)
         ],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drifa.report import figures
+from drifa.report.data_link import data_link
 from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
 
@@ -19,5 +20,6 @@ def record(files: RunFiles) -> dict[str, Any] | None:
         used = [row for row in bins if row["count"]]
         if used:
             figure = figures.reliability_diagram(bins)
-            tasks.append({"name": task.name, "mode": task.detail_mode, "figure": figure, "bins": used})
+            data = data_link(f"{task.name}-reliability", bins)
+            tasks.append({"name": task.name, "mode": task.detail_mode, "figure": figure, "bins": used, "data": data})
     return {"evaluated": files.evaluation is not None, "tasks": tasks}

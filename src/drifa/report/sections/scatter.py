@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from drifa.report import number_figures, words
-from drifa.report.judged import JudgedTask, judged_tasks
+from drifa.report import number_figures
+from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
 
 
@@ -23,18 +23,6 @@ def record(files: RunFiles) -> dict[str, Any] | None:
             shown = {"shown": len(points), "has_std": has_std}
             tasks.append({**task.title, "mode": task.detail_mode, "count": task.count, "figure": figure, **shown})
     return {"evaluated": files.evaluation is not None, "tasks": tasks}
-
-
-def floor(task: JudgedTask) -> str:
-    """What always answering the mean of the training set would cost, the least that a model must beat; empty if nobody says."""
-    told = task.judged.get("floor") or {}
-    mae, rmse = (words.written_as("unit", {"value": told.get(name)}, task.unit)["text"] for name in ("mae", "rmse"))
-    if words.MISSING in (mae, rmse):
-        return ""
-    return (
-        f"For comparison, always answering the mean of the training set would be off by {mae} on average "
-        f"(root mean square error {rmse})."
-    )
 
 
 def _finite(point: list[Any]) -> bool:

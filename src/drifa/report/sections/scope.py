@@ -7,6 +7,7 @@ from typing import Any
 from drifa.metrics.names import Kind
 from drifa.report import about
 from drifa.report.judged import judged_tasks
+from drifa.report.limitations import limitations
 from drifa.report.sections import partners, ranges, subsets
 from drifa.report.sections.metrics import cell
 from drifa.runs.files import RunFiles
@@ -22,6 +23,7 @@ def record(files: RunFiles) -> dict[str, Any]:
     return {
         "study": about.study(files)["name"],
         "partners": about.evaluation(files)["partners"],
+        "limits": limitations(files),
         "several_modalities": len(about.network(files)["modalities"]) > 1,
         "answers": " and ".join(answer for kind, answer in ANSWERS.items() if files.expects(kind)),
         "alone": _alone(files),

@@ -30,6 +30,8 @@ def _label(column: str, units: dict[str, str]) -> str:
 
 
 def _member(member: int, history: list[dict[str, float]]) -> dict[str, Any]:
+    # People count from 1.
+    history = [{**row, "epoch": row.get("epoch", math.nan) + 1} for row in history]
     validated = [row for row in history if math.isfinite(row.get("val_loss", math.nan))]
     best = min(validated, key=lambda row: row["val_loss"]) if validated else None
     return {

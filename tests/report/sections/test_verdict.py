@@ -1,4 +1,4 @@
-"""The summary: alarms first, then the headline of each task in its most thorough mode."""
+"""The first screen: alarms first, then a sentence and the headline of each task in its most thorough mode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drifa.report.sections import summary
+from drifa.report.sections import verdict
 from drifa.report.words import written
 from drifa.runs.files import read_run
 from drifa.uncertainty.modes import MODE_NAMES
@@ -31,7 +31,7 @@ def test_the_headline_is_of_the_most_thorough_mode(
 ) -> None:
     run = make_run(tmp_path, members=2, modes=modes, count=30, epochs=2, resamples=5)
     page = report(run)
-    assert page.has("summary", f"Mode: {MODE_NAMES[best]} ({best})")
+    assert page.has("summary", f"{MODE_NAMES[best]}: ")
     for of_task in json.loads((run / "metrics.json").read_text()).values():
         accuracy = of_task[best]["accuracy"]
         assert written("accuracy", accuracy)["text"] in page.text["summary"]
@@ -58,7 +58,7 @@ def test_a_number_has_its_headline_unit_and_floor(numbers: Path) -> None:
     metrics = json.loads((numbers / "metrics.json").read_text())["age"]["ensemble_mc"]
     for name in ("mae", "r2", "pearson", "coverage_90"):
         assert page.has("summary", written(name, metrics[name], "number", "years")["text"])
-    assert page.has("summary", "always answering the mean of the training set would be off by 9.9\u00a0years")
+    assert page.has("summary", "always answering the mean of the training set would be off by 9.9\u00a0years.")
     assert not page.has("summary", "Each volume is judged")
 
 
@@ -67,12 +67,12 @@ def test_a_bar_is_for_what_lies_between_0_and_1_by_its_nature(numbers: Path) -> 
         metrics["age"]["ensemble_mc"].update(mae={"value": 0.5, "low": 0.4, "high": 0.6})
 
     edit(numbers / "metrics.json", small)
-    (task,) = summary.record(read_run(numbers))["tasks"]
+    (task,) = verdict.record(read_run(numbers))["tasks"]
     assert [card["label"] for card in task["cards"] if card["bar"]] == ["Truth within the stated 90\u00a0%"]
 
 
 def test_tasks_of_several_kinds_share_one_summary(mixed: Path) -> None:
-    tasks = summary.record(read_run(mixed))["tasks"]
+    tasks = verdict.record(read_run(mixed))["tasks"]
     assert [(task["name"], task["cards"][0]["label"]) for task in tasks] == [
         ("skin_lesion", "Accuracy"),
         ("cell", "Accuracy"),
@@ -81,6 +81,6 @@ def test_tasks_of_several_kinds_share_one_summary(mixed: Path) -> None:
 
 
 def test_each_region_has_a_card(volumes: Path) -> None:
-    (task,) = summary.record(read_run(volumes))["tasks"]
+    (task,) = verdict.record(read_run(volumes))["tasks"]
     assert [card["label"] for card in task["cards"]] == ["Dice, WT", "Dice, TC"]
     assert report(volumes).has("summary", "Each volume is judged as a whole")

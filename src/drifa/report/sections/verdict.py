@@ -1,17 +1,15 @@
-"""The first things to know: alarms, headline figures, and what it costs nothing to reach."""
+"""The first screen: alarms, one sentence per task, headline figures beside what it costs nothing to reach."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from drifa.metrics.names import HEADLINES
-from drifa.report import about, figures
+from drifa.report import about, figures, verdicts
 from drifa.report.judged import JudgedTask, judged_tasks
-from drifa.report.sections import classes, scatter
+from drifa.report.sections import cases
 from drifa.report.sections.metrics import cell, words_of
 from drifa.runs.files import RunFiles
-
-FLOORS = {"classes": classes.floor, "number": scatter.floor}
 
 
 def record(files: RunFiles) -> dict[str, Any]:
@@ -25,20 +23,22 @@ def record(files: RunFiles) -> dict[str, Any]:
         "judged_on": evaluation["study"],
         "resamples": evaluation["resamples"],
         "measured": bool(files.metrics),
-        "tasks": [_headline(task) for task in tasks],
+        "tasks": [_headline(task, files) for task in tasks],
         # A volume is judged voxel by voxel, and its interval needs words of its own.
         "of_subjects": any(task.kind != "regions" for task in tasks),
         "of_volumes": any(task.kind == "regions" for task in tasks),
     }
 
 
-def _headline(task: JudgedTask) -> dict[str, Any]:
-    floor = FLOORS.get(task.kind)
+def _headline(task: JudgedTask, files: RunFiles) -> dict[str, Any]:
+    least = verdicts.baseline(task)
     return {
         **task.title,
-        "cards": [_card(task, metric) for metric in _headline_metrics(task)],
+        "verdict": verdicts.verdict(task, files),
+        "examples": cases.examples(task, files),
+        "cards": [_card(task, metric, least) for metric in _headline_metrics(task)],
         "mode": task.describe(task.modes[0]),
-        "floor": floor(task) if floor else "",
+        "baseline": f"always answering {least.answer}" if least else "",
     }
 
 
@@ -48,9 +48,11 @@ def _headline_metrics(task: JudgedTask) -> list[str]:
     return [metric for metric in HEADLINES[task.kind] if metric in task.best]
 
 
-def _card(task: JudgedTask, metric: str) -> dict[str, Any]:
+def _card(task: JudgedTask, metric: str, least: verdicts.Baseline | None) -> dict[str, Any]:
     words, interval = words_of(task, metric), task.best.get(metric)
     region = f", {metric.removeprefix('dice_')}" if task.kind == "regions" else ""
+    tick = least.values.get(metric) if least else None
     # The bar is a scale from 0 to 1: it is for what cannot lie elsewhere.
-    bar = figures.interval_bar(interval or {}) if words.bounds == (0, 1) else None
-    return {"label": f"{words.label}{region}", **cell(task, metric, interval), "bar": bar}
+    bar = figures.interval_bar(interval or {}, tick) if words.bounds == (0, 1) else None
+    without = cell(task, metric, {"value": tick})["text"] if tick is not None else ""
+    return {"label": f"{words.label}{region}", **cell(task, metric, interval), "bar": bar, "baseline": without}

@@ -1,0 +1,79 @@
+"""What `drifa calibrate` found on the test split: probabilities before and after, sets, cases referred, strangers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drifa.metrics.names import metric_words
+from drifa.report import words
+from drifa.report.verdicts import FEW_GROUPS
+from drifa.runs.files import RunFiles
+
+
+def record(files: RunFiles) -> dict[str, Any] | None:
+    """Task by task; None for a run without classes."""
+    if not files.expects("classes"):
+        return None
+    told = files.calibration or {}
+    tests = told.get("test") or {}
+    learned = told.get("tasks") or {}
+    return {
+        "calibrated": files.calibration is not None,
+        "tasks": [_task(name, found, learned.get(name) or {}) for name, found in tests.items()],
+        "strangers": [
+            {
+                "modality": modality,
+                "rate": words.share(found.get("rate")),
+                **words.written_as("share", found.get("false_alarms")),
+            }
+            for modality, found in (told.get("strangers") or {}).items()
+            if isinstance(found, dict)
+        ],
+    }
+
+
+def _task(name: str, found: dict[str, Any], learned: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "notes": [str(note) for note in found.get("notes") or []],
+        "level": words.share((learned.get("sets") or {}).get("level"), 0),
+        "calibration": [
+            {
+                "label": metric_words(metric).label,
+                **{
+                    part: words.written_as(metric_words(metric).style, row.get(part))
+                    for part in ("before", "after", "difference")
+                },
+            }
+            for metric, row in (found.get("calibration") or {}).items()
+        ],
+        "coverage": [_set_row(row) for row in found.get("coverage") or []],
+        "abstention": [_abstention_row(row) for row in found.get("abstention") or []],
+    }
+
+
+def _set_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_who(row.get("class"), row),
+        "coverage": words.written_as("share", row.get("coverage")),
+        "size": words.written_as("unit", row.get("size")),
+        "single": words.written_as("share", row.get("single")),
+    }
+
+
+def _abstention_row(row: dict[str, Any]) -> dict[str, Any]:
+    name = f"{row.get('by')}: {row.get('value')}" if row.get("by") else None
+    return {
+        **_who(name, row),
+        **{part: words.written_as("share", row.get(part)) for part in ("coverage", "risk", "risk_of_all")},
+    }
+
+
+def _who(name: str | None, row: dict[str, Any]) -> dict[str, Any]:
+    groups = row.get("groups")
+    return {
+        "who": name or "All",
+        "images": words.whole(row.get("images")),
+        "few": isinstance(groups, int) and groups < FEW_GROUPS,
+        "groups": words.whole(groups),
+    }

@@ -1,0 +1,54 @@
+"""What `drifa explain` left is told in words and numbers; what another program wrote is no part of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from drifa.report.sections import explanations
+from drifa.runs.files import read_run
+from tests.report.other_runs import write
+from tests.report_page import report
+
+SCRIPT = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def explained(run: Path, **changes: Any) -> None:
+    space = {"cases": 9, "silhouette": 0.31, "knn_accuracy": 0.7, "neighbours": 5, "files": ["pca-cell.svg", "tsne-cell.svg"]}
+    told = {
+        "drifa_explanation": 1,
+        "cases": [],
+        "cohort": {"cell": {"pap_smear": {"value": 0.4, "low": 0.3, "high": 0.5}}},
+        "cohort_cases": 9,
+        "gates": [
+            {"kind": "mfa", "modality": "pap_smear", "block": "layer1", "spread": 0.2},
+            {"kind": "mifa", "modality": "pap_smear", "block": "layer2", "spread": 0.001},
+        ],
+        "embedding": {"cell": space},
+    }
+    write(run / "explain" / "explain.json", {**told, **changes})
+
+
+def test_shares_gates_and_space_are_told(run: Path) -> None:
+    explained(run)
+    write(run / "explain" / "tsne-cell.svg", SCRIPT)
+    page = report(run)
+    assert page.has("explanations", "1 of 2 gates of the fusion move with the image")
+    assert page.has("explanations", "most is mfa pap_smear layer1")
+    assert page.has("explanations", "0.400")
+    assert page.has("explanations", "5 nearest training cases")
+    assert [tag for tag, _ in page.tags if tag == "script"] == []
+    assert [attributes["src"][:26] for tag, attributes in page.tags if tag == "img"] == ["data:image/svg+xml;base64,"]  # type: ignore[index]
+
+
+def test_figures_from_elsewhere_are_left_out(run: Path) -> None:
+    write(run / "secret.svg", SCRIPT)
+    explained(run, embedding={"cell": {"neighbours": 5, "files": ["../secret.svg"]}})
+    told = explanations.record(read_run(run))
+    assert told is not None
+    assert told["spaces"][0]["figure"] == ""
+
+
+def test_without_it_the_command_is_named(run: Path, volumes: Path) -> None:
+    assert report(run).has("explanations", "explain/explain.json is not in this run folder; drifa explain RUN writes it")
+    assert explanations.record(read_run(volumes)) is None
