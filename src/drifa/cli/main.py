@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.models import models
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.command()(models)
+app.command()(compare)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[
