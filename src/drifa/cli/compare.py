@@ -46,7 +46,7 @@ def compare(
         typer.echo(
             f"{len(elsewhere)} of {len(plan.jobs)} jobs are being done by another process: run this again when it has ended"
         )
-    typer.echo(f"\n{found.verdict}\n\nwrote {out}/comparison.json, comparison.md and comparison.csv")
+    typer.echo(f"\n{found.verdict}\n\nwrote {out}/comparison.html, comparison.md, comparison.json and comparison.csv")
     if failed:
         typer.echo(f"{len(failed)} of {len(plan.jobs)} jobs failed (exit code 3); the same command tries them again", err=True)
         raise typer.Exit(3)

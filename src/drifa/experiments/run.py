@@ -10,6 +10,7 @@ from drifa.experiments.comparison import Comparison
 from drifa.experiments.jobs import Outcome, begin
 from drifa.experiments.judge import compare
 from drifa.experiments.launch import Tell, run_jobs
+from drifa.experiments.page import page
 from drifa.experiments.plan import Plan
 from drifa.experiments.tables import markdown, table
 from drifa.files import atomic_path, write_json, write_text
@@ -63,11 +64,12 @@ def run_experiment(
 
 
 def write_comparison(found: Comparison, folder: Path) -> Sequence[Path]:
-    """Writes `comparison.json`, `comparison.md` and `comparison.csv`."""
+    """Writes `comparison.json`, `comparison.md`, `comparison.csv` and `comparison.html`."""
     with atomic_path(folder / "comparison.csv") as temporary:
         table(found).to_csv(temporary, index=False)
     return [
         write_json(folder / "comparison.json", found.to_json()),
         write_text(folder / "comparison.md", markdown(found)),
         folder / "comparison.csv",
+        write_text(folder / "comparison.html", page(found)),
     ]
