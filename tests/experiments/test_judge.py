@@ -81,6 +81,17 @@ def test_arms_that_judged_different_cases_are_not_compared(plan: Plan, done: Don
         compare(plan, folder)
 
 
+def test_cases_are_those_on_which_arms_answer_otherwise(done: Done) -> None:
+    cases = done[2].cases
+    assert cases
+    for case in cases:
+        assert case.answers.keys() == {"drifa", "concat"}
+        assert len(set(case.answers.values())) == 2
+    for task in done[2].tasks:
+        spreads = [case.spread for case in cases if case.task == task]
+        assert spreads == sorted(spreads, reverse=True)
+
+
 def test_without_a_finished_job_there_is_nothing_to_compare(plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(DrifaError, match="no job of"):
         compare(plan, tmp_path)

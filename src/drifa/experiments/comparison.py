@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from drifa.config.reading import checked
 from drifa.errors import DrifaError
-from drifa.metrics.differences import Difference
 
 FORMAT = 1
 
@@ -83,7 +82,7 @@ class Contrast:
         primary: Whether it was decided beforehand; only the others are adjusted for their number.
         seeds: Those that both arms have.
         by_seed: Seed -> difference.
-        difference: Mean over seeds, with its bootstrap over groups.
+        difference: ``value``, the mean over seeds, and the rest of :class:`drifa.metrics.differences.Difference`.
         adjusted: p after Holm's adjustment, over all that are not primary; None for the primary one.
         found: ``a`` or ``b`` where that arm is told to be better, ``higher`` or ``lower`` where the metric has no better side,
             else ``nothing``.
@@ -97,7 +96,7 @@ class Contrast:
     primary: bool
     seeds: list[int]
     by_seed: dict[str, float | None]
-    difference: Difference
+    difference: dict[str, float | None]
     adjusted: float | None
     found: str
     verdict: str

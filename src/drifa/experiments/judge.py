@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -197,8 +197,9 @@ def _contrasts(plan: Plan, drawn: _Draws, pairs: Sequence[_Pair], tasks: Mapping
         }
         about = names[0] if len(names) == 1 else f"the mean over {', '.join(names)}"
         kind, unit = plan.tasks[names[0]].kind, tasks[names[0]].unit
+        told = cast("dict[str, float | None]", dict(difference))
         verdict = judge(a, b, about, metric, kind, difference, by_seed, adjusted.get(number), unit)
-        found.append(Contrast(a, b, list(names), metric, primary, seeds, by_seed, difference, adjusted.get(number), *verdict))
+        found.append(Contrast(a, b, list(names), metric, primary, seeds, by_seed, told, adjusted.get(number), *verdict))
     return found
 
 
