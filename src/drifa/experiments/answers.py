@@ -99,9 +99,9 @@ def read_answers(folders: Sequence[Path]) -> dict[str, Answers]:
         rows = rows.sort_values("subject", kind="stable").reset_index(drop=True)
         if rows.empty:
             continue
-        # A table of several tasks has the columns of all of their kinds.
-        rows = rows.dropna(axis="columns", how="all")
         if isinstance(kind, SubjectKind):
+            # A table of several tasks has the columns of all of their kinds.
+            rows = rows.dropna(axis="columns", how="all")
             measured: Measured = kind.judged_rows(rows)
         else:
             measured = CaseMeans(

@@ -137,16 +137,22 @@ class _Draws:
             self._made[key] = bootstrap_draws([measured], groups, self.resamples)
         return self._made[key]
 
+    def value(self, arm: str, seed: int, tasks: Sequence[str], metric: str) -> float:
+        """Of one seed; NaN where undefined."""
+        return self.mean(arm, [seed], tasks, metric)[0]
+
     def mean(self, arm: str, seeds: Sequence[int], tasks: Sequence[str], metric: str) -> tuple[float, Floats]:
         """Over seeds, those that are defined."""
-        each = [self.of(arm, seed, tasks)[metric] for seed in seeds]
+        # An arm whose networks state no spread has no metric of it.
+        undefined = (np.nan, np.full(self.resamples, np.nan))
+        each = [self.of(arm, seed, tasks).get(metric, undefined) for seed in seeds]
         value = mean_defined(np.array([value for value, _ in each]), axis=0)
         return float(value), mean_defined(np.stack([draws for _, draws in each]), axis=0)
 
 
 def _result(plan: Plan, drawn: _Draws, arm: str, task: str, metric: str) -> Result:
     seeds = drawn.seeds(arm, [task])
-    values = [drawn.of(arm, seed, [task])[metric][0] for seed in seeds]
+    values = [drawn.value(arm, seed, [task], metric) for seed in seeds]
     by_seed = {str(seed): _or_none(value) for seed, value in zip(seeds, values, strict=True)}
     known = [value for value in values if not np.isnan(value)]
     if plan.experiment.interval != "groups" and len(known) >= LEAST_SEEDS:
@@ -193,7 +199,7 @@ def _contrasts(plan: Plan, drawn: _Draws, pairs: Sequence[_Pair], tasks: Mapping
         a, b, names, metric, primary = pair
         seeds = _shared(drawn.answers, pair)
         by_seed = {
-            str(seed): _or_none(drawn.of(a, seed, names)[metric][0] - drawn.of(b, seed, names)[metric][0]) for seed in seeds
+            str(seed): _or_none(drawn.value(a, seed, names, metric) - drawn.value(b, seed, names, metric)) for seed in seeds
         }
         about = names[0] if len(names) == 1 else f"the mean over {', '.join(names)}"
         kind, unit = plan.tasks[names[0]].kind, tasks[names[0]].unit

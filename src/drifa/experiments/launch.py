@@ -91,7 +91,7 @@ def _processes(jobs: list[Job], folder: Path, side_by_side: int) -> Iterator[Out
                 yield from (future.result() for future in done)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in running.values():
+            for process in list(running.values()):
                 process.terminate()
             raise
 

@@ -133,7 +133,8 @@ def make_plan(asked: Asked) -> Plan:
     _refuse_twins(jobs)
     for fold in folds:
         _refuse_other_cases({arm: tested[fold, arm] for arm in asked.arms})
-    tasks = _tasks(studies, experiment)
+    spread = any(job.config.train.number_loss == "gaussian_nll" for job in jobs)
+    tasks = _tasks(studies, experiment, spread)
     first = studies[jobs[0].arm]
     return Plan(asked.name, experiment, asked.told, tuple(jobs), tasks, _primary(experiment, tasks), first.name, studies)
 
@@ -213,12 +214,12 @@ def _refuse_other_cases(tested: Mapping[str, Mapping[str, frozenset[str]]]) -> N
                 )
 
 
-def _tasks(studies: Mapping[str, Study], experiment: Experiment) -> dict[str, Task]:
+def _tasks(studies: Mapping[str, Study], experiment: Experiment, spread: bool) -> dict[str, Task]:
     found = {}
     for study in studies.values():
         for name, task in study.tasks.items():
             kind: Kind = task.target.kind
-            metrics = _metrics(kind, task.classes)
+            metrics = _metrics(kind, task.classes, spread)
             wanted = experiment.metrics or [metric for metric in HEADLINES[kind] if metric in metrics]
             found[name] = Task(kind, metrics, tuple(metric for metric in wanted if metric in metrics))
     known = list(dict.fromkeys(metric for task in found.values() for metric in task.metrics))
@@ -228,11 +229,11 @@ def _tasks(studies: Mapping[str, Study], experiment: Experiment) -> dict[str, Ta
     return found
 
 
-def _metrics(kind: Kind, parts: tuple[str, ...]) -> tuple[str, ...]:
+def _metrics(kind: Kind, parts: tuple[str, ...], spread: bool) -> tuple[str, ...]:
     if kind == "classes":
         return tuple(METRICS)
     if kind == "number":
-        return (*NUMBER_METRICS, *SPREAD_METRICS)
+        return (*NUMBER_METRICS, *(SPREAD_METRICS if spread else ()))
     names = ("dice", "dice_present", "sensitivity", "specificity", "hd95", "missed", "accuracy")
     return ("dice", *(f"{name}_{part}" for name in names for part in parts))
 

@@ -36,7 +36,7 @@ def run_experiment(
         quiet: No progress bars.
 
     Returns:
-        How each job ended, and the comparison.
+        How each job ended that was not finished before, and the comparison.
 
     Raises:
         DrifaError: The folder is another's, or no job is finished.
