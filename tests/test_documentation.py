@@ -40,6 +40,7 @@ ORDER = (
     *(
         "train",
         "evaluate",
+        "compare",
         "predict",
         "explain",
         "report",
@@ -308,9 +309,13 @@ def test_every_command_runs_in_the_order_of_the_pages(tmp_path: Path, monkeypatc
             # Overrides shown in the documentation come last and win, except for what makes it slow.
             config, *rest = words[1:]
             words = ["train", config, *(TINY_BRATS if "brats" in config else TINY), *rest]
+        if words[0] == "compare":  # which sets the members itself
+            words = [*words[:2], *(word for word in TINY if not word.startswith("train.members")), *words[2:]]
         if words[0] == "explain":
             words = [*words, "--layer", "layer2.0"]  # images of 32 pixels leave one pixel behind the last stage
-        result = CliRunner().invoke(app, [*words, *(["--quiet"] if words[0] in ("train", "evaluate", "explain") else [])])
+        result = CliRunner().invoke(
+            app, [*words, *(["--quiet"] if words[0] in ("train", "evaluate", "compare", "explain") else [])]
+        )
         assert result.exit_code == 0, f"{place}: drifa {' '.join(words)}\n{result.output}\n{result.exception!r}"
     for name in ("metrics.json", "answer.json", "answers.csv", "runs/quick/drifa/report.html"):
         assert (tmp_path / name).stat().st_size > 0

@@ -164,6 +164,17 @@ class SubjectKindContract(KindContract):
         assert {name: found[name] for name in self.perfect} == pytest.approx(self.perfect, abs=1e-4)
         assert set(kind.alone) <= found.keys()
 
+    def test_rows_are_judged_as_the_answers_that_they_hold(self, tmp_path: Path) -> None:
+        kind, truth, known = self.example(tmp_path)
+        summary = kind.summarise(self.answers(kind, np.roll(truth, 1)))
+        rows = pd.DataFrame(kind.columns(summary, truth, known, None))[known]
+        weights = np.ones((1, int(known.sum())))
+        expected = kind.measured(summary, truth, known).measure(weights)
+        found = kind.judged_rows(rows).measure(weights)
+        assert found.keys() == expected.keys()
+        for name, values in found.items():
+            np.testing.assert_allclose(values, expected[name], rtol=1e-9, err_msg=name)
+
     def test_draws_that_agree_say_what_one_of_them_says(self, tmp_path: Path) -> None:
         kind, truth, known = self.example(tmp_path)
         draws = self.answers(kind, truth)

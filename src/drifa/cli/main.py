@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
@@ -27,6 +28,7 @@ app.add_typer(data_app, name="data")
 app.command()(models)
 app.command()(pack)
 app.command()(card)
+app.command()(compare)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[

@@ -38,6 +38,18 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         Traceback (most recent call last):
         drifa.errors.DrifaError: ...did you mean 'train.epochs'...
     """
+    raw = read_plain(path)
+    for override in overrides or []:
+        apply_override(raw, override)
+    return make_config(raw, f"{path} with the overrides" if overrides else str(path))
+
+
+def read_plain(path: str | Path) -> dict[str, Any]:
+    """The plain data of a YAML file of configuration, not checked further; study folders of a run are made absolute.
+
+    Raises:
+        DrifaError: The file is missing, not YAML, or holds no keys.
+    """
     path = Path(path)
     if not path.is_file():
         raise DrifaError(f"config file {path} does not exist")
@@ -49,9 +61,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
     if path.name == "config.yaml" and _is_run(path.parent):
         _anchor_study(raw, path.parent.resolve())
-    for override in overrides or []:
-        apply_override(raw, override)
-    return make_config(raw, f"{path} with the overrides" if overrides else str(path))
+    return raw
 
 
 def make_config(raw: dict[str, Any], place: str = "config") -> Config:

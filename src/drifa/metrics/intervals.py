@@ -127,15 +127,40 @@ def bootstrap_measured(
     Raises:
         ValueError: There is no network, they differ in their rows or metrics, or the groups do not fit.
     """
+    drawn = bootstrap_draws(networks, groups, resamples, seed)
+    names = _group_index(groups, networks)
+    labels = networks[0].labels if isinstance(networks[0], Judged) else None
+    return {
+        metric: at_edge(percentile_interval(value, draws, level), metric, names, labels, level)
+        for metric, (value, draws) in drawn.items()
+    }
+
+
+def bootstrap_draws(
+    networks: Sequence[Measured], groups: Sequence[object] | ArrayLike, resamples: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, Floats]]:
+    """Every metric on the full sample and on each resample of whole groups, for what is made of several of them.
+
+    Args:
+        networks: As in :func:`bootstrap_measured`.
+        groups: Likewise. ``[N]``
+        resamples: R, the number of times that the groups are drawn anew.
+        seed: The same seed and groups give the same resamples, so that draws of two methods can be subtracted.
+
+    Returns:
+        ``{metric: (value, draws [R])}``; NaN where undefined, and all draws NaN where there is one group only.
+
+    Raises:
+        ValueError: As :func:`bootstrap_measured`.
+    """
     names = _group_index(groups, networks)
     value = _measure(networks, np.ones((1, len(names))))
-    draws = [_measure(networks, weights) for weights in _weightings(names, resamples, seed)]
-    labels = networks[0].labels if isinstance(networks[0], Judged) else None
-    found = {}
-    for metric, alone in value.items():
-        interval = _interval(alone[0], np.concatenate([draw[metric] for draw in draws]), names, level)
-        found[metric] = at_edge(interval, metric, names, labels, level)
-    return found
+    blocks = [_measure(networks, weights) for weights in _weightings(names, resamples, seed)]
+    drawn = {metric: np.concatenate([block[metric] for block in blocks]) for metric in value}
+    alone = names.max() == 0
+    return {
+        metric: (float(value[metric][0]), np.full_like(draws, np.nan) if alone else draws) for metric, draws in drawn.items()
+    }
 
 
 def paired_difference(
@@ -217,7 +242,8 @@ def paired_difference_measured(
         return of_a[metric] - of_b[metric]
 
     value = difference(np.ones((1, len(names))))[0]
-    return _interval(value, np.concatenate([difference(w) for w in _weightings(names, resamples, seed)]), names, level)
+    draws = np.concatenate([difference(w) for w in _weightings(names, resamples, seed)])
+    return percentile_interval(value, draws if names.max() else np.full_like(draws, np.nan), level)
 
 
 def seed_interval(values: Sequence[float], level: float = 0.95) -> SeedInterval:
@@ -277,7 +303,7 @@ def mean_interval(
     mean = float(numbers.mean())
     if rate and mean in (0, 1) and index.max():
         return edge_interval(mean, int(index.max()) + 1, level)
-    return _interval(mean, draws, index, level)
+    return percentile_interval(mean, draws if index.max() else np.full_like(draws, np.nan), level)
 
 
 def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLike | None) -> list[Judged]:
@@ -324,11 +350,18 @@ def _measure(networks: Sequence[Measured], weights: Floats) -> dict[str, Floats]
     return {metric: mean_defined(np.stack([one[metric] for one in each]), axis=0) for metric in each[0]}
 
 
-def _interval(value: float, draws: Floats, group_index: np.ndarray, level: float) -> Interval:
+def percentile_interval(value: float, draws: Floats, level: float = 0.95) -> Interval:
+    """A value with the percentiles of its draws; the limits are None where more than half of the draws are undefined.
+
+    Args:
+        value: Of the full sample; NaN makes all None.
+        draws: Of the resamples, NaN where undefined. ``[R]``
+        level: Share of the draws between ``low`` and ``high``.
+    """
     if np.isnan(value):
         return {"value": None, "low": None, "high": None}
     defined = draws[~np.isnan(draws)]
-    if group_index.max() == 0 or 2 * len(defined) < len(draws):
+    if 2 * len(defined) < len(draws):
         return {"value": float(value), "low": None, "high": None}
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return {"value": float(value), "low": float(low), "high": float(high)}

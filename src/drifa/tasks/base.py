@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 from torch import Tensor
 
 from drifa.config import Config
@@ -149,6 +150,10 @@ class SubjectKind(Kind, Generic[Summarised]):
     @abstractmethod
     def columns(self, summary: Summarised, truth: np.ndarray, known: np.ndarray, effect: np.ndarray | None) -> dict[str, Any]:
         """The columns of `predictions.parquet` that belong to the kind, one entry per subject."""
+
+    @abstractmethod
+    def judged_rows(self, rows: pd.DataFrame) -> Measured:
+        """What :meth:`measured` gives, from rows of `predictions.parquet` that hold :meth:`columns` and a known truth."""
 
     @abstractmethod
     def answer(self, summary: Summarised, effect: float | None) -> Any:

@@ -221,6 +221,12 @@ class Classes(SubjectKind[Summary]):
             "flip_rate": missing_where_none(effect, len(known)),
         }
 
+    def judged_rows(self, rows: pd.DataFrame) -> Judged:
+        """All metrics of classes."""
+        number = {name: place for place, name in enumerate(self.classes)}
+        probabilities = np.stack(list(rows["probabilities"]))
+        return Judged(rows["label"].map(number).to_numpy(), probabilities, rows["predictive_entropy"].to_numpy())
+
     def answer(self, summary: Summary, effect: float | None) -> ClassAnswer:
         """The most probable class."""
         probabilities = summary.probabilities[0]

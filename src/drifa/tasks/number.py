@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -175,6 +176,12 @@ class Number(SubjectKind[NumberSummary]):
             "aleatoric_std": missing_where_none(summary.aleatoric_std, count),
             "partner_std": missing_where_none(effect, count),
         }
+
+    def judged_rows(self, rows: pd.DataFrame) -> JudgedNumbers:
+        """All metrics of numbers; those of the spread only where there is one."""
+        std = rows["std"].to_numpy(dtype=np.float64) if "std" in rows else np.array([np.nan])
+        spread = None if np.isnan(std).all() else np.maximum(std, LEAST_SPREAD * self.std)
+        return JudgedNumbers(rows["truth"].to_numpy(), rows["value"].to_numpy(), spread)
 
     def answer(self, summary: NumberSummary, effect: float | None) -> NumberAnswer:
         """The mean with the parts of its uncertainty."""

@@ -1,0 +1,89 @@
+"""`drifa compare`: which arm of an experiment, and is the difference real?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drifa.cli.screen import progress_bar
+from drifa.errors import DrifaError
+
+if TYPE_CHECKING:
+    from drifa.experiments.jobs import Outcome
+    from drifa.experiments.plan import Plan
+
+
+def compare(
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="EXPERIMENT|CONFIG [KEY=VALUE]...", help="YAML, then overrides for all arms.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the experiment; new, or one to continue.")],
+    fusions: Annotated[str | None, typer.Option(help="For a CONFIG: what to compare, such as drifa,concat.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="For a CONFIG: how many seeds, or which, such as 0,1,2; 3 by default.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Networks to train side by side, as processes.", min=1)] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Trains and judges all arms of an experiment on the same cases; continues where it stopped. Exit code 3 if one failed."""
+    from drifa.experiments.experiment import read_experiment
+    from drifa.experiments.plan import make_plan
+    from drifa.experiments.run import run_experiment
+
+    named = None if fusions is None else [name.strip() for name in fusions.split(",") if name.strip()]
+    plan = make_plan(read_experiment(arguments[0], arguments[1:], named, _seeds(seeds)))
+    if dry_run:
+        _show(plan, out)
+        return
+    with progress_bar(quiet) as progress:
+        outcomes, found = run_experiment(plan, out, jobs, _tell, progress, quiet or jobs > 1)
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    elsewhere = [outcome for outcome in outcomes if outcome.state == "claimed"]
+    if elsewhere:
+        typer.echo(
+            f"{len(elsewhere)} of {len(plan.jobs)} jobs are being done by another process: run this again when it has ended"
+        )
+    typer.echo(f"\n{found.verdict}\n\nwrote {out}/comparison.html, comparison.md, comparison.json and comparison.csv")
+    if failed:
+        typer.echo(f"{len(failed)} of {len(plan.jobs)} jobs failed (exit code 3); the same command tries them again", err=True)
+        raise typer.Exit(3)
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise DrifaError(
+            f"--seeds {text!r} is neither a number of seeds, such as 3, nor a list of them, such as 0,1,2"
+        ) from None
+    return numbers if "," in text else list(range(numbers[0]))
+
+
+def _tell(outcome: Outcome, done: int, total: int) -> None:
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    typer.echo(f"[{done}/{total}] {outcome.name} {outcome.state}{reason}", err=outcome.state == "failed")
+
+
+def _show(plan: Plan, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from drifa.experiments.cost import costs
+    from drifa.report.words import duration
+
+    told = costs(plan, out)
+    shown = Table("arm", "sets", "parameters", "MACs", "jobs left", "time left")
+    for cost in told:
+        macs = f"{cost.macs / 1e6:,.1f} M" if cost.macs is not None else "–"
+        time = duration(cost.seconds) if cost.seconds is not None else "not known before one is done"
+        shown.add_row(cost.arm, ", ".join(plan.told[cost.arm]), f"{cost.parameters:,}", macs, str(cost.left), time)
+    Console().print(shown)
+    typer.echo(f"jobs: {' '.join(job.name for job in plan.jobs)}")
+    own = plan.primary
+    typer.echo(f"primary: {own.a} - {own.b}, {own.metric} of {' and '.join(own.tasks)}, on split {plan.jobs[0].split[:12]}")
+    typer.echo("nothing was trained or written; leave --dry-run away to begin")

@@ -1,0 +1,1 @@
+"""Experiments: arms x seeds x folds under one budget, and whether their difference is real."""

@@ -1,0 +1,120 @@
+"""Figures of a comparison: differences with their intervals, accuracy against cost, learning curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from drifa.experiments.comparison import Arm, Contrast, Result
+from drifa.experiments.verdict import written
+from drifa.metrics.names import Style
+from drifa.report.svg import Plot, nice_ticks
+
+#: Line styles of the page, taken in turn.
+STYLES = ("s0", "s1", "s2", "s3")
+#: Pixels of one row of the forest plot.
+ROW = 26
+
+
+def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, unit: str) -> Markup | None:
+    """One row per difference: its value, its interval, and the line of no difference; None where none has an interval.
+
+    Args:
+        contrasts: Differences of metrics that are written alike.
+        labels: Of each.
+        style: How they are written.
+        unit: What the axis is in.
+    """
+    scale = 100.0 if style == "share" else 1.0
+    rows = []
+    for contrast, label in zip(contrasts, labels, strict=True):
+        value, low, high = (contrast.difference[key] for key in ("value", "low", "high"))
+        if value is not None and low is not None and high is not None:
+            rows.append((label, value * scale, low * scale, high * scale, contrast.primary))
+    if not rows:
+        return None
+    ends = [0.0, *(end for _, _, low, high, _ in rows for end in (low, high))]
+    pad = 0.05 * (max(ends) - min(ends)) or 1.0
+    x = (min(ends) - pad, max(ends) + pad)
+    told = "; ".join(f"{label}: {value:+.3g}, from {low:+.3g} to {high:+.3g}" for label, value, low, high, _ in rows)
+    size, margins = (860, ROW * len(rows) + 52), (330, 6, 16, 40)
+    plot = Plot(f"Differences with 95 % intervals. {told}", x, (0, len(rows)), size=size, margins=margins)
+    zero, base = plot.at(0, 0)
+    plot.add('<path d="M{x} 6V{b}" class="mark"/>', x=zero, b=base)
+    for place, (label, value, low, high, primary) in enumerate(reversed(rows)):
+        (left, middle), (right, _) = plot.at(low, place + 0.5), plot.at(high, place + 0.5)
+        plot.add('<path d="M{l} {y}H{r}" class="span"/>', l=left, r=right, y=middle)
+        plot.add('<circle cx="{x}" cy="{y}" r="{s}" class="dot s0"/>', x=plot.at(value, 0)[0], y=middle, s=6 if primary else 4)
+        plot.text(margins[0] - 10, middle + 4, label if len(label) <= 52 else f"{label[:51]}…", anchor="end")
+    plot.x_axis(nice_ticks(*x, 6), unit.strip(), lambda tick: f"{tick:+.3g}" if tick else "0")
+    return plot.render()
+
+
+def against_cost(results: Sequence[Result], arms: Sequence[Arm], style: Style, name: str) -> Markup | None:
+    """A metric by the seconds of training, one dot with its interval per arm; None where no arm has both."""
+    seconds = {arm.name: arm.seconds for arm in arms if arm.seconds}
+    scale = 100.0 if style == "share" else 1.0
+    points = []
+    for result in results:
+        if result.arm in seconds and result.mean is not None:
+            low, high = (result.mean if end is None else end for end in (result.low, result.high))
+            points.append((result.arm, seconds[result.arm] or 0.0, result.mean * scale, low * scale, high * scale))
+    if not points:
+        return None
+    y = _limits([end for *_, low, high in points for end in (low, high)])
+    x = (0.0, 1.25 * max(cost for _, cost, *_ in points))
+    told = "; ".join(f"{arm}: {cost:.0f} s, {value:.3g}" for arm, cost, value, *_ in points)
+    plot = Plot(f"{name} by seconds of training. {told}", x, y, size=(420, 260), margins=(52, 12, 12, 40))
+    plot.y_axis(nice_ticks(*y, 5), lambda tick: f"{tick:.3g}")
+    for number, (arm, cost, value, low, high) in enumerate(points):
+        (column, middle), (_, top), (_, bottom) = plot.at(cost, value), plot.at(cost, high), plot.at(cost, low)
+        plot.add('<path d="M{x} {t}V{b}" class="axis"/>', x=column, t=top, b=bottom)
+        plot.add('<circle cx="{x}" cy="{y}" r="4.5" class="dot {s}"/>', x=column, y=middle, s=STYLES[number % len(STYLES)])
+        plot.text(column + 9, middle - 6, arm if len(arm) <= 16 else f"{arm[:15]}…", anchor="start")
+    plot.x_axis(nice_ticks(*x, 5), "seconds of training, one network", lambda tick: f"{tick:.3g}")
+    return plot.render()
+
+
+def learning(curves: Mapping[str, Sequence[Mapping[str, float | None]]], arm: str, limits: tuple[float, float]) -> Markup:
+    """Training and validation losses of all networks of an arm.
+
+    Args:
+        curves: Job -> rows of its history.
+        arm: Its name.
+        limits: Of the losses; the same for all arms, so that figures can be laid side by side.
+    """
+    last = max((row["epoch"] or 0.0 for rows in curves.values() for row in rows), default=0.0)
+    x = (0.0, max(last, 1.0))
+    plot = Plot(f"Losses of {len(curves)} networks of {arm} by epoch", x, limits, size=(420, 220), margins=(52, 12, 12, 40))
+    plot.y_axis(nice_ticks(*limits, 4), lambda tick: f"{tick:.3g}")
+    for rows in curves.values():
+        for key, style in (("train_loss", "s0"), ("val_loss", "s1")):
+            plot.line([(_number(row["epoch"]), _number(row[key])) for row in rows], style)
+    plot.x_axis([tick for tick in nice_ticks(*x, 6) if tick == round(tick)], "epoch", lambda tick: f"{tick:.0f}")
+    return plot.render()
+
+
+def loss_limits(curves: Mapping[str, Sequence[Mapping[str, float | None]]]) -> tuple[float, float]:
+    """From the lowest to the highest loss of all networks."""
+    rows = [row for history in curves.values() for row in history]
+    return _limits([_number(row[key]) for row in rows for key in ("train_loss", "val_loss")])
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    pad = 0.06 * (max(finite) - min(finite)) or 0.5
+    return min(finite) - pad, max(finite) + pad
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def told(result: Result, style: Style) -> dict[str, str]:
+    """A result as cells of a table: its mean, its interval."""
+    mean, low, high = (written(value, style, sign=False) for value in (result.mean, result.low, result.high))
+    return {"text": mean, "range": "" if "–" in (low, high) else f"{low}\u2009–\u2009{high}"}

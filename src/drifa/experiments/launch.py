@@ -1,0 +1,122 @@
+"""All jobs of an experiment: one after the other here, or several side by side as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from drifa.config import Config
+from drifa.errors import short
+from drifa.experiments.jobs import Outcome, finished, run_job
+from drifa.experiments.plan import Job, Plan
+from drifa.progress import Progress
+
+#: Told of each job: how it ended, how many have, of how many.
+Tell = Callable[[Outcome, int, int], None]
+
+
+def placed(job: Job, folder: Path, one_thread: bool = False) -> Job:
+    """A job with the cache that all jobs of its experiment share, unless its configuration has one.
+
+    Args:
+        job: Any.
+        folder: Of the experiment.
+        one_thread: Also with one CPU thread, unless its configuration says how many.
+    """
+    config = job.config.model_copy(deep=True)
+    config.data.cache = config.data.cache or str((folder / "cache").resolve())
+    if one_thread and not config.train.threads and not _on_gpu(config):
+        config.train.threads = 1
+    return replace(job, config=config)
+
+
+def _on_gpu(config: Config) -> bool:
+    return config.train.accelerator != "cpu" and torch.cuda.is_available()
+
+
+def run_jobs(
+    plan: Plan,
+    folder: Path,
+    side_by_side: int = 1,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+    quiet: bool = False,
+) -> list[Outcome]:
+    """Does all jobs that are not done and that no other process is doing; one that fails does not end the others.
+
+    Args:
+        plan: The experiment.
+        folder: Its folder, see :func:`drifa.experiments.jobs.begin`.
+        side_by_side: How many jobs at a time; more than one run as processes.
+        tell: Called whenever a job has ended.
+        progress: As in :func:`drifa.training.train.train`, for one at a time.
+        quiet: No progress bars.
+    """
+    outcomes = [Outcome(job.name, "finished") for job in plan.jobs if finished(folder, job) is not None]
+    known = {outcome.name for outcome in outcomes}
+    left = [placed(job, folder, side_by_side > 1) for job in plan.jobs if job.name not in known]
+    ended = (
+        _processes(left, folder, side_by_side) if side_by_side > 1 else (run_job(job, folder, progress, quiet) for job in left)
+    )
+    for outcome in ended:
+        outcomes.append(outcome)
+        if tell:
+            tell(outcome, len(outcomes), len(plan.jobs))
+    return outcomes
+
+
+def _processes(jobs: list[Job], folder: Path, side_by_side: int) -> Iterator[Outcome]:
+    running: dict[str, subprocess.Popen[str]] = {}
+
+    def work(job: Job) -> Outcome:
+        command = [sys.executable, "-m", "drifa.experiments.worker", str(folder)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+            running[job.name] = process
+            said, _ = process.communicate(as_text(job))
+        return _understood(job, said, process.returncode)
+
+    with ThreadPoolExecutor(side_by_side) as pool:
+        waiting: set[Future[Outcome]] = {pool.submit(work, job) for job in jobs}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running.values()):
+                process.terminate()
+            raise
+
+
+def _understood(job: Job, said: str, code: int) -> Outcome:
+    """The outcome that a worker printed last; of one that could not, how it ended."""
+    try:
+        return Outcome(**json.loads(said.splitlines()[-1]))
+    except (ValueError, IndexError, TypeError):
+        killed = f"was ended by signal {-code}, as happens where memory runs out" if code < 0 else f"ended with code {code}"
+        return Outcome(job.name, "failed", f"its process {killed} (it last said {short(said[-80:])})")
+
+
+def as_text(job: Job) -> str:
+    """A job as JSON for a worker, see :func:`from_text`."""
+    plain = {name: value for name, value in vars(job).items() if name != "config"}
+    return json.dumps({**plain, "config": job.config.model_dump(mode="json")})
+
+
+def from_text(text: str) -> Job:
+    """Reads what :func:`as_text` gave."""
+    value = json.loads(text)
+    return Job(**{**value, "config": Config.model_validate(value["config"])})
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """An outcome as one line of JSON."""
+    return json.dumps(asdict(outcome))

@@ -1,0 +1,19 @@
+"""``python -m drifa.experiments.worker FOLDER``: does the job on standard input; the last line printed is its outcome."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from drifa.experiments.jobs import run_job
+from drifa.experiments.launch import from_text, outcome_text
+
+
+def main() -> None:
+    """Does the job and prints how it ended."""
+    outcome = run_job(from_text(sys.stdin.read()), Path(sys.argv[1]), quiet=True)
+    print(outcome_text(outcome))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""`drifa compare`: a dry run writes nothing; a finished experiment is told again at once, a failed job by its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from drifa.cli.main import app
+from drifa.errors import DrifaError
+from tests.experiments.conftest import Write, phantom, write  # noqa: F401 - fixtures
+
+
+def test_a_dry_run_shows_the_jobs_and_writes_nothing(
+    write: Write,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    result = CliRunner().invoke(app, ["compare", str(write()), "--out", str(tmp_path / "out"), "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "drifa-s0 concat-s0 drifa-s1 concat-s1" in result.output
+    assert "primary: drifa - concat, balanced_accuracy of depth" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_job_is_told_by_the_exit_code(
+    write: Write,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    arms = {"concat": ["model.fusion=concat"], "single": ["model.fusion=single"]}  # which answers from one modality only
+    path = write(arms=arms, seeds=[0], primary=None)
+    result = CliRunner().invoke(app, ["compare", str(path), "--out", str(tmp_path / "out"), "--quiet"])
+    assert result.exit_code == 3, result.output
+    assert "single-s0 failed: fusion 'single' reads each task from one modality" in result.output
+    assert "Nothing can be said yet" in result.output
+    assert (tmp_path / "out" / "comparison.html").is_file()
+
+
+def test_a_number_of_seeds_is_a_number(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["compare", "x.yaml", "--out", str(tmp_path), "--seeds", "many"])
+    with pytest.raises(DrifaError, match="--seeds 'many'"):
+        raise result.exception or AssertionError
