@@ -12,6 +12,7 @@ EXCEPTIONS: dict[str, str] = {
     "prediction/masks.py": "tried through evaluation/test_judge_volumes.py",
     "prediction/cases.py": "tried through prediction/test_predict.py",
     "prediction/answers.py": "records, tried through prediction/test_predict.py",
+    "cli/doctor.py": "prints what tests/test_doctor.py looks at, and is run by tests/test_documentation.py",
     "data/targets/base.py": "the contract, tried through tests/tasks/contract.py by every kind",
     "tasks/base.py": "the contract, tried through tests/tasks/contract.py by every kind",
     "experiments/comparison.py": "records, tried through experiments/test_run.py",

@@ -11,6 +11,7 @@ import typer
 
 from drifa.cli.compare import compare
 from drifa.cli.data import data_app
+from drifa.cli.doctor import doctor
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
@@ -22,9 +23,9 @@ app = typer.Typer(
     help="Multimodal fusion learning on medical images, with uncertainty and honest evaluation. For research use.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 app.add_typer(data_app, name="data")
+app.command()(doctor)
 app.command()(models)
 app.command()(pack)
 app.command()(card)
