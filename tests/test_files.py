@@ -74,11 +74,26 @@ def test_all_files_have_the_mode_of_a_new_one(tmp_path: Path) -> None:
 
 def test_what_killed_writers_left_is_swept_and_what_living_ones_write_is_not(tmp_path: Path) -> None:
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
-    for name in (f".a.{gone.stdout.strip()}.01234567.tmp", f".a.{os.getpid()}.01234567.tmp", "mine.tmp"):
-        (tmp_path / "members").mkdir(exist_ok=True)
-        (tmp_path / "members" / name).touch()
-    sweep(tmp_path)
-    assert names(tmp_path / "members") == [f".a.{os.getpid()}.01234567.tmp", "mine.tmp"]
+    with atomic_path(tmp_path / "a") as living:
+        left = living.name.replace(f".{os.getpid()}.", f".{gone.stdout.strip()}.")
+        elsewhere = f".a.{gone.stdout.strip()}.{'0' * 16}.tmp"  # of another machine that shares the folder
+        for name in (left, living.name, elsewhere, "mine.tmp"):
+            (tmp_path / "members").mkdir(exist_ok=True)
+            (tmp_path / "members" / name).touch()
+        sweep(tmp_path)
+        assert names(tmp_path / "members") == sorted([living.name, elsewhere, "mine.tmp"])
+        living.touch()
+
+
+def test_a_writer_removes_what_killed_writers_of_the_same_file_left(tmp_path: Path) -> None:
+    place = str(tmp_path / "[a]")
+    code = f"import os; from drifa.files import atomic_path\nwith atomic_path({place!r}) as t: t.touch(); os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert len(names(tmp_path)) == 1
+    write_text(tmp_path / "b", "x")
+    assert len(names(tmp_path)) == 2
+    write_text(tmp_path / "[a]", "x")
+    assert names(tmp_path) == ["[a]", "b"]
 
 
 def test_a_folder_is_held_by_one_and_let_go(tmp_path: Path) -> None:

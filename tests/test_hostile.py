@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests import kills
 from tests.hostile import inputs, try_all, valid
 
 #: Every so many of the inputs is tried by the fast test.
@@ -32,3 +36,29 @@ def test_some_hostile_inputs_end_in_an_answer_or_in_a_sentence(base: Path) -> No
 @pytest.mark.slow
 def test_all_hostile_inputs_end_in_an_answer_or_in_a_sentence(base: Path) -> None:
     assert not [one for one in try_all(base) if one.fault]
+
+
+def test_some_verbs_that_are_killed_or_run_twice_leave_what_one_run_leaves() -> None:
+    words = ("-m", "tests.kills", "2", "prepare", "prepare --overwrite", "split again")
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert not [point for point in found if point["fault"]]
+    assert sum(point["how"] == "killed" for point in found) >= 12
+    assert {point["how"] for point in found} == {"killed", "twice"}
+
+
+@pytest.mark.slow
+def test_all_verbs_that_are_killed_or_run_twice_leave_what_one_run_leaves(tmp_path: Path) -> None:
+    found = list(kills.try_verbs(kills.base(tmp_path)))
+    assert not [point for point in found if point.fault]
+    assert sum(point.how == "killed" for point in found) >= 150
+
+
+def test_a_kill_that_a_second_run_does_not_mend_is_a_fault(tmp_path: Path) -> None:
+    def append() -> None:
+        with open("a.csv", "a", encoding="utf-8") as file:
+            file.write("x\n")
+        Path("b.csv").write_text("x")
+
+    found = list(kills.points(tmp_path, kills.Verb("append", append)))
+    assert next(point.fault for point in found if point.how == "killed").startswith("what is left differs")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +23,8 @@ except ImportError:  # Windows has none
     fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE = ".lock"
+#: Stands in the names of temporary files: a folder may be shared, and a number of a process says nothing on another machine.
+_MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
 #: Largest JSON file, bytes: what is written here stays far below.
 LONGEST_JSON = 256 * 1024 * 1024
 # Can only be read by setting it.
@@ -32,11 +37,13 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the target's folder and renames it onto ``target`` on success.
 
     On any exception (a full disk and Ctrl-C included) the temporary file is removed and whatever stood at ``target``
-    before is untouched. Every file gets the mode that a new one has here, whatever its writer would give it.
+    before is untouched. Every file gets the mode that a new one has here, whatever its writer would give it. What killed
+    writers of the same file left is removed.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+    _sweep(target.parent.glob(f".{glob.escape(target.name)}.*.tmp"))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{_MACHINE}{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_UMASK)
@@ -68,8 +75,12 @@ def refuse_links_outside(folder: str | Path, names: Iterable[str]) -> None:
 
 def sweep(folder: str | Path) -> None:
     """Deletes the temporary files below a folder whose writers were killed: of processes that this machine has no more."""
-    for path in Path(folder).rglob(".*.tmp"):
-        found = re.fullmatch(r"\..+\.(\d+)\.[0-9a-f]{8}\.tmp", path.name)
+    _sweep(Path(folder).rglob(".*.tmp"))
+
+
+def _sweep(paths: Iterable[Path]) -> None:
+    for path in paths:
+        found = re.fullmatch(rf"\..+\.(\d+)\.{_MACHINE}[0-9a-f]{{8}}\.tmp", path.name)
         if found and path.is_file() and not _alive(int(found[1])):
             path.unlink(missing_ok=True)
 

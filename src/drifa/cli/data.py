@@ -122,9 +122,8 @@ def _phantom(words: list[str], out: Path, overwrite: bool) -> Study:
     if words not in ([], ["numbers=yes"]):
         raise DrifaError(f"phantom is built in and takes no {words[0]!r}: drifa data prepare phantom [numbers=yes] --out {out}")
     check_new(out, overwrite)
-    study = make_phantom(out, numbers=bool(words))
     remove_stale(out)
-    return study
+    return make_phantom(out, numbers=bool(words))
 
 
 def _prepared(name: str, folder: Path | None, options: list[str], out: Path, overwrite: bool) -> Study:
@@ -212,14 +211,15 @@ def _writing(target: Path) -> Iterator[None]:
 def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
     from drifa.data.splits.receipts import RECEIPT_FILE, SPLIT_FILE
 
+    cut = (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all()
+    stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if cut and (folder / name).is_file()]
+    for path in stale:  # first: a second run would find nothing to join, and leave them
+        with _writing(path):
+            path.unlink()
     with _writing(folder / "study.yaml"):
         fixed.save(folder)
     typer.echo(f"joined {joined} groups into others; wrote {folder}")
-    if (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all():
-        stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if (folder / name).is_file()]
-        for path in stale:
-            with _writing(path):
-                path.unlink()
+    if cut:
         removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""
         typer.echo(f"the split cut a joined group and was emptied{removed}")
 

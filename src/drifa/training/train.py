@@ -127,7 +127,8 @@ def resume(
     with locked(run.folder, _BUSY.format(run.folder)):
         sweep(run.folder)
         begun = [number for number in range(config.train.members) if not replace(run, config=config).is_trained(number)]
-        checkpoints = [path for number in begun if (path := run.member(number) / "last.ckpt").is_file()]
+        paths = [run.member(number) / "last.ckpt" for number in begun]
+        checkpoints = [path for path in paths if path.is_file() or path.is_dir()]
         if checkpoints:
             net = build_network(config, study, kinds_from(run.info.tasks))
             for path in checkpoints:  # before anything is written

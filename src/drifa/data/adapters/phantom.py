@@ -79,6 +79,7 @@ def make_phantom(
             f"use at least {SMALLEST_STUDY} subjects and {SMALLEST_IMAGE} px"
         )
     out = Path(out)
+    (out / "study.yaml").unlink(missing_ok=True)  # while its images are drawn, a study is none
     random = np.random.default_rng([seed, 0])
     patient = _patients(subjects, random)
     surface, depth, spread = (_balanced(subjects, len(names), random) for names in (SURFACE, DEPTH, SPREAD))

@@ -72,8 +72,8 @@ def prepare(
     ways: dict[str, Callable[..., Any]] = {"folders": prepare_folders, "table": prepare_table}
     way = adapter.prepare if adapter else ways[name]
     study: Study = way(folder.resolve(), **(options or {}))
-    study.save(out)
     remove_stale(out)
+    study.save(out)
     return study
 
 
@@ -100,6 +100,6 @@ def check_new(out: Path, overwrite: bool) -> None:
 
 
 def remove_stale(out: Path) -> None:
-    """Removes what a study folder holds of a table that has been replaced: its split, receipt and audit."""
+    """Removes what a study folder holds of a table that is about to be replaced: its split, receipt and audit."""
     for name in OF_A_TABLE:
         (out / name).unlink(missing_ok=True)

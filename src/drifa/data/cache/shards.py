@@ -25,7 +25,7 @@ CACHE_VERSION = 2
 #: Mean size of a shard. What is lost when a build is killed, and what is decoded again when one image changes.
 SHARD_BYTES = 128 * 2**20
 #: Every name that this or an earlier version gave to a file of a cache, and to one that it was writing.
-_OURS = re.compile(r"[\w-]+-\d+px-[0-9a-f]{24}\.npy|\.[\w-]+-\d+px-[0-9a-f]{24}\.npy\.\d+\.[0-9a-f]{8}\.tmp")
+_OURS = re.compile(r"[\w-]+-\d+px-[0-9a-f]{24}\.npy|\.[\w-]+-\d+px-[0-9a-f]{24}\.npy\.\d+\.[0-9a-f]{8,16}\.tmp")
 
 
 @dataclass(frozen=True)

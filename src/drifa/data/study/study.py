@@ -100,6 +100,9 @@ class Study:
     def save(self, folder: str | Path) -> Path:
         """Writes the study into a folder: the table first, `study.yaml` last.
 
+        Over a study the order is the other one unless its `study.yaml` says `paper`, which alone allows a table that cuts
+        groups: so what is there can be read, and the command repeated, wherever the writing stops.
+
         The table is written as `study.parquet` where the folder already holds one (it would win on reading), else as CSV.
         The root is written relative to the folder where it lies inside, or where the folder's `study.yaml` has it so already.
 
@@ -107,18 +110,19 @@ class Study:
             Path of the written `study.yaml`.
         """
         folder = Path(os.path.abspath(folder))
-        table_path = _table_path(folder)
-        if table_path.suffix == ".parquet":
-            with atomic_path(table_path) as temporary:
-                self.table.to_parquet(temporary, index=False)
-        else:
-            write_text(table_path, table_text(self.table))
         inside = self.root == folder or folder in self.root.parents
-        relative = inside or _has_relative_root(folder, self.root)
+        old = _header_in(folder)
+        named = str(old.get("root", self.root))
+        relative = inside or (not os.path.isabs(named) and os.path.abspath(folder / named) == str(self.root))
         root = Path(os.path.relpath(self.root, folder)).as_posix() if relative else str(self.root)
         header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
         header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
-        return write_text(folder / "study.yaml", format_header(header))
+        path = folder / "study.yaml"
+        header_first = bool(old) and old["split_protocol"] != "paper"
+        if header_first:
+            write_text(path, format_header(header))
+        _write_table(_table_path(folder), self.table)
+        return path if header_first else write_text(path, format_header(header))
 
     def reads(self) -> Reads:
         """What a network looks at to answer the tasks; subjects where there is no task.
@@ -236,15 +240,13 @@ class Study:
             )
 
 
-def _has_relative_root(folder: Path, root: Path) -> bool:
-    """Whether the folder holds a `study.yaml` that names this root by a relative path."""
+def _header_in(folder: Path) -> dict[str, Any]:
+    """What the `study.yaml` of a folder says; nothing where none can be read."""
     try:
         path = folder / "study.yaml"
-        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-        named = parse_header(text, "study.yaml")["root"]
+        return parse_header(path.read_text(encoding="utf-8-sig") if path.is_file() else "", "study.yaml")
     except (OSError, UnicodeDecodeError, DrifaError):
-        return False
-    return not os.path.isabs(named) and os.path.abspath(folder / named) == str(root)
+        return {}
 
 
 def _missing_files(root: Path, paths: Sequence[str]) -> list[str]:
@@ -260,6 +262,14 @@ def _missing_files(root: Path, paths: Sequence[str]) -> list[str]:
     # A file system may know a file under another spelling than its listing: those in doubt are asked for.
     doubtful = (path for path, (folder, name) in zip(paths, parts, strict=True) if name not in listed[folder])
     return [path for path in doubtful if not os.path.isfile(os.path.join(root, path))]
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    if path.suffix == ".parquet":
+        with atomic_path(path) as temporary:
+            table.to_parquet(temporary, index=False)
+    else:
+        write_text(path, table_text(table))
 
 
 def _table_path(folder: Path) -> Path:
