@@ -146,7 +146,7 @@ class BranchedNet(nn.Module):
         begun = self._begin(inputs, present)
         if dropout_keys is not None:
             check_keys(dropout_keys, (begun.rows,), "[B]")
-        return self._answers(begun, dropout_keys)
+        return self.answers(begun, dropout_keys)
 
     def sample(self, inputs: Inputs, present: Tensor | None, dropout_keys: Tensor) -> dict[str, Tensor]:
         """Outputs under several dropout draws; what comes before the first dropout is computed once.
@@ -173,14 +173,14 @@ class BranchedNet(nn.Module):
             >>> torch.allclose(alone[:, 0], draws[:, 1], atol=1e-5)
             True
         """
-        return self._draws(self._begin_draws(inputs, present), dropout_keys)
+        return self._draws(self.begin_draws(inputs, present), dropout_keys)
 
     def answer_and_sample(
         self, inputs: Inputs, present: Tensor | None, dropout_keys: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What :meth:`forward` answers without dropout, and what :meth:`sample` does, for less than the two together."""
-        begun = self._begin_draws(inputs, present)
-        return self._answers(begun, None), self._draws(begun, dropout_keys)
+        begun = self.begin_draws(inputs, present)
+        return self.answers(begun, None), self._draws(begun, dropout_keys)
 
     def over_subsets(self, inputs: Inputs, present: Tensor | None, subsets: Tensor) -> list[dict[str, Tensor] | None]:
         """Outputs for each subset of the modalities; what comes before the first coupling is computed once.
@@ -195,7 +195,7 @@ class BranchedNet(nn.Module):
         """
         begun = self._begin(inputs, present, far=not self.fusion.couples)
         check_subsets(subsets, self.modalities)
-        return run_subsets(begun, subsets, lambda part: self._answers(part, None))
+        return run_subsets(begun, subsets, lambda part: self.answers(part, None))
 
     def training_logits(
         self, inputs: Inputs, present: Tensor | None = None
@@ -234,7 +234,8 @@ class BranchedNet(nn.Module):
         """
         raise NotImplementedError
 
-    def _begin_draws(self, inputs: Inputs, present: Tensor | None) -> Begun:
+    def begin_draws(self, inputs: Inputs, present: Tensor | None) -> Begun:
+        """What all draws share: the pass up to its first dropout. Inputs and ``present`` as in :meth:`forward`."""
         return self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
 
     def _draws(self, begun: Begun, dropout_keys: Tensor) -> dict[str, Tensor]:
@@ -243,11 +244,12 @@ class BranchedNet(nn.Module):
         widest = max(x.numel() for x in begun.features if x is not None)
         parts = []
         for keys in dropout_keys.split(max(1, DRAWN_NUMBERS // widest)):
-            answers = self._answers(begun.repeated(len(keys)), keys.flatten())
+            answers = self.answers(begun.repeated(len(keys)), keys.flatten())
             parts.append({task: values.unflatten(0, keys.shape) for task, values in answers.items()})
         return {task: torch.cat([part[task] for part in parts]) for task in self.heads}
 
-    def _answers(self, begun: Begun, keys: Tensor | None) -> dict[str, Tensor]:
+    def answers(self, begun: Begun, keys: Tensor | None) -> dict[str, Tensor]:
+        """Task -> outputs of a pass that has begun, under one draw with int64 keys ``[B]``, or without dropout."""
         return {task: values[0] for task, values in self._finish(begun, keys)[0].items()}
 
     @property

@@ -1,0 +1,303 @@
+"""Monte-Carlo dropout and ensembles for any classifier, in memory that does not grow with the passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from drifa.errors import DrifaError
+from drifa.networks.branched import Begun, BranchedNet
+from drifa.networks.dropout import keyed_mask, pass_keys, row_seeds
+from drifa.uncertainty.summary import Summary, entropy
+
+#: Dropout of single numbers, and of whole channels.
+ELEMENTS, CHANNELS = (nn.Dropout,), (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+_WITHOUT = (
+    "{} has no dropout, so that every pass gives the same answer; ask it with passes=0, and train several networks to see how "
+    "far they disagree"
+)
+#: The largest share of its capital that the test of a row bets.
+BOLDEST = 0.95
+
+
+@dataclass(frozen=True)
+class Sampled(Summary):
+    r"""The mean over all draws of N rows, and what the draws say of it.
+
+    Attributes:
+        expected_entropy: :math:`\overline{H[p]}`, nats: the part of the uncertainty that no draw resolves. ``[N]``
+        variance: Over the draws, summed over the classes. ``[N]``
+        margin: The largest mean probability minus the second. ``[N]``
+        passes: Network passes behind each row. int64 ``[N]``
+
+    References:
+        Gal, Uncertainty in deep learning, 2016, section 3.3 (entropies, variance); Settles, Active learning, 2009 (margin).
+    """
+
+    expected_entropy: np.ndarray
+    variance: np.ndarray
+    margin: np.ndarray
+    passes: np.ndarray
+
+
+def sample(
+    models: nn.Module | Sequence[nn.Module],
+    inputs: Any,
+    passes: int = 20,
+    present: Tensor | None = None,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+    settle: float | None = None,
+) -> dict[str, Sampled]:
+    r"""Answers of one classifier or several under dropout.
+
+    Only dropout is switched on: BatchNorm stays with its running statistics. The mask of a row depends on its name, the seed,
+    the network's place and the number of the pass, so that batches and their order change nothing. Of a network of this package
+    what stands before its first dropout is computed once; of any other, ``nn.Dropout`` and its forms by channel are found
+    wherever they stand, each with rows in front; dropout that a ``forward`` calls as a function stays off.
+
+    With ``settle`` a row is asked no further once its class is settled: a draw is the mean over all models, one pass each; the
+    first names a class, and the others bet against the hypothesis that all ``passes`` draws together would not name it. For the
+    draws :math:`d_i` of :math:`p_a - \max_{b \ne a} p_b`, the capital :math:`\prod_i 1 + \lambda_i (d_i - m_i)` with
+    :math:`m_i = -\sum_{j<i} d_j / (T - i + 1)`, the mean that the hypothesis leaves to the draws to come, exceeds
+    :math:`1 / \alpha` with a probability of at most :math:`\alpha`, whenever one looks.
+
+    Args:
+        models: Networks that give logits ``[N, C]``, or task -> logits.
+        inputs: What they read: a tensor with N rows, or of a network of this package modality -> images.
+        passes: T, of each model; 0 = dropout off, one pass.
+        present: As a network of this package takes it. bool ``[N, m]``
+        names: Of the rows; their numbers by default.
+        seed: Of the masks.
+        settle: Confidence :math:`1 - \alpha` with which the class must be that of all passes, for example 0.99; None = all
+            passes for every row.
+
+    Returns:
+        Task -> its answers; the task is ``""`` where a model gives one tensor.
+
+    Raises:
+        DrifaError: A model has no dropout, or one of another kind, passes or settle do not fit, or answers are not finite.
+
+    References:
+        Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B 2024, section 5 (without
+        replacement); Gal and Ghahramani, ICML 2016.
+
+    Examples:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3), nn.Dropout(0.5), nn.Linear(3, 4))
+        >>> x = torch.rand(5, 3, 2, 2)
+        >>> whole = sample(model, x, passes=10)[""]
+        >>> whole.probabilities.shape, whole.passes.tolist()
+        ((5, 4), [10, 10, 10, 10, 10])
+        >>> alone = sample(model, x[2:3], passes=10, names=["2"])[""]
+        >>> bool(np.allclose(alone.probabilities, whole.probabilities[2:3], atol=1e-6))
+        True
+    """
+    nets = list(models) if isinstance(models, Sequence) else [models]
+    _check(nets, passes, settle)
+    askers = [_Own(net) if isinstance(net, BranchedNet) else _Any(net) for net in nets]
+    with torch.inference_mode():
+        states = [asker.begin(inputs, present) for asker in askers]
+        count = states[0].rows
+        own = [str(row) for row in range(count)] if names is None else list(names)
+        if len(own) != count:
+            raise DrifaError(f"{len(own)} names do not fit {count} rows; give one per row")
+        seeds, rows = row_seeds(own, seed), torch.arange(count)
+        moments: dict[str, _Moments] = {}
+        for turn in range(max(passes, 1)):
+            drawn: dict[str, list[np.ndarray]] = {}
+            for number, asker in enumerate(askers):
+                keys = pass_keys(seeds[rows] + 0x51ED * number, turn) if passes else None
+                for task, logits in asker.draw(states[number], rows, keys).items():
+                    drawn.setdefault(task, []).append(_probabilities(task, logits))
+            for task, each in drawn.items():
+                if task not in moments:
+                    moments[task] = _Moments(count, each[0].shape[1], max(passes, 1))
+                moments[task].add(rows.numpy(), each)
+            if settle is not None:
+                still = np.any([one.open(rows.numpy(), settle) for one in moments.values()], axis=0)
+                rows = rows[torch.from_numpy(still)]
+                if not len(rows):
+                    break
+    return {task: one.summary(len(nets)) for task, one in moments.items()}
+
+
+def _check(nets: Sequence[nn.Module], passes: int, settle: float | None) -> None:
+    if not nets or not all(isinstance(net, nn.Module) for net in nets):
+        raise DrifaError("sample needs a torch module or several; give at least one")
+    if not isinstance(passes, int) or isinstance(passes, bool) or passes < 0:
+        raise DrifaError(f"passes={passes!r} is no number of passes; give 0 (dropout off) or more, 20 is usual")
+    if settle is not None and not 0 < settle < 1:
+        raise DrifaError(f"settle={settle!r} is no confidence between 0 and 1; 0.99 is usual, None asks every row as often")
+
+
+def _probabilities(task: str, logits: Tensor) -> np.ndarray:
+    if logits.ndim != 2:
+        raise DrifaError(f"answers of the shape {list(logits.shape)} are no logits [N, C]; sample is for classes of whole rows")
+    p = logits.double().softmax(1).cpu().numpy()
+    lost = np.flatnonzero(~np.isfinite(p).all(axis=1))
+    if len(lost):
+        raise DrifaError(f"the answer{f' to {task!r}' if task else ''} of row {lost[0]} is not finite; look at its input")
+    return p
+
+
+class _State(Protocol):
+    @property
+    def rows(self) -> int: ...
+
+
+class _Own:
+    """A network of this package, which knows what comes before its dropout."""
+
+    def __init__(self, net: BranchedNet) -> None:
+        self.net = net.eval()
+        self.device = next(net.parameters()).device
+
+    def begin(self, inputs: Any, present: Tensor | None) -> Begun:
+        return self.net.begin_draws(self.net.to_input(inputs), present)
+
+    def draw(self, state: Begun, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
+        if len(rows) < state.rows:
+            rows, everything = rows.to(self.device), torch.ones(state.rows, len(self.net.modalities), dtype=torch.bool)
+            here = everything.to(self.device) if state.present is None else state.present
+            state = state.of_rows(rows, here[rows])
+        if keys is not None and not self.net.dropout_rate:
+            raise DrifaError(_WITHOUT.format(type(self.net).__name__))
+        return self.net.answers(state, None if keys is None else keys.to(self.device))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Inputs of any network."""
+
+    x: Tensor
+
+    @property
+    def rows(self) -> int:
+        return len(self.x)
+
+
+class _Any:
+    """Any module: it is run whole, and its dropouts are answered by masks of the rows."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net.eval()
+        self.places = [module for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+        odd = [type(place).__name__ for place in self.places if not isinstance(place, (*ELEMENTS, *CHANNELS))]
+        if odd:
+            raise DrifaError(f"{odd[0]} is a dropout that sample does not know; nn.Dropout and its forms by channel are known")
+
+    def begin(self, inputs: Any, present: Tensor | None) -> _Rows:
+        if not isinstance(inputs, Tensor) or present is not None:
+            raise DrifaError("a module that is none of this package's is asked with one tensor [N, …], and without present")
+        return _Rows(inputs)
+
+    def draw(self, state: _Rows, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
+        if keys is not None and not any(place.p > 0 for place in self.places):
+            raise DrifaError(_WITHOUT.format(type(self.net).__name__))
+        with _masked(self.places, keys):
+            answers = self.net(state.x[rows])
+        return dict(answers) if isinstance(answers, Mapping) else {"": answers}
+
+
+@contextmanager
+def _masked(places: Sequence[nn.Module], keys: Tensor | None) -> Iterator[None]:
+    """The dropouts answer with masks of the keys of their rows, in the order of their calls."""
+    calls = iter(range(2**20))
+
+    def answer(module: Any, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
+        x = given[0]
+        assert keys is not None
+        if not module.p:
+            return x
+        if x.shape[0] % len(keys):
+            raise DrifaError(
+                f"{type(module).__name__} reads a tensor of shape {list(x.shape)}, which has not {len(keys)} rows in front; "
+                f"sample cannot tell whose numbers they are"
+            )
+        own = keys.to(x.device)
+        if isinstance(module, CHANNELS):
+            mask = keyed_mask(own, next(calls), x.shape[1] * (x.shape[0] // len(keys)), module.p)
+            mask = mask.view(*x.shape[:2], *[1] * (x.ndim - 2))
+        else:
+            mask = keyed_mask(own, next(calls), x.numel() // len(keys), module.p).view(x.shape)
+        return torch.where(mask, x / (1 - module.p), 0)
+
+    hooks = [place.register_forward_hook(answer) for place in places] if keys is not None else []
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class _Moments:
+    """Sums over the draws of all rows of one task, and the tests of their classes."""
+
+    def __init__(self, rows: int, classes: int, rounds: int) -> None:
+        self.rounds = rounds
+        self.total = np.zeros((rows, classes))
+        self.squares = np.zeros((rows, classes))
+        self.entropies = np.zeros(rows)
+        self.draws = np.zeros(rows, dtype=np.int64)
+        self.turns = np.zeros(rows, dtype=np.int64)
+        self.named = np.zeros(rows, dtype=np.int64)
+        self.capital = np.ones(rows)
+        self.gaps = np.zeros((2, rows))  # sums of d and d²
+
+    def add(self, rows: np.ndarray, each: Sequence[np.ndarray]) -> None:
+        for p in each:
+            self.total[rows] += p
+            self.squares[rows] += p**2
+            self.entropies[rows] += entropy(p)
+        self.draws[rows] += len(each)
+        self._bet(rows, np.mean(each, axis=0))
+        self.turns[rows] += 1
+
+    def _bet(self, rows: np.ndarray, p: np.ndarray) -> None:
+        first = self.turns[rows] == 0
+        self.named[rows[first]] = p[first].argmax(axis=1)
+        at = np.arange(len(rows)), self.named[rows]
+        others = p.copy()
+        others[at] = -np.inf
+        d = p[at] - (others.max(axis=1) if p.shape[1] > 1 else 0)
+        if not first.all():
+            # How much is left of 0 for the draws to come, which are at least -1, so that no factor is below 0.
+            turn, (total, squares) = self.turns[rows], self.gaps[:, rows]
+            null = -total / (self.rounds - turn)
+            mean, mean_square = total / turn - null, squares / turn - 2 * null * total / turn + null**2
+            # Kelly's bet for the mean so far, shrunk by one imagined draw of nothing won.
+            wish = mean * turn / (mean_square * turn + 1)
+            bet = np.clip(wish, 0, BOLDEST / np.maximum(1 + null, 1e-3))
+            # A null mean below -1 cannot be: whatever comes, the class stays.
+            self.capital[rows] = np.where(null <= -1, np.inf, self.capital[rows] * (1 + bet * (d - null)))
+        self.gaps[0, rows] += d
+        self.gaps[1, rows] += d**2
+
+    def open(self, rows: np.ndarray, settle: float) -> np.ndarray:
+        """Which rows are to be asked further."""
+        return self.capital[rows] < 1 / (1 - settle)
+
+    def summary(self, models: int) -> Sampled:
+        n = self.draws[:, None]
+        p = self.total / n
+        spread = np.maximum(self.squares / n - p**2, 0)
+        several = bool(self.draws.max() > 1)
+        whole, expected = entropy(p), self.entropies / self.draws
+        best = p.argmax(axis=1)
+        ordered = np.sort(p, axis=1)
+        return Sampled(
+            probabilities=p,
+            predictive_entropy=whole,
+            mutual_information=np.maximum(whole - expected, 0) if several else None,
+            std=np.sqrt(spread[np.arange(len(p)), best]) if several else None,
+            expected_entropy=expected,
+            variance=spread.sum(axis=1),
+            margin=ordered[:, -1] - (ordered[:, -2] if p.shape[1] > 1 else 0),
+            passes=self.draws.copy(),
+        )

@@ -1,0 +1,143 @@
+"""Sampling: the same as a loop, whatever the batch; a row that is settled keeps the class of all passes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from drifa import create_model
+from drifa.errors import DrifaError
+from drifa.networks.dropout import pass_keys, row_seeds
+from drifa.uncertainty.sampling import _Moments, sample
+from drifa.uncertainty.summary import summarise
+from tests.studies import TINY_NET
+
+
+def classifier(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.Dropout2d(0.3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(128, 16),
+        nn.Dropout(0.4),
+        nn.Linear(16, 4),
+    )
+
+
+def own_net(dropout: float = 0.3) -> nn.Module:
+    torch.manual_seed(0)
+    return create_model(
+        modalities={"photo": 3, "scan": 1}, tasks={"grade": 3, "site": 2}, backbone_args=TINY_NET, dropout=dropout
+    )
+
+
+def test_a_network_of_the_package_is_sampled_as_by_its_own_engine_member_by_member() -> None:
+    nets = [own_net(), own_net()]
+    images = {"photo": torch.rand(4, 3, 32, 32), "scan": torch.rand(4, 1, 32, 32)}
+    present = torch.tensor([[True, True], [True, False], [False, True], [True, True]])
+    found = sample(nets, images, passes=3, present=present, names=list("abcd"))
+    seeds = row_seeds(list("abcd"), 0)
+    draws = []
+    for turn in range(3):
+        for number, net in enumerate(nets):
+            keys = pass_keys(seeds + 0x51ED * number, turn)
+            draws.append(net.eval()(net.to_input(images), present, keys)["grade"].double().softmax(1).detach().numpy())
+    expected = summarise(np.stack(draws))
+    assert set(found) == {"grade", "site"}
+    for key in ("probabilities", "predictive_entropy", "mutual_information", "std"):
+        np.testing.assert_allclose(getattr(found["grade"], key), getattr(expected, key), atol=1e-6)
+    assert found["grade"].passes.tolist() == [6] * 4
+
+
+def test_any_classifier_is_sampled_and_neither_batch_nor_order_matters() -> None:
+    model, x, names = classifier().train(), torch.rand(6, 3, 4, 4), list("abcdef")
+    whole = sample(model, x, passes=8, names=names)[""]
+    assert not model.training  # and BatchNorm did not learn from what it was asked
+    assert int(model[1].num_batches_tracked) == 0
+    order = [3, 1, 5]
+    some = sample(model, x[order], passes=8, names=[names[row] for row in order])[""]
+    np.testing.assert_allclose(some.probabilities, whole.probabilities[order], atol=1e-6)
+    assert whole.std is not None
+    assert (whole.std > 0).all()
+    again = sample(model, x, passes=8, names=names, seed=1)[""]
+    assert not np.allclose(again.probabilities, whole.probabilities)
+
+
+def test_masks_drop_as_often_as_the_layer_says_and_keep_the_mean() -> None:
+    model = nn.Sequential(nn.Dropout(0.4), nn.Flatten())
+    x = torch.ones(1, 2)
+    kept = []
+    for row in range(400):
+        logits = np.log(sample(model, x, passes=1, names=[str(row)])[""].probabilities[0])
+        kept.append(logits[0] - logits[1])  # 0 where both or neither are kept, ± 1 / 0.6 where one is
+    share = np.mean(np.abs(kept) > 1)
+    assert abs(share - 2 * 0.4 * 0.6) < 4 * np.sqrt(0.25 / 400)
+
+
+def test_the_measures_add_up_and_no_passes_mean_one_answer_without_dropout() -> None:
+    model, x = classifier(), torch.rand(5, 3, 4, 4)
+    found = sample(model, x, passes=10)[""]
+    np.testing.assert_allclose(found.mutual_information, found.predictive_entropy - found.expected_entropy, atol=1e-9)
+    ordered = np.sort(found.probabilities, axis=1)
+    np.testing.assert_allclose(found.margin, ordered[:, -1] - ordered[:, -2])
+    alone = sample(model, x, passes=0)[""]
+    with torch.no_grad():
+        np.testing.assert_allclose(alone.probabilities, model(x).softmax(1).numpy(), atol=1e-6)
+    assert alone.mutual_information is None
+    assert alone.passes.tolist() == [1] * 5
+
+
+def test_settled_rows_keep_their_class_as_often_as_was_said() -> None:
+    """Draws of known distributions, near a tie and far from it, asked in random order."""
+    random, rounds, rows, level = np.random.default_rng(0), 20, 4000, 0.9
+    size = random.choice([0.05, 0.5, 4], rows)
+    lean = random.normal(0, 1.5, (rows, 1, 3)) * size[:, None, None]
+    logits = lean + random.normal(0, 1, (rows, rounds, 3))
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    tests, asked = _Moments(rows, 3, rounds), np.arange(rows)
+    for turn in range(rounds):
+        tests.add(asked, [p[asked, turn]])
+        asked = asked[tests.open(asked, level)]
+    found, whole = tests.summary(1), p.mean(axis=1).argmax(axis=1)
+    settled = found.passes < rounds
+    assert 0.2 < settled.mean() < 0.98
+    wrong = (found.predicted != whole)[settled]
+    assert wrong.mean() <= 1 - level
+    assert (found.predicted == whole)[~settled].all()
+    assert found.passes[size == 4].mean() < 0.5 * rounds < found.passes[size == 0.05].mean()
+
+
+def test_settling_saves_passes_and_says_how_many() -> None:
+    model, x = classifier(), torch.rand(30, 3, 4, 4)
+    model[-1].weight.data.mul_(8)  # a network that is sure
+    whole, settled = sample(model, x, passes=20)[""], sample(model, x, passes=20, settle=0.99)[""]
+    assert settled.passes.sum() < whole.passes.sum()
+    assert settled.passes.min() >= 2
+    early = settled.passes < 20
+    assert (settled.predicted[early] == whole.predicted[early]).mean() >= 0.9
+    np.testing.assert_allclose(settled.probabilities[~early], whole.probabilities[~early])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: sample(nn.Linear(4, 2), torch.rand(3, 4)), "has no dropout"),
+        (lambda: sample(own_net(0.0), {"photo": torch.rand(2, 3, 32, 32)}), "has no dropout"),
+        (lambda: sample(nn.Sequential(nn.AlphaDropout(0.2), nn.Linear(4, 2)), torch.rand(3, 4)), "AlphaDropout"),
+        (lambda: sample(classifier(), torch.rand(3, 3, 4, 4), passes=-1), "passes=-1"),
+        (lambda: sample(classifier(), torch.rand(3, 3, 4, 4), settle=2), "settle=2"),
+        (lambda: sample([], torch.rand(3, 3, 4, 4)), "at least one"),
+        (lambda: sample(classifier(), torch.rand(3, 3, 4, 4), names=["a"]), "1 names do not fit 3 rows"),
+        (lambda: sample(classifier(), torch.full((3, 3, 4, 4), torch.nan)), "row 0 is not finite"),
+        (lambda: sample(classifier(), {"x": torch.rand(3, 3, 4, 4)}), "one tensor"),
+        (lambda: sample(nn.Sequential(nn.Dropout(0.2), nn.Conv2d(3, 2, 1)), torch.rand(3, 3, 4, 4)), "no logits"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(call: object, words: str) -> None:
+    with pytest.raises(DrifaError, match=words):
+        call()
