@@ -14,13 +14,14 @@ import torch
 from PIL import Image
 
 from drifa.errors import DrifaError
+from drifa.explain.asked import on_device
 from drifa.explain.cam import ensemble_relevance
 from drifa.explain.figures import coloured
 from drifa.export.folder import without_paths
 from drifa.prediction.asking import shown
 from drifa.prediction.cases import Case, Unanswerable
 from drifa.prediction.predictor import Predictor
-from drifa.serving.forms import Sent, as_cases
+from drifa.serving.forms import Sent, as_cases, columns_of
 from drifa.serving.limits import Refusal
 from drifa.tasks.classes import ClassAnswer, Classes
 
@@ -69,9 +70,9 @@ def explain_one(predictor: Predictor, sent: Sent, layer: str | None = None) -> d
     with as_cases([sent]) as cases, refusing(predictor, cases):
         answer, batch = predictor.predict(cases).cases[0], shown(predictor, cases[0])
     with refusing(predictor, ()):
-        images = {name: image.to(predictor.device) for name, image in batch.images.items() if name in answer.images}
-        inputs = {name: image.to(predictor.device) for name, image in batch.images.items()}
-        present, tasks = batch.present.to(predictor.device), {}
+        inputs, present = on_device(predictor, batch)
+        images = {name: image for name, image in inputs.items() if name in answer.images}
+        tasks: dict[str, Any] = {}
         for task, told in answer.tasks.items():
             kind, number, output = predictor.kinds[task], 0, task
             if isinstance(told, ClassAnswer) and isinstance(kind, Classes):
@@ -95,10 +96,9 @@ def refusing(predictor: Predictor, cases: Sequence[Case]) -> Iterator[None]:
 def _field(error: DrifaError, predictor: Predictor, cases: Sequence[Case]) -> str | None:
     if isinstance(error, Unanswerable) and error.failure.file is not None:
         return next((name for case in cases for name, path in case.images.items() if str(path) == error.failure.file), None)
-    known = {column.name for encoder in predictor.encoders.values() for column in encoder.columns}
-    named = [name for case in cases for name in case.values]
-    strange = [name for name in named if name not in known]
-    return (strange or [name for name in named if f"{name!r}" in str(error)] or [None])[0]
+    known, named = columns_of(predictor), [name for case in cases for name in case.values]
+    strange = (name for name in named if name not in known)
+    return next(strange, next((name for name in named if repr(name) in str(error)), None))
 
 
 def _clean(predictor: Predictor, value: Any) -> Any:

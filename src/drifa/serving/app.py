@@ -22,11 +22,10 @@ from drifa.serving.examples import examples_of, picture
 from drifa.serving.forms import columns_of, many_sent, one_sent, pictures_of
 from drifa.serving.gate import Gate, refused
 from drifa.serving.limits import Limits, Refusal, is_loopback
+from drifa.serving.multipart import read_form
 from drifa.serving.page import FILES, content_of
 from drifa.version import __version__
 
-#: Longest value of a column, bytes.
-LONGEST_VALUE = 2**16
 NOTICE = "For research use only. Not a medical device."
 ERRORS = {
     400: "The form is damaged",
@@ -92,7 +91,7 @@ def create_app(
 
     async def asked(request: Request, most: int, job: Callable[[FormData], Any]) -> JSONResponse:
         async with desk.place():
-            form = await _form(request, most)
+            form = await read_form(request, most)
             try:
                 return JSONResponse(await desk.ask(lambda: job(form)))
             finally:
@@ -149,21 +148,6 @@ def _file_of(route: str) -> Callable[[], Any]:
         return Response(content, media_type=kind)
 
     return file
-
-
-async def _form(request: Request, most: int) -> FormData:
-    """The form of a request.
-
-    Raises:
-        Refusal: It is none (415), or damaged or of too many fields (400).
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        raise Refusal(415, "media", f"the request is {kind or 'of no type'}; send a form of the type multipart/form-data")
-    try:
-        return await request.form(max_files=most, max_fields=most, max_part_size=LONGEST_VALUE)
-    except HTTPException as error:
-        raise Refusal(400, "form", f"the form cannot be read ({error.detail.rstrip('.')}); send it again whole") from None
 
 
 def _say_no(app: FastAPI) -> None:

@@ -6,7 +6,6 @@ import logging
 import secrets
 import time
 from collections.abc import Collection
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -15,9 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from drifa.serving.counts import Counts
 from drifa.serving.limits import Limits, Refusal, admits
+from drifa.serving.page import FILES
 
 #: Routes that hold no data of anybody, for browsers and for those who look whether a server is alive.
-OPEN = ("/", "/page.css", "/page.js", "/health")
+OPEN = (*FILES, "/health")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -29,6 +29,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+#: Status -> header that goes with it.
+WITH_REFUSALS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}, 503: {"Retry-After": "30"}}
 _log = logging.getLogger("drifa.serving")
 
 
@@ -120,5 +122,4 @@ def too_large(most: int) -> Refusal:
 
 def refused(refusal: Refusal) -> JSONResponse:
     """The response that says so."""
-    headers: dict[str, Any] = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}, 503: {"Retry-After": "30"}}
-    return JSONResponse(refusal.to_json(), refusal.status, headers.get(refusal.status))
+    return JSONResponse(refusal.to_json(), refusal.status, WITH_REFUSALS.get(refusal.status))
