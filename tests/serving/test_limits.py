@@ -23,12 +23,13 @@ def test_only_this_machine_reaches_a_loopback_address(host: str, own: bool) -> N
             read_token(None, host)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"short", b"0123456789abcde", b"0123456789 abcdef", b"0123456789abcd\nefgh", "é".encode() * 20]
-)
-def test_a_token_is_long_and_plain(tmp_path: Path, content: str) -> None:
+LINES = ("", "short", "0123456789abcde", "0123456789 abcdef", "0123456789abcd\nefgh", "é" * 20)
+
+
+@pytest.mark.parametrize("content", [line.encode() for line in LINES])
+def test_a_token_is_long_and_plain(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token.txt"
-    path.write_text(content, encoding="utf-8")
+    path.write_bytes(content)
     with pytest.raises(DrifaError, match="write 16 or more letters"):
         read_token(path, "127.0.0.1")
 

@@ -19,10 +19,8 @@ from drifa.serving.run import listen
 
 
 def test_nothing_is_fetched_from_elsewhere_and_nothing_stands_inline() -> None:
-    text = "".join(content_of(route)[0].decode() for route in FILES)
-    assert not re.search(
-        r"https?://(?!www\.w3\.org/2000/svg)|//[a-z]+\.|<style|style=|\son\w+=|javascript:|\beval\b|innerHTML", text
-    )
+    text = "".join(content_of(route)[0].decode() for route in FILES).replace('"http://www.w3.org/2000/svg"', "")
+    assert not re.search(r"https?:|//[a-z]+\.|<style|style=|\son\w+=|javascript:|\beval\b|innerHTML", text)
 
 
 def test_the_page_names_every_field_and_tells_what_changes() -> None:
