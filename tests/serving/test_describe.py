@@ -31,9 +31,7 @@ def test_the_form_has_a_field_for_all_that_can_be_given() -> None:
     encoder = SimpleNamespace(columns=[Column("age", "number"), Column("sex", "category", categories=("f", "m"))])
     info = SimpleNamespace(modalities={"photo": 3, "table": 5})
     model: Any = SimpleNamespace(encoders={"table": encoder}, run=SimpleNamespace(info=info))
-    for prefix, names in (
-        ("", {"photo", "age", "sex", "subject"}),
-        ("SUBJECT.", {"SUBJECT.photo", "SUBJECT.age", "SUBJECT.sex"}),
-    ):
+    fields = {"photo", "age", "sex"}
+    for prefix, names in (("", {*fields, "subject"}), ("SUBJECT.", {f"SUBJECT.{name}" for name in fields})):
         schema = form_of(model, prefix)["requestBody"]["content"]["multipart/form-data"]["schema"]
         assert set(schema["properties"]) == names

@@ -19,9 +19,8 @@ VALUE = b'--b\r\nContent-Disposition: form-data; name="age"\r\n\r\n%s\r\n'
 
 def read(content: bytes, kind: str = FORM, step: int = 7, most: int = 5) -> FormData:
     pieces = [content[start : start + step] for start in range(0, len(content), step)] or [b""]
-    sent: list[Any] = [
-        {"type": "http.request", "body": piece, "more_body": number < len(pieces)} for number, piece in enumerate(pieces, 1)
-    ]
+    sent: list[Any] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    sent[-1]["more_body"] = False
 
     async def receive() -> Any:
         return sent.pop(0)
