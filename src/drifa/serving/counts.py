@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from threading import Lock
 
 
@@ -12,7 +12,7 @@ class Counts:
     def __init__(self) -> None:
         self._lock = Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def add(self, route: str, status: int, seconds: float) -> None:
         """Counts a request.

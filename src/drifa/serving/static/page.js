@@ -65,7 +65,7 @@ async function start() {
   document.title = `drifa – ${model.study || "model"}`;
   byId("title").textContent = model.study || "drifa";
   byId("about").textContent =
-    `Answers ${tasks}. ${model.members} network(s)` + (model.calibrated ? ", calibrated." : ", not calibrated: no verdicts.");
+    `Answers ${tasks}. ` + (model.calibrated ? "Calibrated." : "Not calibrated: it says nothing of when to ask a person.");
   byId("pictures").replaceChildren(...Object.keys(model.modalities).map(zone));
   byId("columns").replaceChildren(...Object.entries(model.columns).map(column));
   const examples = model.examples.map((name, number) =>
