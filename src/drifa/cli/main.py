@@ -15,6 +15,7 @@ from drifa.cli.doctor import doctor
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
+from drifa.cli.serve import serve
 from drifa.errors import DrifaError
 from drifa.version import __version__
 
@@ -30,6 +31,7 @@ app.command()(models)
 app.command()(pack)
 app.command()(card)
 app.command()(compare)
+app.command()(serve)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[

@@ -155,7 +155,7 @@ def card(run: str | Path) -> str:
     Raises:
         DrifaError: ``run`` is no run.
     """
-    return _without_paths(card_text(read_run(run)))
+    return without_paths(card_text(read_run(run)))
 
 
 def check_new(out: Path) -> None:
@@ -186,8 +186,8 @@ def _info(info: RunInfo, members: int) -> dict[str, Any]:
     return {
         **told,
         "members": members,
-        "pretrained": [_without_paths(line) for line in info.pretrained],
-        "study": {key: _without_paths(info.study[key]) for key in STUDY if info.study.get(key)},
+        "pretrained": [without_paths(line) for line in info.pretrained],
+        "study": {key: without_paths(info.study[key]) for key in STUDY if info.study.get(key)},
     }
 
 
@@ -239,7 +239,7 @@ def _check_files(folder: Path, files: Any) -> None:
             raise DrifaError(f"{path} was changed: its sha256 is not the one in {CONFIG}; fetch the folder again")
 
 
-def _without_paths(text: str) -> str:
+def without_paths(text: str) -> str:
     """Absolute paths become the names of their files; web addresses stay."""
     parts = re.split(r"(\w+://\S+)", text)
     return "".join(part if number % 2 else _PATH.sub(r"\1", part) for number, part in enumerate(parts))

@@ -1,0 +1,169 @@
+"""The routes: cases in, answers out, as JSON; see :mod:`drifa.serving.gate` for what is before them all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+
+from drifa.errors import DrifaError
+from drifa.prediction.predictor import Predictor
+from drifa.serving.answering import answer_many, answer_one, explain_one
+from drifa.serving.counts import Counts
+from drifa.serving.describe import describe, form_of
+from drifa.serving.desk import Desk
+from drifa.serving.examples import examples_of, picture
+from drifa.serving.forms import columns_of, many_sent, one_sent, pictures_of
+from drifa.serving.gate import Gate, refused
+from drifa.serving.limits import Limits, Refusal, is_loopback
+from drifa.serving.multipart import read_form
+from drifa.serving.page import FILES, content_of
+from drifa.version import __version__
+
+NOTICE = "For research use only. Not a medical device."
+ERRORS = {
+    400: "The form is damaged",
+    401: "The token is missing or wrong",
+    413: "The request is too large",
+    415: "The request is no form",
+    422: "A file or value cannot be used",
+    429: "Too many requests wait",
+    503: "The server ends, or took too long",
+}
+_KINDS = {404: "not_found", 405: "method"}
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "type": {"type": "string"},
+                "message": {"type": "string", "description": "one sentence that names value, place and remedy"},
+                "field": {"type": ["string", "null"], "description": "the field of the form that is to blame"},
+            },
+        }
+    },
+}
+
+
+def create_app(
+    predictor: Predictor, limits: Limits | None = None, token: str | None = None, host: str = "127.0.0.1"
+) -> FastAPI:
+    """A server of one model; any ASGI server runs it, in one process.
+
+    Args:
+        predictor: The model.
+        limits: What it takes on.
+        token: What clients must say; None for nothing.
+        host: Address that will be listened at.
+
+    Raises:
+        DrifaError: The model segments volumes.
+    """
+    if predictor.regions:
+        raise DrifaError(
+            f"{predictor.run.folder} segments volumes, which are not served; ask it with drifa predict --out FOLDER"
+        )
+    limits = limits or Limits()
+    desk, counts, model = Desk(limits), Counts(), describe(predictor, limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        desk.close()
+
+    # The pages of FastAPI for people fetch scripts from elsewhere.
+    app = FastAPI(title="drifa", version=__version__, description=NOTICE, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.desk = desk
+    own = {host, "localhost", "127.0.0.1", "[::1]", f"[{host}]"}
+    app.add_middleware(Gate, limits=limits, counts=counts, token=token, hosts=own if is_loopback(host) else ())
+    _say_no(app)
+    errors: dict[int | str, dict[str, Any]] = {
+        status: {"description": words, "content": {"application/json": {"schema": _ERROR}}} for status, words in ERRORS.items()
+    }
+    fields = len(pictures_of(predictor)) + len(columns_of(predictor)) + 1
+
+    async def asked(request: Request, most: int, job: Callable[[FormData], Any]) -> JSONResponse:
+        async with desk.place():
+            form = await read_form(request, most)
+            try:
+                return JSONResponse(await desk.ask(lambda: job(form)))
+            finally:
+                await form.close()
+
+    @app.post("/v1/predict", responses=errors, openapi_extra=form_of(predictor))
+    async def predict(request: Request) -> Response:
+        """The answers for one case, as `drifa predict --json` gives a case."""
+        return await asked(request, 2 * fields, lambda form: answer_one(predictor, one_sent(form, predictor)))
+
+    @app.post("/v1/predict/batch", responses=errors, openapi_extra=form_of(predictor, "SUBJECT."))
+    async def predict_batch(request: Request) -> Response:
+        """The answers for some cases; those that cannot be answered are told in `failures`."""
+        most = 2 * fields * limits.batch
+        return await asked(request, most, lambda form: answer_many(predictor, many_sent(form, predictor, limits.batch)))
+
+    @app.post("/v1/explain", responses=errors, openapi_extra=form_of(predictor))
+    async def explain(request: Request, layer: str | None = None) -> Response:
+        """Grad-CAM of the predicted classes, absent modalities left absent; `layer` names the stage, the last by default."""
+        return await asked(request, 2 * fields, lambda form: explain_one(predictor, one_sent(form, predictor), layer))
+
+    @app.get("/v1/model")
+    async def of_model() -> Response:
+        """What the model answers from what, and its card."""
+        return JSONResponse(model)
+
+    @app.get("/v1/examples/{number}/{modality}", include_in_schema=bool(model["examples"]))
+    async def example(number: int, modality: str) -> Response:
+        """A picture to try the model with."""
+        found = picture(number, modality) if examples_of(predictor) else None
+        if found is None:
+            raise HTTPException(404)
+        return Response(found, media_type="image/png")
+
+    @app.get("/health")
+    async def health() -> Response:
+        """Whether the server takes requests."""
+        return JSONResponse({"status": "closing" if desk.closing else "ok"}, 503 if desk.closing else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Counts for Prometheus."""
+        return PlainTextResponse(counts.text(desk.waiting), media_type="text/plain; version=0.0.4")
+
+    for route in FILES:
+        app.add_api_route(route, _file_of(route), include_in_schema=False)
+    return app
+
+
+def _file_of(route: str) -> Callable[[], Any]:
+    content, kind = content_of(route)
+
+    async def file() -> Response:
+        return Response(content, media_type=kind)
+
+    return file
+
+
+def _say_no(app: FastAPI) -> None:
+    """Every error of a route in the same form."""
+
+    @app.exception_handler(Refusal)
+    async def of_refusal(request: Request, error: Refusal) -> Response:
+        return refused(error)
+
+    @app.exception_handler(HTTPException)
+    async def of_http(request: Request, error: HTTPException) -> Response:
+        words = "there is nothing at this address; GET /openapi.json lists what there is"
+        message = f"this address takes another method than {request.method}" if error.status_code == 405 else words
+        return refused(Refusal(error.status_code, _KINDS.get(error.status_code, "http"), message))
+
+    @app.exception_handler(RequestValidationError)
+    async def of_validation(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return refused(Refusal(422, "input", str(first["msg"]), str(first["loc"][-1])))
