@@ -13,6 +13,7 @@ from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
+from drifa.cli.reproduce import reproduce
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
 from drifa.errors import DrifaError
 from drifa.version import __version__
@@ -29,6 +30,7 @@ app.command()(models)
 app.command()(pack)
 app.command()(card)
 app.command()(compare)
+app.command()(reproduce)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[
