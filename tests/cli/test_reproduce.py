@@ -27,6 +27,7 @@ def test_a_dry_run_of_one_run_of_members(tmp_path: Path, monkeypatch: pytest.Mon
         (["table4", "--protocol", "mine"], "protocol = 'mine'"),
         (["table4", "--scale", "huge"], "--scale 'huge'"),
         (["table4"], "no study at"),
+        (["authors"], "drifa reproduce authors RUN"),
     ],
 )
 def test_mistakes_are_told(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

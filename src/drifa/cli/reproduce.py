@@ -13,9 +13,12 @@ from drifa.errors import DrifaError
 
 
 def reproduce(
-    what: Annotated[str, typer.Argument(help="table1 … table7.")],
+    what: Annotated[str, typer.Argument(help="table1 … table7, or authors.")],
     rest: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides of the configuration, for all networks.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]... | RUN", help="Overrides of the configuration, for all networks; for authors, a run."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; runs/reproduce-WHAT by default.")] = None,
     scale: Annotated[str, typer.Option(help="quick, frozen, standard or paper: sizes, encoder and epochs.")] = "quick",
@@ -31,12 +34,15 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
-    """A table of the paper, made here with intervals beside the printed numbers. Exit code 3 if a job failed."""
+    """A table of the paper, made here beside the printed numbers; or a run, counted as the released code counts (authors)."""
     from drifa.config.reading import checked
     from drifa.experiments.paper_tables import Setting, plan_part, read_table
     from drifa.experiments.reproduce import prepare_missing, run_config
     from drifa.experiments.reproduce import reproduce as reproduce_table
 
+    if what == "authors":
+        _authors(rest or [], quiet)
+        return
     if weights is not None and not weights.is_file():
         raise DrifaError(f"--weights {weights} is no file; give that of the backbone's weights")
     told = {
@@ -66,3 +72,14 @@ def reproduce(
     if failed:
         typer.echo(f"{len(failed)} jobs failed (exit code 3); the same command tries them again", err=True)
         raise typer.Exit(3)
+
+
+def _authors(words: list[str], quiet: bool) -> None:
+    from drifa.experiments.authors import authors, markdown
+
+    if len(words) != 1:
+        raise DrifaError("reproduce authors counts one run: drifa reproduce authors RUN")
+    with progress_bar(quiet) as progress:
+        found = authors(words[0], progress)
+    typer.echo(markdown(found))
+    typer.echo(f"wrote {words[0]}/authors.md and authors.json")
