@@ -11,6 +11,7 @@ import typer
 
 from drifa.cli.compare import compare
 from drifa.cli.data import data_app
+from drifa.cli.leakage import leakage_cost
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
 from drifa.cli.reproduce import reproduce
@@ -31,6 +32,7 @@ app.command()(pack)
 app.command()(card)
 app.command()(compare)
 app.command()(reproduce)
+data_app.command("leakage-cost")(leakage_cost)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[
