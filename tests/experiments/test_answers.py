@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from drifa.experiments.answers import CaseMeans, MeanOverTasks, _volumes
+from drifa.metrics.classification import Judged
 
 
 def test_means_leave_out_what_is_undefined() -> None:
@@ -32,3 +33,12 @@ def test_a_mean_over_tasks_weighs_tasks_and_not_cases() -> None:
     both = MeanOverTasks([few, many])
     assert len(both) == 10
     assert both.measure(np.ones((1, 10))) == {"dice": pytest.approx([0.5])}
+
+
+def test_a_resample_without_a_case_of_a_task_says_nothing_of_it() -> None:
+    first, second = CaseMeans({"dice": np.array([0.5, 1.0])}), Judged([0, 1], [[0.9, 0.1], [0.2, 0.8]])
+    both = MeanOverTasks([second, second])
+    found = both.measure(np.array([[1.0, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]))["accuracy"]
+    assert found[0] == 1.0
+    assert np.isnan(found[1:]).all()
+    assert MeanOverTasks([first, first]).measure(np.ones((1, 4)))["dice"][0] == pytest.approx(0.75)

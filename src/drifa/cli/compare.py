@@ -34,12 +34,12 @@ def compare(
     from drifa.experiments.run import run_experiment
 
     named = None if fusions is None else [name.strip() for name in fusions.split(",") if name.strip()]
-    plan = make_plan(read_experiment(arguments[0], arguments[1:], named, _seeds(seeds)))
+    plan = make_plan(read_experiment(arguments[0], arguments[1:], named, seeds_from(seeds)))
     if dry_run:
-        _show(plan, out)
+        show_plan(plan, out)
         return
     with progress_bar(quiet) as progress:
-        outcomes, found = run_experiment(plan, out, jobs, _tell, progress, quiet or jobs > 1)
+        outcomes, found = run_experiment(plan, out, jobs, tell_outcome, progress, quiet or jobs > 1)
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     elsewhere = [outcome for outcome in outcomes if outcome.state == "claimed"]
     if elsewhere:
@@ -52,7 +52,8 @@ def compare(
         raise typer.Exit(3)
 
 
-def _seeds(text: str | None) -> list[int] | None:
+def seeds_from(text: str | None) -> list[int] | None:
+    """The value of ``--seeds``: a number of them, or a list."""
     if text is None:
         return None
     try:
@@ -64,12 +65,14 @@ def _seeds(text: str | None) -> list[int] | None:
     return numbers if "," in text else list(range(numbers[0]))
 
 
-def _tell(outcome: Outcome, done: int, total: int) -> None:
+def tell_outcome(outcome: Outcome, done: int, total: int) -> None:
+    """Prints how a job ended."""
     reason = f": {outcome.reason}" if outcome.reason else ""
     typer.echo(f"[{done}/{total}] {outcome.name} {outcome.state}{reason}", err=outcome.state == "failed")
 
 
-def _show(plan: Plan, out: Path) -> None:
+def show_plan(plan: Plan, out: Path) -> None:
+    """Prints the arms of an experiment with their cost, its jobs and its primary comparison."""
     from rich.console import Console
     from rich.table import Table
 

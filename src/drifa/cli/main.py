@@ -12,8 +12,10 @@ import typer
 from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.doctor import doctor
+from drifa.cli.leakage import leakage_cost
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
+from drifa.cli.reproduce import reproduce
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
 from drifa.cli.serve import serve
 from drifa.errors import DrifaError
@@ -32,6 +34,8 @@ app.command()(pack)
 app.command()(card)
 app.command()(compare)
 app.command()(serve)
+app.command()(reproduce)
+data_app.command("leakage-cost")(leakage_cost)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[

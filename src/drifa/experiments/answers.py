@@ -76,9 +76,21 @@ class MeanOverTasks:
     def measure(self, weights: Floats) -> dict[str, Floats]:
         """The mean over tasks of every metric that all of them have, [R, N] -> each [R]; NaN where one is undefined."""
         ends = np.cumsum([len(part) for part in self.parts])[:-1]
-        each = [part.measure(own) for part, own in zip(self.parts, np.split(weights, ends, axis=1), strict=True)]
+        each = [_where_drawn(part, own) for part, own in zip(self.parts, np.split(weights, ends, axis=1), strict=True)]
         shared = [name for name in each[0] if all(name in one for one in each)]
         return {name: np.mean([one[name] for one in each], axis=0) for name in shared}
+
+
+def _where_drawn(part: Measured, weights: Floats) -> dict[str, Floats]:
+    """Metrics of a task, NaN in the resamples that drew no case of it: a small test set has some."""
+    drawn = weights.any(axis=1)
+    if drawn.all():
+        return part.measure(weights)
+    found = {}
+    for name, values in part.measure(weights[drawn] if drawn.any() else np.ones((1, weights.shape[1]))).items():
+        found[name] = np.full(len(weights), np.nan)
+        found[name][drawn] = values[: drawn.sum()]
+    return found
 
 
 def read_answers(folders: Sequence[Path]) -> dict[str, Answers]:

@@ -109,14 +109,29 @@ def read_experiment(
         experiment = Experiment(config=raw, arms=arms, seeds=[0, 1, 2] if seeds is None else list(seeds))
     else:
         raise DrifaError(f"{path} is neither an experiment (it has no 'arms') nor a configuration (it has no 'data')")
-    _check(experiment, str(path))
+    return ask(Path(path).stem, experiment, overrides, str(path))
+
+
+def ask(name: str, experiment: Experiment, overrides: Sequence[str] = (), place: str = "the experiment") -> Asked:
+    """Checks an experiment, and gives each arm the plain data of its configuration.
+
+    Args:
+        name: Of the experiment.
+        experiment: As written.
+        overrides: ``section.key=value`` for all arms; what an arm sets itself wins.
+        place: How errors call it.
+
+    Raises:
+        DrifaError: An arm or a seed does not fit.
+    """
+    _check(experiment, place)
     base = read_plain(experiment.config) if isinstance(experiment.config, str) else experiment.config
     plain, told = {}, {}
-    for name, settings in experiment.arms.items():
-        sets = _as_pairs(settings, f"arm {name!r} of {path}")
-        plain[name] = _with([*_texts([*experiment.overrides, *overrides], str(path)), *sets], base)
-        told[name] = [f"{'.'.join(keys)}={_told(value)}" for keys, value in sets]
-    return Asked(Path(path).stem, experiment, plain, told)
+    for arm, settings in experiment.arms.items():
+        sets = _as_pairs(settings, f"arm {arm!r} of {place}")
+        plain[arm] = _with([*_texts([*experiment.overrides, *overrides], place), *sets], base)
+        told[arm] = [f"{'.'.join(keys)}={_told(value)}" for keys, value in sets]
+    return Asked(name, experiment, plain, told)
 
 
 Pair = tuple[list[str], Any]

@@ -1,0 +1,85 @@
+"""`drifa reproduce`: a table or a figure of the paper, made here, beside what is printed there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drifa.cli.compare import seeds_from, show_plan, tell_outcome
+from drifa.cli.screen import progress_bar
+from drifa.errors import DrifaError
+
+
+def reproduce(
+    what: Annotated[str, typer.Argument(help="table1 … table7, or authors.")],
+    rest: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]... | RUN", help="Overrides of the configuration, for all networks; for authors, a run."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; runs/reproduce-WHAT by default.")] = None,
+    scale: Annotated[str, typer.Option(help="quick, frozen, standard or paper: sizes, encoder and epochs.")] = "quick",
+    protocol: Annotated[
+        str, typer.Option(help="strict: whole groups on one side; paper: images at random, as published.")
+    ] = "strict",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of raw datasets by name: studies that are missing are prepared from it.")
+    ] = None,
+    studies: Annotated[Path, typer.Option(help="Folder of the studies.")] = Path("studies"),
+    seeds: Annotated[str | None, typer.Option(help="How many seeds, or which, such as 0,1,2; 3 by default.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="File of pretrained weights of the backbone.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """A table of the paper, made here beside the printed numbers; or a run, counted as the released code counts (authors)."""
+    from drifa.config.reading import checked
+    from drifa.experiments.paper_tables import Setting, plan_part, read_table
+    from drifa.experiments.reproduce import prepare_missing, run_config
+    from drifa.experiments.reproduce import reproduce as reproduce_table
+
+    if what == "authors":
+        _authors(rest or [], quiet)
+        return
+    if weights is not None and not weights.is_file():
+        raise DrifaError(f"--weights {weights} is no file; give that of the backbone's weights")
+    told = {
+        **{"scale": scale, "protocol": protocol, "studies": str(studies), "seeds": seeds_from(seeds) or []},
+        **{"weights": str(weights or ""), "overrides": rest or []},
+    }
+    setting, folder = checked(Setting, told, "reproduce"), out or Path("runs") / f"reproduce-{what}"
+    table = read_table(what)
+    if data is not None and not dry_run:
+        prepare_missing(what, setting, data, lambda study: typer.echo(f"wrote {study}"))
+    if dry_run:
+        for part in table.parts:
+            typer.echo(f"{what}, {part}: {table.title}")
+            if table.modes:
+                config = run_config(table, part, setting)
+                typer.echo(f"one run of {config.train.members} members, asked in the modes {', '.join(table.modes)}")
+                typer.echo("nothing was trained or written; leave --dry-run away to begin")
+            else:
+                show_plan(plan_part(what, part, setting), folder / part)
+        return
+    with progress_bar(quiet) as progress:
+        result, outcomes = reproduce_table(what, setting, folder, tell_outcome, progress, quiet)
+    for verdict in result.verdicts.values():
+        typer.echo(verdict)
+    typer.echo(f"wrote {folder}/{what}.md, {what}.csv and {what}.json")
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        typer.echo(f"{len(failed)} jobs failed (exit code 3); the same command tries them again", err=True)
+        raise typer.Exit(3)
+
+
+def _authors(words: list[str], quiet: bool) -> None:
+    from drifa.experiments.authors import authors, markdown
+
+    if len(words) != 1:
+        raise DrifaError("reproduce authors counts one run: drifa reproduce authors RUN")
+    with progress_bar(quiet) as progress:
+        found = authors(words[0], progress)
+    typer.echo(markdown(found))
+    typer.echo(f"wrote {words[0]}/authors.md and authors.json")

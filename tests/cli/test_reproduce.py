@@ -1,0 +1,38 @@
+"""`drifa reproduce`: a dry run shows the jobs of a table and writes nothing; what does not exist is told in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from drifa.cli.main import app
+from drifa.errors import DrifaError
+
+
+def test_a_dry_run_of_one_run_of_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["reproduce", "table7", "--dry-run", "--seeds", "2"])
+    assert result.exit_code == 0, result.output
+    assert "one run of 2 members, asked in the modes deterministic, mc, ensemble, ensemble_mc" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tabel4"], "'tabel4' is no table of the paper"),
+        (["table4", "--weights", "none.pt"], "none.pt is no file"),
+        (["table4", "--protocol", "mine"], "protocol = 'mine'"),
+        (["table4", "--scale", "huge"], "--scale 'huge'"),
+        (["table4"], "no study at"),
+        (["authors"], "drifa reproduce authors RUN"),
+    ],
+)
+def test_mistakes_are_told(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["reproduce", *words])
+    assert isinstance(result.exception, DrifaError)
+    assert message in str(result.exception)
+    assert not list(tmp_path.iterdir())
