@@ -98,3 +98,20 @@ def test_notes_are_one_line_per_rule_until_all_is_asked_for(drifa: Run, tmp_path
     assert short.count("alone predicts") < full.count("alone predicts")
     assert "--all" in short
     assert "--all" not in full
+
+
+def test_a_page_is_written_where_it_is_asked_for_and_refused_before_any_work(drifa: Run, tmp_path: Path) -> None:
+    make_study(tmp_path / "s")
+    for words, remedy in (
+        (("--images",), "name it with --html"),
+        (("--html", tmp_path), "is a folder; name a file in it"),
+        (("--html", tmp_path / "page.txt"), f"take {tmp_path / 'page.html'}"),
+    ):
+        result = drifa("audit", tmp_path / "s", "-q", *words)
+        assert result.code == 2
+        assert remedy in result.err
+        assert not (tmp_path / "s" / "audit.json").exists()
+    result = drifa("audit", tmp_path / "s", "-q", "--html", tmp_path / "page.html", "--images")
+    assert result.code == 0
+    assert f"wrote {tmp_path / 'page.html'}, which holds pictures" in result.out
+    assert (tmp_path / "page.html").is_file()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from drifa.cli.places import study_folder, writing
+from drifa.cli.places import check_page, study_folder, writing
 from drifa.errors import DrifaError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def audit(
     study: Annotated[Path, typer.Argument(help="Study folder.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the findings to this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the findings as a page.")] = None,
+    images: Annotated[bool, typer.Option("--images", help="Small pictures on the page, which then shows patients.")] = False,
     fix: Annotated[str | None, typer.Option(help="groups: put images that show the same into one group, and save.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show the notes in full, too.")] = False,
     raise_on: Annotated[Literal["error", "warning"], typer.Option(help="Exit code 1 from this severity on.")] = "error",
@@ -31,11 +33,17 @@ def audit(
     from drifa.data import Study
     from drifa.data.audit import audit as audit_study
     from drifa.data.audit import audit_and_fix
+    from drifa.report.audit_page import check_pictures, write_audit_page
 
     if fix not in (None, "groups"):
         raise DrifaError(f"--fix {fix} is unknown; --fix groups is what can be mended without you")
+    if images and html is None:
+        raise DrifaError("--images puts pictures on a page; name it with --html, such as --html audit.html")
     folder = study_folder(study, "audit")
     loaded = Study.load(study)
+    if html is not None:
+        check_page(html, "--html")
+        check_pictures(loaded, images)
     with progress_bar(quiet) as progress:
         if fix is None:
             result, fixed, joined = audit_study(loaded, progress), loaded, 0
@@ -47,6 +55,10 @@ def audit(
     elif fix is not None:
         typer.echo("joined 0 groups into others; nothing to mend")
     _save_audit(result, [folder / "audit.json", *([json_file] if json_file else [])])
+    if html is not None:
+        with writing(html):
+            write_audit_page(result, fixed, html, images)
+        typer.echo(f"wrote {html}" + (", which holds pictures of the study's images" if images else ""))
     cut = any(one.data.get("clusters_across_groups") for one in result.findings)
     if cut:
         typer.echo(f"next: drifa data audit {study} --fix groups")

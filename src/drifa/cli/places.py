@@ -35,3 +35,15 @@ def writing(target: Path) -> Iterator[None]:
         elif error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "make room on its disk"
         raise DrifaError(f"{target} cannot be written ({error.strerror or error}); {remedy}") from None
+
+
+def check_page(page: Path, option: str) -> None:
+    """Refuses what a page cannot be written to, before the work for it is done.
+
+    Raises:
+        DrifaError: A folder, or a name that no browser takes for a page.
+    """
+    if os.path.isdir(page):
+        raise DrifaError(f"{option} {page} is a folder; name a file in it, such as {page / 'audit.html'}")
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise DrifaError(f"{option} {page} is not named like a page; take {page.with_suffix('.html')}")
