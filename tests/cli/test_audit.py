@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from drifa.data import Study
+from drifa.runs.run import Run as Trained
 from tests.cli.verbs import Run, make_study
 
 
@@ -115,3 +117,17 @@ def test_a_page_is_written_where_it_is_asked_for_and_refused_before_any_work(dri
     assert result.code == 0
     assert f"wrote {tmp_path / 'page.html'}, which holds pictures" in result.out
     assert (tmp_path / "page.html").is_file()
+
+
+def test_a_run_ranks_labels_and_one_of_another_study_is_refused_before_any_work(
+    drifa: Run, tmp_path: Path, paired_run: Trained
+) -> None:
+    folder = Path(shutil.copytree(paired_run.folder.parent / "study", tmp_path / "study"))
+    result = drifa("audit", folder, "-q", "--run", paired_run.folder)
+    assert "suspected_label" in result.out
+    assert "believed by" in result.out
+    make_study(tmp_path / "s")
+    refused = drifa("audit", tmp_path / "s", "-q", "--run", paired_run.folder)
+    assert refused.code == 2
+    assert "was trained on study 'phantom', not on 'made'" in refused.err
+    assert not (tmp_path / "s" / "audit.json").exists()

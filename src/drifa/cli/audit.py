@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,16 +24,18 @@ def audit(
     html: Annotated[Path | None, typer.Option(help="Also write the findings as a page.")] = None,
     images: Annotated[bool, typer.Option("--images", help="Small pictures on the page, which then shows patients.")] = False,
     fix: Annotated[str | None, typer.Option(help="groups: put images that show the same into one group, and save.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Also rank the labels that this run, an evaluated one, contradicts.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show the notes in full, too.")] = False,
     raise_on: Annotated[Literal["error", "warning"], typer.Option(help="Exit code 1 from this severity on.")] = "error",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Duplicates, leakage, shortcuts, odd and damaged images. Exit code 1 if a finding is an error."""
-    from drifa.cli.findings import print_findings
+    from drifa.cli.findings import print_findings, print_suspects
     from drifa.cli.screen import progress_bar
     from drifa.data import Study
     from drifa.data.audit import audit as audit_study
     from drifa.data.audit import audit_and_fix
+    from drifa.evaluation.suspects import check_run, suspects_of_run
     from drifa.report.audit_page import check_pictures, write_audit_page
 
     if fix not in (None, "groups"):
@@ -41,6 +44,8 @@ def audit(
         raise DrifaError("--images puts pictures on a page; name it with --html, such as --html audit.html")
     folder = study_folder(study, "audit")
     loaded = Study.load(study)
+    if run is not None:
+        check_run(run, loaded)
     if html is not None:
         check_page(html, "--html")
         check_pictures(loaded, images)
@@ -49,7 +54,10 @@ def audit(
             result, fixed, joined = audit_study(loaded, progress), loaded, 0
         else:
             result, fixed, joined = audit_and_fix(loaded, progress)
+    if run is not None:
+        result = replace(result, findings=(*result.findings, *suspects_of_run(run, fixed, result.clusters)))
     print_findings(result, everything)
+    print_suspects(result)
     if joined:
         _save_fixed(loaded, fixed, joined, folder)
     elif fix is not None:

@@ -52,6 +52,24 @@ def print_findings(result: Audit, everything: bool = False) -> None:
         console.print(Text("--all shows these notes in full", style="dim"))
 
 
+def print_suspects(result: Audit) -> None:
+    """The labels that a run contradicts, one table per task, the least believed first."""
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    for one in result.findings:
+        suspects = one.data.get("suspects") if one.rule == "suspected_label" else None
+        if suspects:
+            whom = Column(f"task {one.data['task']}: looks wrong", overflow="fold")
+            table = Table(whom, "labelled", "believed by", "looks like", "by", title_justify="left")
+            for row in suspects:
+                names = ", ".join(row["subjects"][:MOST]) + (", …" if len(row["subjects"]) > MOST else "")
+                figures = (f"{row[key]:.2f}" for key in ("self_confidence", "confidence"))
+                table.add_row(Text(names), Text(row["label"]), next(figures), Text(row["suggested"]), next(figures))
+            Console().print(table)
+
+
 def _counts(result: Audit) -> str:
     counts = {name: sum(one.severity == name for one in result.findings) for name in ("error", "warning")}
     return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
