@@ -35,6 +35,7 @@ def audit(
     from drifa.data import Study
     from drifa.data.audit import audit as audit_study
     from drifa.data.audit import audit_and_fix
+    from drifa.data.audit.receipts import receipt_findings
     from drifa.evaluation.suspects import check_run, suspects_of_run
     from drifa.report.audit_page import check_pictures, write_audit_page
 
@@ -54,6 +55,7 @@ def audit(
             result, fixed, joined = audit_study(loaded, progress), loaded, 0
         else:
             result, fixed, joined = audit_and_fix(loaded, progress)
+    result = replace(result, findings=(*result.findings, *receipt_findings(fixed, folder, result.clusters)))
     if run is not None:
         result = replace(result, findings=(*result.findings, *suspects_of_run(run, fixed, result.clusters)))
     print_findings(result, everything)
