@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from PIL import Image
+
 from tests.cli.verbs import Run, make_study
 
 
@@ -67,3 +70,25 @@ def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: P
     assert f"no study at {tmp_path / 'other'}" in drifa("preview", tmp_path / "other", "--out", page).err
     assert f"--out {tmp_path} is a folder" in drifa("preview", study, "--out", tmp_path).err
     assert not page.exists()
+
+
+def test_without_out_the_study_is_named_after_the_data_and_the_place_is_said_first(
+    drifa: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = drifa("prepare", "phantom")
+    assert result.out.startswith(f"no --out: the study goes to {Path('studies/phantom')}\n")
+    assert (tmp_path / "studies" / "phantom" / "study.yaml").is_file()
+    assert not (tmp_path / "study").exists()
+    for name in ("a", "b"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        Image.new("L", (16, 16)).save(tmp_path / "mine" / name / f"{name}.png")
+    assert drifa("prepare", "folders", "mine").code == 0
+    assert (tmp_path / "studies" / "mine" / "study.yaml").is_file()
+    assert "already holds a study" in drifa("prepare", "folders", "mine").err
+
+
+def test_a_folder_is_no_mapping(drifa: Run, tmp_path: Path) -> None:
+    result = drifa("prepare", "table", tmp_path, "--out", tmp_path / "s")
+    assert result.code == 2
+    assert f"{tmp_path} is a folder; give the YAML file" in result.err

@@ -72,12 +72,15 @@ def prepare(
     options: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the adapter; the documentation lists them.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Study folder to write.")] = Path("study"),
+    out: Annotated[Path | None, typer.Option(help="Study folder to write; studies/NAME if not told.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the study in that folder, and its split.")] = False,
 ) -> None:
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
     from drifa.data.study.subjects import subject_codes, texts_of
 
+    if out is None:
+        out = _default_out(name, folder)
+        typer.echo(f"no --out: the study goes to {out}")
     if name == "phantom":
         # It has no folder, so that its option stands in the folder's place.
         study = _phantom([str(folder), *(options or ())] if folder else [], out, overwrite)
@@ -92,6 +95,14 @@ def prepare(
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
     typer.echo(f"next: drifa data audit {out}")
+
+
+def _default_out(name: str, folder: Path | None) -> Path:
+    """Named after the data: a dataset's own name says what is in it, and that of a way to read data does not."""
+    from drifa.data.adapters.prepare import ADAPTERS
+
+    own = folder is not None and name != "phantom" and name not in ADAPTERS
+    return Path("studies") / ((folder.resolve().stem if folder is not None and own else "") or name)
 
 
 def _warn_of_small_classes(study: Study) -> None:
