@@ -29,7 +29,7 @@ def print_findings(result: Audit, everything: bool = False) -> None:
 
     console = Console()
     shown = [one for one in result.findings if everything or one.severity != "info"]
-    folded = [one for one in result.findings if one not in shown]
+    folded = [one for one in result.findings if not everything and one.severity == "info"]
     # Text, not markup: names of studies and files may hold square brackets.
     console.print(Text(f"{result.study}: {result.images} images; {_counts(result)}"))
     if shown:
@@ -61,8 +61,8 @@ def print_suspects(result: Audit) -> None:
     for one in result.findings:
         suspects = one.data.get("suspects") if one.rule == "suspected_label" else None
         if suspects:
-            whom = Column(f"task {one.data['task']}: looks wrong", overflow="fold")
-            table = Table(whom, "labelled", "believed by", "looks like", "by", title_justify="left")
+            whom = Column(Text(f"task {one.data['task']}: looks wrong"), overflow="fold")
+            table = Table(whom, "labelled", "believed by", "looks like", "by")
             for row in suspects:
                 names = ", ".join(row["subjects"][:MOST]) + (", …" if len(row["subjects"]) > MOST else "")
                 figures = (f"{row[key]:.2f}" for key in ("self_confidence", "confidence"))
