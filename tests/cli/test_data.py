@@ -1,171 +1,20 @@
-"""`drifa data audit` and `drifa data split`: what they print, write and refuse."""
+"""`drifa data prepare`, `split` and the others: what they print, write and refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
-from drifa.cli import main as cli
-from drifa.data import Study
-from drifa.data.study.schema import Modality, Task
-from drifa.data.targets import ClassTarget
-
-
-@dataclass
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
-def make_study(folder: Path, count: int = 12, **changes: Any) -> Study:
-    """Saves a study whose images are noise, alternately `a` and `b`, one group each; the images lie in a folder inside."""
-    images = folder / "images"
-    images.mkdir(parents=True)
-    random = np.random.default_rng(0)
-    names = [f"{number:02d}" for number in range(count)]
-    for name in names:
-        Image.fromarray(random.integers(0, 256, (32, 32), dtype=np.uint8)).save(images / f"{name}.png")
-    table = pd.DataFrame({"subject": names, "modality": "photo", "path": [f"{name}.png" for name in names], "group": names})
-    table = table.assign(split="", kind=["ab"[number % 2] for number in range(count)])
-    study = Study(
-        "made", images, table, {"photo": Modality("photo", 1)}, {"kind": Task("kind", ClassTarget(("a", "b")), ("photo",))}
-    )
-    study = replace(study, **changes)
-    study.save(folder)
-    return study
-
-
-@pytest.fixture
-def drifa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `drifa data …` as a process would."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr("sys.argv", ["drifa", "data", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), told.out, told.err)
-
-    return run
-
-
-def test_a_table_in_place_of_its_folder_is_refused_with_the_command_to_type(drifa: Run, tmp_path: Path) -> None:
-    make_study(tmp_path / "s")
-    for verb, *words in (["audit"], ["split"], ["preview", "--out", tmp_path / "page.html"]):
-        result = drifa(verb, tmp_path / "s" / "study.csv", *words)
-        assert result.code == 2
-        assert f"drifa data {verb} {tmp_path / 's'}" in result.err
-        assert len(result.err) < 300
-    (tmp_path / "lone.csv").write_text("a,b\n1,2\n")
-    assert "drifa data prepare" in drifa("audit", tmp_path / "lone.csv").err
-
-
-@pytest.mark.parametrize("verb", ["audit", "split"])
-def test_a_study_may_be_named_by_its_yaml_file(drifa: Run, tmp_path: Path, verb: str) -> None:
-    make_study(tmp_path / "s", count=60)
-    assert drifa(verb, tmp_path / "s" / "study.yaml").code == 0
-    assert (tmp_path / "s" / {"audit": "audit.json", "split": "split.csv"}[verb]).is_file()
+from tests.cli.verbs import Run, make_study
 
 
 def test_an_unknown_dataset_is_named_before_its_folder_is_asked_for(drifa: Run) -> None:
     outcome = drifa("prepare", "ham1000")
     assert outcome.code == 2
     assert "unknown dataset 'ham1000' (did you mean 'ham10000'?)" in outcome.err
-
-
-@pytest.mark.parametrize("name", ["[red]x", "[/b]", "x[/red]y:smile:", "ends with \\"])
-def test_names_with_square_brackets_are_printed_as_they_are(drifa: Run, tmp_path: Path, name: str) -> None:
-    make_study(tmp_path / "s", name=name)
-    (tmp_path / "s" / "images" / "[bold]0.png").write_bytes(b"")
-    table = tmp_path / "s" / "study.csv"
-    table.write_text(table.read_text().replace("00.png", "[bold]0.png"))
-    result = drifa("audit", tmp_path / "s", "-q")
-    assert result.code == 1
-    assert f"{name}: 12 images" in result.out
-    assert "[bold]0.png" in result.out
-
-
-def test_the_next_step_of_an_audit_is_one_that_helps(drifa: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    study = make_study(folder)
-    assert f"next: drifa data split {folder}\n" in drifa("audit", folder, "-q").out
-    (study.root / "01.png").write_bytes((study.root / "00.png").read_bytes())
-    assert f"next: drifa data audit {folder} --fix groups\n" in drifa("audit", folder, "-q").out
-    (study.root / "01.png").write_bytes(b"")
-    assert f"next: mend what the errors name, then drifa data audit {folder}\n" in drifa("audit", folder, "-q").out
-
-
-def test_findings_are_shown_even_where_they_cannot_be_kept(drifa: Run, tmp_path: Path) -> None:
-    folder, kept = tmp_path / "s", tmp_path / "kept.json"
-    make_study(folder)
-    (folder / "audit.json").mkdir()
-    (tmp_path / "file").touch()
-    result = drifa("audit", folder, "-q", "--json", kept)
-    assert result.code == 2
-    assert "class_counts" in result.out
-    assert f"wrote {kept}" in result.out
-    assert kept.is_file()
-    assert result.err.startswith(f"error: {folder / 'audit.json'} cannot be written (Is a directory); a folder stands there")
-    (folder / "audit.json").rmdir()
-    for target, remedy in ((tmp_path, "name a file"), (tmp_path / "file" / "a.json", f"make {tmp_path / 'file'} a folder")):
-        result = drifa("audit", folder, "-q", "--json", target)
-        assert result.code == 2
-        assert "class_counts" in result.out
-        assert remedy in result.err
-        assert len(result.err.splitlines()) == 1
-    assert (folder / "audit.json").is_file()
-
-
-def test_a_study_that_may_not_be_written_costs_one_line(drifa: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = make_study(tmp_path / "s")
-    (study.root / "01.png").write_bytes((study.root / "00.png").read_bytes())
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("os.replace", refuse)
-    for words in (["audit", "-q"], ["audit", "-q", "--fix", "groups"], ["split", "--fractions", "0.5", "0.25", "0.25"]):
-        result = drifa(words[0], tmp_path / "s", *words[1:])
-        assert result.code == 2
-        assert "cannot be written (Permission denied); make" in result.err
-        assert ("exact_duplicates" in result.out) == (words[0] == "audit")
-
-
-def test_joining_groups_removes_the_files_of_a_split_that_it_empties(drifa: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    study = make_study(folder)
-    assert drifa("split", folder, "--fractions", 0.5, 0.25, 0.25).code == 0
-    sides = Study.load(folder).table["split"]
-    first, second = (f"{sides[sides == name].index[0]:02d}.png" for name in ("train", "test"))
-    (study.root / second).write_bytes((study.root / first).read_bytes())
-    result = drifa("audit", folder, "-q", "--fix", "groups")
-    assert "was emptied; removed split.csv and split_receipt.json" in result.out
-    assert set(Study.load(folder).table["split"]) == {""}
-    assert sorted(path.name for path in folder.iterdir()) == ["audit.json", "images", "study.csv", "study.yaml"]
-
-
-def test_joining_groups_keeps_the_files_of_a_split_that_it_does_not_cut(drifa: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    study = make_study(folder, count=16)
-    assert drifa("split", folder, "--fractions", 0.5, 0.25, 0.25).code == 0
-    sides = Study.load(folder).table["split"]
-    first, second = (f"{row:02d}.png" for row in sides[sides == "train"].index[:2])
-    (study.root / second).write_bytes((study.root / first).read_bytes())
-    assert "joined 1 groups" in drifa("audit", folder, "-q", "--fix", "groups").out
-    assert (folder / "split.csv").is_file()
-    assert (folder / "split_receipt.json").is_file()
 
 
 def test_splitting_keeps_a_relative_root(drifa: Run, tmp_path: Path) -> None:
@@ -221,3 +70,25 @@ def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: P
     assert f"no study at {tmp_path / 'other'}" in drifa("preview", tmp_path / "other", "--out", page).err
     assert f"--out {tmp_path} is a folder" in drifa("preview", study, "--out", tmp_path).err
     assert not page.exists()
+
+
+def test_without_out_the_study_is_named_after_the_data_and_the_place_is_said_first(
+    drifa: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = drifa("prepare", "phantom")
+    assert result.out.startswith(f"no --out: the study goes to {Path('studies/phantom')}\n")
+    assert (tmp_path / "studies" / "phantom" / "study.yaml").is_file()
+    assert not (tmp_path / "study").exists()
+    for name in ("a", "b"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        Image.new("L", (16, 16)).save(tmp_path / "mine" / name / f"{name}.png")
+    assert drifa("prepare", "folders", "mine").code == 0
+    assert (tmp_path / "studies" / "mine" / "study.yaml").is_file()
+    assert "already holds a study" in drifa("prepare", "folders", "mine").err
+
+
+def test_a_folder_is_no_mapping(drifa: Run, tmp_path: Path) -> None:
+    result = drifa("prepare", "table", tmp_path, "--out", tmp_path / "s")
+    assert result.code == 2
+    assert f"{tmp_path} is a folder; give the YAML file" in result.err

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from drifa.cli.audit import audit
+from drifa.cli.places import study_folder, writing
 from drifa.data.splits.protocols import PROTOCOLS
 from drifa.errors import DrifaError
 
 if TYPE_CHECKING:
     from drifa.config import Config
     from drifa.data import Study
-    from drifa.data.audit import Audit
 
 #: What to do about a class that is too small.
 _SMALL = "join it with another class (classes: {rare: [a, b]} in the mapping of a table), or leave the task out"
@@ -75,12 +72,15 @@ def prepare(
     options: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options of the adapter; the documentation lists them.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Study folder to write.")] = Path("study"),
+    out: Annotated[Path | None, typer.Option(help="Study folder to write; studies/NAME if not told.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the study in that folder, and its split.")] = False,
 ) -> None:
     """Turns a raw dataset folder into a study (a table and study.yaml; images stay where they are)."""
     from drifa.data.study.subjects import subject_codes, texts_of
 
+    if out is None:
+        out = _default_out(name, folder)
+        typer.echo(f"no --out: the study goes to {out}")
     if name == "phantom":
         # It has no folder, so that its option stands in the folder's place.
         study = _phantom([str(folder), *(options or ())] if folder else [], out, overwrite)
@@ -95,6 +95,14 @@ def prepare(
     if study.notes:
         typer.echo(f"  notes: {study.notes}")
     typer.echo(f"next: drifa data audit {out}")
+
+
+def _default_out(name: str, folder: Path | None) -> Path:
+    """Named after the data: a dataset's own name says what is in it, and that of a way to read data does not."""
+    from drifa.data.adapters.prepare import ADAPTERS
+
+    own = folder is not None and name != "phantom" and name not in ADAPTERS
+    return Path("studies") / ((folder.resolve().stem if folder is not None and own else "") or name)
 
 
 def _warn_of_small_classes(study: Study) -> None:
@@ -144,121 +152,7 @@ def _prepared(name: str, folder: Path | None, options: list[str], out: Path, ove
     return prepare_study(name, folder, out, settings, overwrite)
 
 
-@data_app.command()
-def audit(
-    study: Annotated[Path, typer.Argument(help="Study folder.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the findings to this file.")] = None,
-    fix: Annotated[str | None, typer.Option(help="groups: put images that show the same into one group, and save.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
-) -> None:
-    """Duplicates, leakage, shortcuts, odd and damaged images. Exit code 1 if a finding is an error."""
-    from drifa.cli.screen import progress_bar
-    from drifa.data import Study
-    from drifa.data.audit import audit as audit_study
-    from drifa.data.audit import audit_and_fix
-
-    if fix not in (None, "groups"):
-        raise DrifaError(f"--fix {fix} is unknown; --fix groups is what can be mended without you")
-    folder = _study_folder(study, "audit")
-    loaded = Study.load(study)
-    with progress_bar(quiet) as progress:
-        if fix is None:
-            result, fixed, joined = audit_study(loaded, progress), loaded, 0
-        else:
-            result, fixed, joined = audit_and_fix(loaded, progress)
-    _print_findings(result)
-    if joined:
-        _save_fixed(loaded, fixed, joined, folder)
-    elif fix is not None:
-        typer.echo("joined 0 groups into others; nothing to mend")
-    _save_audit(result, [folder / "audit.json", *([json_file] if json_file else [])])
-    cut = any(one.data.get("clusters_across_groups") for one in result.findings)
-    if cut:
-        typer.echo(f"next: drifa data audit {study} --fix groups")
-    elif result.ok:
-        typer.echo(f"next: drifa data split {study}")
-    else:
-        typer.echo(f"next: mend what the errors name, then drifa data audit {study}")
-    if not result.ok:
-        raise typer.Exit(1)
-
-
-def _study_folder(study: Path, verb: str) -> Path:
-    """The folder of a study that may be named by its `study.yaml`."""
-    if os.path.isdir(study):
-        return study
-    if os.path.isfile(study) and study.suffix.lower() not in (".yaml", ".yml"):
-        remedy = f"name its folder: drifa data {verb} {study.parent}"
-        if not os.path.isfile(study.parent / "study.yaml"):
-            remedy = "`drifa data prepare NAME FOLDER --out STUDY` makes one"
-        raise DrifaError(f"{study} is a file, not a study folder with study.yaml in it; {remedy}")
-    return study.parent
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        remedy = f"make {target.parent} a folder that this user may write to"
-        if os.path.isdir(target):
-            remedy = f"a folder stands there: name a file, such as {target / 'findings.json'}, or move it away"
-        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "make room on its disk"
-        raise DrifaError(f"{target} cannot be written ({error.strerror or error}); {remedy}") from None
-
-
-def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
-    from drifa.data.splits.receipts import RECEIPT_FILE, SPLIT_FILE
-
-    cut = (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all()
-    stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if cut and (folder / name).is_file()]
-    for path in stale:  # first: a second run would find nothing to join, and leave them
-        with _writing(path):
-            path.unlink()
-    with _writing(folder / "study.yaml"):
-        fixed.save(folder)
-    typer.echo(f"joined {joined} groups into others; wrote {folder}")
-    if cut:
-        removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""
-        typer.echo(f"the split cut a joined group and was emptied{removed}")
-
-
-def _save_audit(result: Audit, targets: list[Path]) -> None:
-    written, errors = [], []
-    for target in targets:
-        try:
-            with _writing(target):
-                if os.path.isdir(target):
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-                result.save(target)
-            written.append(str(target))
-        except DrifaError as error:
-            errors.append(str(error))
-    if written:
-        typer.echo(f"wrote {', '.join(written)}")
-    if errors:
-        raise DrifaError("; ".join(errors))
-
-
-def _print_findings(result: Audit) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    # Text, not markup: names of studies and files may hold square brackets.
-    styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
-    title = Text(f"{result.study}: {result.images} images")
-    table = Table("", "rule", "finding", title=title, title_justify="left", show_lines=True)
-    for one in result.findings:
-        lines = [Text(one.message)]
-        if one.files:
-            listed = ", ".join(one.files[:3]) + (f", … ({one.count} files)" if one.count > 3 else "")
-            lines.append(Text(listed, style="dim"))
-        if one.remedy:
-            lines.append(Text(f"→ {one.remedy}"))
-        table.add_row(Text(one.severity, style=styles[one.severity]), one.rule, Text("\n").join(lines))
-    Console().print(table)
+data_app.command()(audit)
 
 
 @data_app.command()
@@ -277,7 +171,7 @@ def preview(
     from drifa.cli.screen import progress_bar
     from drifa.preview import write_preview
 
-    _study_folder(study, "preview")
+    study_folder(study, "preview")
     config = _preview_config(study, arguments or [])
     with progress_bar(quiet) as progress:
         page, groups = write_preview(config, out, per_class, seed, progress)
@@ -322,13 +216,13 @@ def split(
     from drifa.data import Study, write_receipt
     from drifa.data import split as split_study
 
-    folder = _study_folder(study, "split")
+    folder = study_folder(study, "split")
     done, receipt = split_study(
         Study.load(study), protocol, fractions, seed, sizes=sizes, folds=folds, fold=fold, column=column
     )
-    with _writing(folder / "study.yaml"):
+    with writing(folder / "study.yaml"):
         done.save(folder)
-    with _writing(folder / "split.csv"):
+    with writing(folder / "split.csv"):
         write_receipt(done, receipt, folder)
     for name, groups in receipt["groups"].items():
         typer.echo(f"  {name:5s} {receipt['subjects'][name]} subjects, {groups} groups")

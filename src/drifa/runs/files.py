@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -147,6 +148,27 @@ def read_run(folder: str | Path) -> RunFiles:
             )
     # Which columns the answers must have depends on what the tasks answer, which the files above say.
     return replace(files, predictions=_predictions(folder / "predictions.parquet", files))
+
+
+def evaluation_files(files: RunFiles, names: Iterable[str]) -> list[RunFiles]:
+    """The run as each of some evaluations of it, such as ``own-val``, judged it; those that are not there are left out.
+
+    Args:
+        files: The run.
+        names: Folders in its ``evaluations``.
+    """
+    folders = [files.folder / "evaluations" / name for name in names]
+    return [
+        replace(
+            files,
+            metrics=read_json(folder / "metrics.json"),
+            evaluation=read_json(folder / "evaluation.json"),
+            predictions=_predictions(folder / "predictions.parquet", files),
+            volumes=_volumes(folder / "volumes.csv"),
+        )
+        for folder in folders
+        if folder.is_dir()
+    ]
 
 
 def _histories(members: Path) -> dict[int, list[dict[str, float]]]:

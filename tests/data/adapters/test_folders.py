@@ -103,3 +103,11 @@ def test_class_folders_that_differ_in_case_only_are_refused(tmp_path: Path) -> N
 def test_a_task_cannot_have_the_name_of_a_column(tmp_path: Path, task: str) -> None:
     with pytest.raises(DrifaError, match=f"task={task} is the name of a column"):
         prepare_folders(write_images(tmp_path, "a/1.png", "b/2.png"), task=task)
+
+
+def test_folders_named_like_modalities_are_no_classes_unless_somebody_says_so(tmp_path: Path) -> None:
+    write_images(tmp_path, "CT/1.png", "photo/1.png", "CT/2.png", "photo/2.png")
+    with pytest.raises(DrifaError, match=r"'CT', 'photo' .* named like modalities; .*\(CT/<class>/IMAGE\).*modality=NAME"):
+        prepare_folders(tmp_path)
+    assert prepare_folders(tmp_path, modality="image").tasks["label"].classes == ("CT", "photo")
+    assert prepare_folders(write_images(tmp_path, "benign/3.png")).tasks["label"].classes == ("CT", "benign", "photo")

@@ -11,6 +11,7 @@ from PIL import Image
 from drifa.data import split
 from drifa.data.audit import audit
 from drifa.data.audit.duplicates import components
+from drifa.data.study.schema import Modality
 from tests.data.audit.made import make, only, picture, rules
 
 
@@ -69,3 +70,16 @@ def test_a_split_that_cuts_a_picture_or_a_group_is_an_error(tmp_path: Path) -> N
     pairs = [f"g{number // 2}" for number in range(60)]
     cut = split(replace(study, table=study.table.assign(group=pairs, split=""), split_protocol=""), "paper", seed=0)[0]
     assert only(audit(cut), "groups_across_splits").severity == "error"
+
+
+def test_a_task_is_not_blamed_for_images_that_it_is_not_answered_from(tmp_path: Path) -> None:
+    study = make(tmp_path)
+    Image.fromarray(picture(0)).save(tmp_path / "001.png")
+    kinds = ["scan" if number < 2 else "photo" for number in range(60)]
+    modalities = {"photo": Modality("photo"), "scan": Modality("scan")}
+    study = replace(study, table=study.table.assign(modality=kinds), modalities=modalities)
+    assert "conflicting_labels" not in rules(audit(study))
+    both = replace(study, tasks={"kind": replace(study.tasks["kind"], modalities=("photo", "scan"))})
+    one = only(audit(both), "conflicting_labels")
+    assert "1 set of images of 'scan' with the same pixels has different labels of task 'kind'" in one.message
+    assert one.data["members"] == [["000.png", "001.png"]]

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from drifa.data.audit import audit
-from drifa.data.audit.shortcuts import cross_validated_auc
+from drifa.data.audit.shortcuts import column_marks, cross_validated_auc
 from tests.data.audit.made import make, picture
 
 
@@ -64,3 +64,27 @@ def test_few_groups_have_an_interval_too() -> None:
     label, values = np.repeat([0, 1], 5), np.random.default_rng(0).normal(size=(10, 1))
     found = [cross_validated_auc(values, label, np.arange(10), seed) for seed in range(10)]
     assert np.isfinite(np.array(found, dtype=float)).all()
+
+
+def test_a_column_that_tells_the_label_is_a_shortcut_and_one_that_does_not_is_none(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    study = make(tmp_path, count=80)
+    sick = (study.table["kind"] == "a").to_numpy()
+    days = np.datetime64("2020-01-01") + np.where(sick, 0, 500) + random.integers(0, 400, 80)
+    site = np.where(sick ^ (random.random(80) < 0.1), "north", "south")
+    study = replace(study, table=study.table.assign(site=site, taken=days.astype(str), coin=random.choice(["x", "y"], 80)))
+    found = {one.data["mark"]: one for one in audit(study).findings if one.rule == "shortcut"}
+    assert found["column 'site'"].severity == found["column 'taken'"].severity == "warning"
+    assert found["column 'taken'"].data["auc"] > 0.95
+    assert found["column 'coin'"].severity == "info"
+    assert not {"column 'kind'", "column 'note'", "column 'subject'", "column 'group'"} & set(found)
+
+
+def test_numbers_with_gaps_and_names_of_everybody_are_columns_too(tmp_path: Path) -> None:
+    study = make(tmp_path, count=60)
+    ages = [str(30 + number / 2) if number % 7 else "" for number in range(60)]
+    marks = column_marks(replace(study, table=study.table.assign(age=ages, who=[f"name {number}" for number in range(60)])))
+    assert marks["column 'age'"].shape == (60, 2)
+    assert np.isfinite(marks["column 'age'"]).all()
+    assert marks["column 'age'"][:, 1].sum() == 9
+    assert not marks["column 'who'"].any()

@@ -25,6 +25,14 @@ OPTIONS = {
     "task": "name of the task (default: label)",
     "name": "name of the study (default: that of the folder)",
 }
+#: Names of folders that are hardly ever classes.
+LIKE_MODALITIES = frozenset(
+    (
+        *("ct", "cta", "mr", "mri", "t1", "t1c", "t1ce", "t1gd", "t2", "flair", "dwi", "adc", "swi", "pet", "spect"),
+        *("us", "ultrasound", "sono", "xray", "x-ray", "cxr", "mammography", "fundus", "oct", "endoscopy"),
+        *("photo", "photos", "clinical", "dermoscopy", "dermatoscopy", "histology", "pathology", "wsi", "cytology"),
+    )
+)
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test"}
 
@@ -100,6 +108,12 @@ def prepare_folders(
     if len(classes) < 2:
         raise DrifaError(
             f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class{listing.told()}"
+        )
+    if not modality and shallow and all(one.lower() in LIKE_MODALITIES for one in classes):
+        listed = ", ".join(map(repr, classes))
+        raise DrifaError(
+            f"the folders {listed} of {folder} would be classes, but are named like modalities; if they are these, put class "
+            f"folders into them ({classes[0]}/<class>/IMAGE), and if they are classes, say modality=NAME"
         )
     modalities = tuple(sorted(set(table["modality"])))
     per_modality = ", ".join(f"{one} {(table['modality'] == one).sum()}" for one in modalities)

@@ -64,6 +64,8 @@ def prepare(
     folder, out = Path(folder), Path(out)
     check_new(out, overwrite)
     if name == "table":
+        if folder.is_dir():
+            raise DrifaError(f"{folder} is a folder; give the YAML file that names your table and its columns")
         if not folder.is_file():
             raise DrifaError(f"no mapping file at {folder}; give the YAML file that names your table and its columns")
     elif not folder.is_dir():

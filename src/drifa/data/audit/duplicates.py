@@ -92,9 +92,9 @@ def _described(study: Study, rule: str, clusters: Clusters, text: str, data: Map
     severity: Severity = "warning" if crossing else "info"
     text += f": {len(clusters)} pictures, {sum(sizes)} images, the most frequent {sizes[0]} times; "
     text += f"{len(crossing)} of the pictures lie in several groups" + (", so that a split may cut them" if crossing else "")
-    paths = study.table["path"]
     counts = {"clusters": len(clusters), "images": sum(sizes), "largest": sizes[0], "clusters_across_groups": len(crossing)}
-    data = {**data, **counts, "members": [[paths.iloc[row] for row in members] for members in clusters]}
+    # Those that a split may cut first: people read the beginning.
+    data = {**data, **counts, **_members(study, sorted(clusters, key=lambda members: members not in crossing))}
     remedy = _FIX if crossing else ""
     return finding(severity, rule, text, remedy, _paths(study, crossing or clusters), data)
 
@@ -108,13 +108,23 @@ def crossing_clusters(study: Study, clusters: Clusters, column: str) -> Clusters
 
 
 def conflicting_clusters(study: Study, clusters: Clusters) -> dict[str, Clusters]:
-    """For each task that the same picture must answer alike, the clusters whose images have different values."""
-    return {task.name: crossing_clusters(study, clusters, task.name) for task in study.tasks.values() if task.target.conflicts}
+    """For each task that the same picture must answer alike, the clusters whose images have different values.
+
+    Only images that the task is answered from count: the label of a subject says nothing of its other images.
+    """
+    modality = study.table["modality"].to_numpy(dtype=object)
+    found = {}
+    for task in study.tasks.values():
+        if task.target.conflicts:
+            judged = [[row for row in members if modality[row] in task.modalities] for members in clusters]
+            found[task.name] = crossing_clusters(study, judged, task.name)
+    return found
 
 
 def _conflicts(study: Study, exact: Clusters, clusters: Clusters) -> Iterator[Finding]:
     remedy = "ask whoever labelled them; correct the label, or remove these rows from the study"
     sure, likely = conflicting_clusters(study, exact), conflicting_clusters(study, clusters)
+    modality = study.table["modality"]
     for task in sure:
         severity: Severity
         for severity, found, what in (
@@ -122,9 +132,12 @@ def _conflicts(study: Study, exact: Clusters, clusters: Clusters) -> Iterator[Fi
             ("warning", [members for members in likely[task] if members not in sure[task]], "that look the same"),
         ):
             if found:
-                text = f"{len(found)} sets of images {what} have different labels of task {task!r}"
-                data = {"task": task, "clusters": len(found), "exact": severity == "error"}
-                yield finding(severity, "conflicting_labels", text, remedy, _paths(study, found), data)
+                names = sorted({str(modality.iloc[row]) for members in found for row in members})
+                sets = "1 set" if len(found) == 1 else f"{len(found)} sets"
+                text = f"{sets} of images of {' and '.join(map(repr, names))} {what}"
+                text += f" {'has' if len(found) == 1 else 'have'} different labels of task {task!r}"
+                data = {"task": task, "modalities": names, "clusters": len(found), "exact": severity == "error"}
+                yield finding(severity, "conflicting_labels", text, remedy, _paths(study, found), data | _members(study, found))
 
 
 def _across_splits(study: Study, clusters: Clusters) -> Iterator[Finding]:
@@ -132,7 +145,12 @@ def _across_splits(study: Study, clusters: Clusters) -> Iterator[Finding]:
     if cut:
         text = f"{len(cut)} pictures lie in two splits: figures from this split are too good"
         remedy = "join their groups with `--fix groups`, then split again with `drifa data split STUDY`"
-        yield finding("error", "duplicates_across_splits", text, remedy, _paths(study, cut), {"clusters": len(cut)})
+        data = {"clusters": len(cut), **_members(study, cut)}
+        yield finding("error", "duplicates_across_splits", text, remedy, _paths(study, cut), data)
+
+
+def _members(study: Study, clusters: Clusters) -> dict[str, list[list[str]]]:
+    return {"members": [_paths(study, [members]) for members in clusters]}
 
 
 def _paths(study: Study, clusters: Clusters) -> list[str]:

@@ -72,7 +72,12 @@ class Audit:
     @property
     def ok(self) -> bool:
         """Whether no finding is an error."""
-        return not any(one.severity == "error" for one in self.findings)
+        return not self.reaches("error")
+
+    def reaches(self, severity: Severity) -> bool:
+        """Whether a finding is of this severity or a worse one."""
+        worse = SEVERITIES[: SEVERITIES.index(severity) + 1]
+        return any(one.severity in worse for one in self.findings)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; docs/audit.md describes the keys."""

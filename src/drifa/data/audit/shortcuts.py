@@ -1,19 +1,23 @@
-"""Findings on what tells the label without looking at the picture: file size, image size, mean colour, folder, encoding."""
+"""Findings on what tells the label without looking at the picture: file size, image size, mean colour, folder,
+encoding, and the columns of the table that are no task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
-from drifa.data.study.study import Study
+from drifa.data.study.study import COLUMNS, Study
 from drifa.data.study.subjects import subject_codes
 
 #: A shortcut is a warning where the lower end of its interval is above this AUC, and any information at all is a note.
 STRONG, CHANCE = 0.65, 0.55
 _FOLDS, _RESAMPLES, _FEWEST = 5, 200, 5
+# More kinds than these say nothing about those not seen; a column is of numbers where this share of its values is.
+_MOST_KINDS, _MOSTLY = 50, 0.9
 
 
 def shortcut_findings(study: Study, facts: Facts, clusters: Sequence[Sequence[int]], seed: int = 0) -> Iterator[Finding]:
@@ -34,7 +38,7 @@ def shortcut_findings(study: Study, facts: Facts, clusters: Sequence[Sequence[in
     subject, _ = subject_codes(study.table)
     subjects = study.subjects()
     modality = study.table["modality"].to_numpy(dtype=object)
-    marks = shortcut_marks(study, facts)
+    marks = shortcut_marks(study, facts) | column_marks(study)
     for column, task in enumerate(study.tasks.values()):
         for name in task.modalities:
             label = subjects.strata[subject, column]
@@ -65,6 +69,31 @@ def shortcut_marks(study: Study, facts: Facts) -> dict[str, np.ndarray]:
     if kept:
         marks["folder"] = np.concatenate([_one_hot(source) for source in kept], axis=1)
     return marks
+
+
+def column_marks(study: Study) -> dict[str, np.ndarray]:
+    """The table's own columns, such as site, scanner or date, one row per image: float [R, F] each.
+
+    Left out are the tasks and what a modality is made of, which a network is meant to see. A missing value counts as one.
+    """
+    used = {*COLUMNS, "official", *study.tasks, *(name for modality in study.modalities.values() for name in modality.columns)}
+    return {f"column {name!r}": _column(study.table[name]) for name in study.table.columns if name not in used}
+
+
+def _column(column: pd.Series) -> np.ndarray:
+    """Few values as kinds; many as numbers or dates, where they are such."""
+    texts = column.fillna("").astype(str)
+    if texts.nunique() <= _MOST_KINDS:
+        return _one_hot(texts.to_numpy(dtype=object))
+    filled = texts != ""
+    dates = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+    days = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    for values in (pd.to_numeric(texts, errors="coerce"), days):
+        if values[filled].notna().mean() > _MOSTLY:
+            # A forest asks for order alone, and ranks are finite.
+            ranks = values.rank()
+            return np.stack([ranks.fillna(ranks.median()), ranks.isna()], axis=1).astype(float)
+    return _one_hot(texts.to_numpy(dtype=object))
 
 
 def cross_validated_auc(
@@ -172,7 +201,7 @@ def _names_the_class(study: Study, source: np.ndarray) -> bool:
 
 def _one_hot(texts: np.ndarray) -> np.ndarray:
     kinds, number = np.unique(texts.astype(str), return_inverse=True)
-    if len(kinds) > 50:
+    if len(kinds) > _MOST_KINDS:
         # A folder per patient or so: it says nothing about folders not seen.
         return np.zeros((len(texts), 1))
     return (number.reshape(-1, 1) == np.arange(len(kinds))).astype(float)
