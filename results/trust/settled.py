@@ -39,7 +39,7 @@ def answers(folder: str) -> list[dict[str, Any]]:
             images = {name: source.read(name, subjects.image[some, column])}
             names = [str(subject) for subject in subjects.ids[some]]
             for level in found:
-                found[level].append(sample(predictor.nets, images, PASSES, names=names, settle=level)[task])
+                found[level].append(sample(predictor.nets, images, PASSES, names=names, settle=level, tasks=[task])[task])
         whole = {level: np.concatenate([one.predicted for one in parts]) for level, parts in found.items()}
         used = {level: np.concatenate([one.passes for one in parts]) for level, parts in found.items()}
         rows += [

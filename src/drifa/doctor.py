@@ -86,10 +86,10 @@ def _extras() -> Iterator[Sign]:
     needed: dict[str, list[str]] = {}
     for line in importlib.metadata.requires("drifa") or ():
         requirement, _, condition = line.partition(";")
-        extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", condition)
-        name = re.match(r"[\w.-]+", requirement.strip())
-        if extra and name and name[0].lower() != "drifa":
-            needed.setdefault(extra[1], []).append(name[0])
+        told = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", condition)
+        package = re.match(r"[\w.-]+", requirement.strip())
+        if told and package and package[0].lower() != "drifa":
+            needed.setdefault(told[1], []).append(package[0])
     for extra, names in needed.items():
         lacking = [name for name in names if _version(name) is None]
         found = "complete" if not lacking else f"not installed: {', '.join(lacking)}"

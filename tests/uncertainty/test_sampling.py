@@ -52,6 +52,8 @@ def test_a_network_of_the_package_is_sampled_as_by_its_own_engine_member_by_memb
     for key in ("probabilities", "predictive_entropy", "mutual_information", "std"):
         np.testing.assert_allclose(getattr(found["grade"], key), getattr(expected, key), atol=1e-6)
     assert found["grade"].passes.tolist() == [6] * 4
+    (alone,) = sample(nets, images, passes=3, present=present, names=list("abcd"), tasks=["site"]).values()
+    np.testing.assert_array_equal(alone.probabilities, found["site"].probabilities)
 
 
 def test_any_classifier_is_sampled_and_neither_batch_nor_order_matters() -> None:
@@ -131,6 +133,7 @@ def test_settling_saves_passes_and_says_how_many() -> None:
         (lambda: sample(nn.Sequential(nn.AlphaDropout(0.2), nn.Linear(4, 2)), torch.rand(3, 4)), "AlphaDropout"),
         (lambda: sample(classifier(), torch.rand(3, 3, 4, 4), passes=-1), "passes=-1"),
         (lambda: sample(classifier(), torch.rand(3, 3, 4, 4), settle=2), "settle=2"),
+        (lambda: sample(own_net(), {"photo": torch.rand(2, 3, 32, 32)}, tasks=["grad"]), "did you mean 'grade'"),
         (lambda: sample([], torch.rand(3, 3, 4, 4)), "at least one"),
         (lambda: sample(classifier(), torch.rand(3, 3, 4, 4), names=["a"]), "1 names do not fit 3 rows"),
         (lambda: sample(classifier(), torch.full((3, 3, 4, 4), torch.nan)), "row 0 is not finite"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from drifa.errors import DrifaError
-from drifa.networks.branched import Begun, BranchedNet
+from drifa.errors import DrifaError, suggest
+from drifa.networks.branched import BranchedNet
 from drifa.networks.dropout import keyed_mask, pass_keys, row_seeds
 from drifa.uncertainty.summary import Summary, entropy
 
@@ -54,6 +54,7 @@ def sample(
     names: Sequence[str] | None = None,
     seed: int = 0,
     settle: float | None = None,
+    tasks: Sequence[str] | None = None,
 ) -> dict[str, Sampled]:
     r"""Answers of one classifier or several under dropout.
 
@@ -77,12 +78,14 @@ def sample(
         seed: Of the masks.
         settle: Confidence :math:`1 - \alpha` with which the class must be that of all passes, for example 0.99; None = all
             passes for every row.
+        tasks: Those that are answered, and that must be settled; None = all.
 
     Returns:
         Task -> its answers; the task is ``""`` where a model gives one tensor.
 
     Raises:
-        DrifaError: A model has no dropout, or one of another kind, passes or settle do not fit, or answers are not finite.
+        DrifaError: A model has no dropout, or one of another kind, passes or settle do not fit, a task is not answered, or answers
+            are not finite.
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B 2024, section 5 (without
@@ -100,10 +103,9 @@ def sample(
     """
     nets = list(models) if isinstance(models, Sequence) else [models]
     _check(nets, passes, settle)
-    askers = [_Own(net) if isinstance(net, BranchedNet) else _Any(net) for net in nets]
     with torch.inference_mode():
-        states = [asker.begin(inputs, present) for asker in askers]
-        count = states[0].rows
+        asked = [(_Own if isinstance(net, BranchedNet) else _Any)(net, inputs, present) for net in nets]
+        count = asked[0].rows
         own = [str(row) for row in range(count)] if names is None else list(names)
         if len(own) != count:
             raise DrifaError(f"{len(own)} names do not fit {count} rows; give one per row")
@@ -111,10 +113,13 @@ def sample(
         moments: dict[str, _Moments] = {}
         for turn in range(max(passes, 1)):
             drawn: dict[str, list[np.ndarray]] = {}
-            for number, asker in enumerate(askers):
+            for number, asker in enumerate(asked):
                 keys = pass_keys(seeds[rows] + 0x51ED * number, turn) if passes else None
-                for task, logits in asker.draw(states[number], rows, keys).items():
-                    drawn.setdefault(task, []).append(_probabilities(task, logits))
+                answers = asker.draw(rows, keys)
+                for task in answers if tasks is None else tasks:
+                    if task not in answers:
+                        raise DrifaError(f"task {task!r} is not answered{suggest(task, answers)}")
+                    drawn.setdefault(task, []).append(_probabilities(task, answers[task]))
             for task, each in drawn.items():
                 if task not in moments:
                     moments[task] = _Moments(count, each[0].shape[1], max(passes, 1))
@@ -146,62 +151,43 @@ def _probabilities(task: str, logits: Tensor) -> np.ndarray:
     return p
 
 
-class _State(Protocol):
-    @property
-    def rows(self) -> int: ...
-
-
 class _Own:
     """A network of this package, which knows what comes before its dropout."""
 
-    def __init__(self, net: BranchedNet) -> None:
+    def __init__(self, net: BranchedNet, inputs: Any, present: Tensor | None) -> None:
         self.net = net.eval()
-        self.device = next(net.parameters()).device
+        self.begun = net.begin_draws(net.to_input(inputs), present)
+        self.rows = self.begun.rows
+        here = torch.ones(self.rows, len(net.modalities), dtype=torch.bool) if present is None else present
+        self.present = here.to(next(net.parameters()).device)
 
-    def begin(self, inputs: Any, present: Tensor | None) -> Begun:
-        return self.net.begin_draws(self.net.to_input(inputs), present)
-
-    def draw(self, state: Begun, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
-        if len(rows) < state.rows:
-            rows, everything = rows.to(self.device), torch.ones(state.rows, len(self.net.modalities), dtype=torch.bool)
-            here = everything.to(self.device) if state.present is None else state.present
-            state = state.of_rows(rows, here[rows])
+    def draw(self, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
+        device = self.present.device
         if keys is not None and not self.net.dropout_rate:
             raise DrifaError(_WITHOUT.format(type(self.net).__name__))
-        return self.net.answers(state, None if keys is None else keys.to(self.device))
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Inputs of any network."""
-
-    x: Tensor
-
-    @property
-    def rows(self) -> int:
-        return len(self.x)
+        chosen = rows.to(device)
+        begun = self.begun if len(rows) == self.rows else self.begun.of_rows(chosen, self.present[chosen])
+        return self.net.answers(begun, None if keys is None else keys.to(device))
 
 
 class _Any:
     """Any module: it is run whole, and its dropouts are answered by masks of the rows."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, inputs: Any, present: Tensor | None) -> None:
         self.net = net.eval()
         self.places = [module for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
         odd = [type(place).__name__ for place in self.places if not isinstance(place, (*ELEMENTS, *CHANNELS))]
         if odd:
             raise DrifaError(f"{odd[0]} is a dropout that sample does not know; nn.Dropout and its forms by channel are known")
-
-    def begin(self, inputs: Any, present: Tensor | None) -> _Rows:
         if not isinstance(inputs, Tensor) or present is not None:
             raise DrifaError("a module that is none of this package's is asked with one tensor [N, …], and without present")
-        return _Rows(inputs)
+        self.x, self.rows = inputs, len(inputs)
 
-    def draw(self, state: _Rows, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
+    def draw(self, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
         if keys is not None and not any(place.p > 0 for place in self.places):
             raise DrifaError(_WITHOUT.format(type(self.net).__name__))
         with _masked(self.places, keys):
-            answers = self.net(state.x[rows])
+            answers = self.net(self.x[rows])
         return dict(answers) if isinstance(answers, Mapping) else {"": answers}
 
 
