@@ -84,8 +84,8 @@ def sample(
         Task -> its answers; the task is ``""`` where a model gives one tensor.
 
     Raises:
-        DrifaError: A model has no dropout, or one of another kind, passes or settle do not fit, a task is not answered, or answers
-            are not finite.
+        DrifaError: A model has no dropout, or one of another kind, passes or settle do not fit, a task is not answered, or
+            answers are not finite.
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B 2024, section 5 (without
@@ -104,7 +104,7 @@ def sample(
     nets = list(models) if isinstance(models, Sequence) else [models]
     _check(nets, passes, settle)
     with torch.inference_mode():
-        asked = [(_Own if isinstance(net, BranchedNet) else _Any)(net, inputs, present) for net in nets]
+        asked = [_Own(net, inputs, present) if isinstance(net, BranchedNet) else _Any(net, inputs, present) for net in nets]
         count = asked[0].rows
         own = [str(row) for row in range(count)] if names is None else list(names)
         if len(own) != count:
