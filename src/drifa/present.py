@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 
 from drifa.errors import DrifaError
 
@@ -22,6 +23,8 @@ MOST_MODALITIES = 8
 def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     """Runs a module on the rows that a mask names, so that statistics over the batch are those of real images.
 
+    A program that is exported cannot choose rows: it runs on all of them, which in evaluation mode do not touch each other.
+
     Args:
         module: Maps ``[B, ...]`` to a tensor with as many rows.
         x: ``[B, ...]``.
@@ -30,6 +33,8 @@ def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     Returns:
         The output, zeros in the other rows.
     """
+    if is_exporting():
+        return keep(module(x), mask)
     if mask is None or bool(mask.all()):
         return module(x)
     rows = mask.nonzero().squeeze(1)

@@ -16,6 +16,7 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 from torch.nn import functional as F
 
 from drifa.backbones.cut import FAILURES, StageInfo, check_arguments, check_backbone, native_size, run_blank, unbuildable
@@ -163,6 +164,8 @@ class EncoderBranch(nn.Module):
         Returns:
             Per level ``[B, C_k, H_k, W_k]``, zeros in the other rows.
         """
+        if is_exporting():  # as run_present does
+            return [keep(x, mask) for x in self.encoder(images)]
         if mask is None or bool(mask.all()):
             return self.encoder(images)
         rows = mask.nonzero().squeeze(1)

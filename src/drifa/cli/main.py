@@ -11,6 +11,7 @@ import typer
 
 from drifa.cli.compare import compare
 from drifa.cli.data import data_app
+from drifa.cli.export import export
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
@@ -29,6 +30,7 @@ app.command()(models)
 app.command()(pack)
 app.command()(card)
 app.command()(compare)
+app.command()(export)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[

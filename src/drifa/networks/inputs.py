@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 
 from drifa.backbones import EncoderBranch
 from drifa.errors import DrifaError, suggest
@@ -91,6 +92,8 @@ def check_inputs(
         raise DrifaError(
             f"present must be bool [{batch}, {len(modalities)}] (columns: {', '.join(modalities)}), not {told(present)}"
         )
+    if is_exporting():  # the values of `present` are not known then
+        return [inputs.get(name) for name in modalities], present
     features: Features = []
     for i, name in enumerate(modalities):
         some = bool(present[:, i].any())
