@@ -12,12 +12,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_exporting
 
 from drifa.errors import DrifaError
 
 #: 2^m - 1 subsets are judged.
 MOST_MODALITIES = 8
+
+
+def is_recorded() -> bool:
+    """Whether a program is being made of what is computed: it must hold for any rows, so no value may choose the way."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -33,7 +37,7 @@ def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     Returns:
         The output, zeros in the other rows.
     """
-    if is_exporting():
+    if is_recorded():
         return keep(module(x), mask)
     if mask is None or bool(mask.all()):
         return module(x)

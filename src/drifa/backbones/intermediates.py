@@ -16,14 +16,13 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_exporting
 from torch.nn import functional as F
 
 from drifa.backbones.cut import FAILURES, StageInfo, check_arguments, check_backbone, native_size, run_blank, unbuildable
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError
-from drifa.present import keep, run_rows, spread
+from drifa.present import is_recorded, keep, run_rows, spread
 
 #: Maps of an encoder that keeps one resolution, as vision transformers do.
 LEVELS = 4
@@ -164,7 +163,7 @@ class EncoderBranch(nn.Module):
         Returns:
             Per level ``[B, C_k, H_k, W_k]``, zeros in the other rows.
         """
-        if is_exporting():  # as run_present does
+        if is_recorded():  # as run_present does
             return [keep(x, mask) for x in self.encoder(images)]
         if mask is None or bool(mask.all()):
             return self.encoder(images)

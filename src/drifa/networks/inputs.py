@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_exporting
 
 from drifa.backbones import EncoderBranch
 from drifa.errors import DrifaError, suggest
 from drifa.networks.arguments import told
+from drifa.present import is_recorded
 
 Features = list[Tensor | None]
 #: What a whole encoder gives for some images: per level ``[B, C, H, W]``.
@@ -92,7 +92,7 @@ def check_inputs(
         raise DrifaError(
             f"present must be bool [{batch}, {len(modalities)}] (columns: {', '.join(modalities)}), not {told(present)}"
         )
-    if is_exporting():  # the values of `present` are not known then
+    if is_recorded():  # the values of `present` are not known then
         return [inputs.get(name) for name in modalities], present
     features: Features = []
     for i, name in enumerate(modalities):

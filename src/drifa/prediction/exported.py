@@ -29,7 +29,6 @@ from drifa.export.program import (
     check_close,
     compared,
     difference,
-    drawn,
     exported,
     random_examples,
     save_program,
@@ -115,13 +114,13 @@ def export(
     what = f"{folder} (fusion {net.fusion.name}, backbone {predictor.run.info.backbone})"
     with whole_folder(out) as place:
         images, present = two_rows(examples)
-        program, names = exported(members, (images, present), what), outputs_of(members, images, present)
+        names = outputs_of(members, images, present)
         if form == "torch":
             files: tuple[str, ...] = (TORCH,)
-            run = save_program(program, place / TORCH)
+            run = save_program(exported(members, (images, present), what), place / TORCH)
         else:
             files = (MODEL,)
-            run = save_onnx(program, place / MODEL, [*images, PRESENT], names, opset, what)
+            run = save_onnx(members, (images, present), place / MODEL, names, what, opset)
         worst = check_close(compared(run, members, examples), what)
         if draws:
             files = (MODEL, PREFIX, HEAD)
@@ -241,22 +240,15 @@ def _examples(predictor: Predictor) -> Examples:
 
 def _save_draws(members: Program, place: Path, examples: Examples, opset: int | None, what: str) -> float:
     """Writes the two parts and returns how far they are off."""
-    tasks = members.tasks
-    prefix, head = (kind(list(members.nets), tasks, members.tabular).eval() for kind in (Prefix, Head))
+    prefix, head = (kind(list(members.nets), members.tasks, members.tabular).eval() for kind in (Prefix, Head))
     images, present = two_rows(examples)
     with torch.no_grad():
         maps = prefix(images, present)
     keep = {name.replace("maps", "keep", 1): torch.ones_like(x, dtype=torch.bool) for name, x in maps.items()}
-    names = [name for task, asked in tasks.items() for name in drawn(asked).summary(task, *_blank(members, task))]
-    first = save_onnx(exported(prefix, (images, present), what), place / PREFIX, [*images, PRESENT], list(maps), opset, what)
-    inputs = [*maps, *keep, PRESENT]
-    second = save_onnx(exported(head, (maps, keep, present), what), place / HEAD, inputs, names, opset, what)
+    names = outputs_of(head, maps, keep, present)
+    first = save_onnx(prefix, (images, present), place / PREFIX, list(maps), what, opset)
+    second = save_onnx(head, (maps, keep, present), place / HEAD, names, what, opset)
     return check_close(_compared_draws(first, second, prefix, head, examples), what)
-
-
-def _blank(members: Program, task: str) -> tuple[Tensor, Tensor]:
-    outputs = members.nets[0].fusion.spec.tasks[task]
-    return torch.ones(len(members.nets), 1, outputs), torch.ones(1, 1, dtype=torch.bool)
 
 
 def _compared_draws(first: Runner, second: Runner, prefix: Prefix, head: Head, examples: Examples) -> float:
