@@ -45,6 +45,7 @@ ORDER = (
         "explain",
         "report",
         "share",
+        "export",
         "kinds",
         "network",
         "backbones",

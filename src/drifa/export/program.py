@@ -274,6 +274,5 @@ def random_examples(channels: Mapping[str, int], tabular: Collection[str], size:
 def cannot(what: str, error: Exception, remedy: str = "") -> DrifaError:
     """What is said where an exporter gives up."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return DrifaError(
-        f"{what} cannot be exported ({type(error).__name__}: {lines[0].strip()[:300]}); {remedy or 'ask it with `drifa predict`'}"
-    )
+    told = f"{type(error).__name__}: {lines[0].strip()[:300]}"
+    return DrifaError(f"{what} cannot be exported ({told}); {remedy or 'ask it with `drifa predict`'}")
