@@ -76,7 +76,7 @@ class Caf(Fusion):
             own = self.attention[key](own, present)
         fused = self._fuse(key, own, present)
         if before is not None:
-            fused = torch.cat([fused, F.adaptive_avg_pool2d(before, (int(fused.shape[2]), int(fused.shape[3])))], dim=1)
+            fused = torch.cat([fused, F.adaptive_avg_pool2d(before, (fused.shape[2], fused.shape[3]))], dim=1)
         return [*own, self.hyper[key](fused)]
 
     def _fuse(self, key: str, own: list[Tensor | None], present: Tensor | None) -> Tensor:
