@@ -31,10 +31,10 @@ TASKS = {task: asked(task) for task in PAPER["tasks"]}
 OUTPUTS = [f"probabilities_{task}" for task in TASKS]
 
 
-@pytest.mark.parametrize(
-    "fusion",
-    [pytest.param(name, marks=[] if name == "concat" else pytest.mark.slow) for name in FUSIONS if name not in NOT_IN_ONNX],
-)
+HELD = [pytest.param(name, marks=[] if name == "concat" else pytest.mark.slow) for name in FUSIONS if name not in NOT_IN_ONNX]
+
+
+@pytest.mark.parametrize("fusion", HELD)
 def test_every_fusion_is_exported(fusion: str, tmp_path: Path) -> None:
     members = Program([tiny(fusion)], TASKS).eval()
     run = onnx.save_onnx(members, ALL, tmp_path / "model.onnx", OUTPUTS, fusion)
