@@ -16,14 +16,16 @@ import torch
 
 import drifa
 from drifa.errors import DrifaError
-from drifa.evaluation.calibrate import calibrate
 from drifa.export.folder import pack
+from drifa.files import write_json
 from drifa.prediction import exported
 from drifa.prediction.cases import Case
 from drifa.prediction.exported import export
 from drifa.prediction.sources import read_images
-from drifa.prediction.trust import Trust
+from drifa.prediction.trust import FILE, TaskTrust, Trust
 from drifa.runs.run import Run
+from drifa.uncertainty.calibration import Temperature
+from drifa.uncertainty.prior import PriorCorrection
 from tests.prediction.test_asking import files
 
 pytest.importorskip("onnxruntime")
@@ -33,7 +35,13 @@ WITHOUT_TORCH = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.
 
 @pytest.fixture(scope="module")
 def calibrated(paired_run: Run) -> Any:
-    calibrate(run := shutil.copytree(paired_run.folder, paired_run.folder.with_name("calibrated")), false_alarms=None)
+    run = shutil.copytree(paired_run.folder, paired_run.folder.with_name("calibrated"))
+    tasks = {}
+    for task, about in paired_run.info.tasks.items():
+        weights = range(1, 1 + len(about["classes"]))
+        prior = PriorCorrection.of_training([9] * len(weights), list(weights), about["classes"])
+        tasks[task] = TaskTrust(prior, Temperature(classes=tuple(about["classes"]), temperature=0.7), None)
+    write_json(run / FILE, Trust("ensemble_mc", 2, tasks).to_json())
     yield run
     shutil.rmtree(run)
 
