@@ -85,6 +85,11 @@ class Members(nn.Module):
         self.nets = nn.ModuleList(nets)
         self.tasks, self.tabular = dict(tasks), frozenset(tabular)
 
+    @property
+    def members(self) -> list[Any]:
+        """The networks."""
+        return list(self.nets)
+
     def inputs(self, net: Any, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What a member reads: pixels 0 … 255 standardised, columns as they are."""
         return {
@@ -111,7 +116,7 @@ class Program(Members):
     """
 
     def forward(self, images: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
-        return self.summary([net(self.inputs(net, images), present) for net in self.nets], present)
+        return self.summary([net(self.inputs(net, images), present) for net in self.members], present)
 
 
 class Prefix(Members):
@@ -119,7 +124,7 @@ class Prefix(Members):
 
     def forward(self, images: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
         found = {}
-        for member, net in enumerate(self.nets):
+        for member, net in enumerate(self.members):
             for number, x in enumerate(net.last_maps(self.inputs(net, images), present)):
                 found[f"maps_{member}_{number}"] = x
         return found
@@ -133,7 +138,7 @@ class Head(Members):
 
     def forward(self, maps: dict[str, Tensor], keep: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
         outputs = []
-        for member, net in enumerate(self.nets):
+        for member, net in enumerate(self.members):
             start = f"maps_{member}_"
             own = {name: x for name, x in maps.items() if name.startswith(start)}
             kept = [
@@ -214,7 +219,7 @@ def answers_of(members: Members, images: Mapping[str, Tensor], present: Tensor) 
     """
     given = {name: x for i, (name, x) in enumerate(images.items()) if bool(present[0, i])}
     with torch.inference_mode():
-        outputs = [net(net.to_input(given), present) for net in members.nets]
+        outputs = [net(net.to_input(given), present) for net in members.members]
     found: Arrays = {}
     for task, asked in members.tasks.items():
         draws = np.stack([asked.link.answer(one[task]).double().numpy() for one in outputs])

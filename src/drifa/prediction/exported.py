@@ -240,7 +240,8 @@ def _examples(predictor: Predictor) -> Examples:
 
 def _save_draws(members: Program, place: Path, examples: Examples, opset: int | None, what: str) -> float:
     """Writes the two parts and returns how far they are off."""
-    prefix, head = (kind(list(members.nets), members.tasks, members.tabular).eval() for kind in (Prefix, Head))
+    prefix = Prefix(members.members, members.tasks, members.tabular).eval()
+    head = Head(members.members, members.tasks, members.tabular).eval()
     images, present = two_rows(examples)
     with torch.no_grad():
         maps = prefix(images, present)
@@ -260,7 +261,7 @@ def _compared_draws(first: Runner, second: Runner, prefix: Prefix, head: Head, e
             maps = prefix(shown, present)
             keep = {}
             for name, x in maps.items():
-                rate = prefix.nets[int(name.split("_")[1])].dropout_rate
+                rate = prefix.members[int(name.split("_")[1])].dropout_rate
                 keep[name.replace("maps", "keep", 1)] = torch.rand(x.shape, generator=generator) >= rate
             expected = head(maps, keep, present)
         got = {name: torch.from_numpy(x) for name, x in first({**shown, PRESENT: present}).items()}
