@@ -46,6 +46,7 @@ ORDER = (
         "report",
         "share",
         "serve",
+        "export",
         "kinds",
         "network",
         "backbones",

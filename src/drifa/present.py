@@ -19,8 +19,15 @@ from drifa.errors import DrifaError
 MOST_MODALITIES = 8
 
 
+def is_recorded() -> bool:
+    """Whether a program is being made of what is computed: it must hold for any rows, so no value may choose the way."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
+
+
 def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     """Runs a module on the rows that a mask names, so that statistics over the batch are those of real images.
+
+    A program that is exported cannot choose rows: it runs on all of them, which in evaluation mode do not touch each other.
 
     Args:
         module: Maps ``[B, ...]`` to a tensor with as many rows.
@@ -30,6 +37,8 @@ def run_present(module: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     Returns:
         The output, zeros in the other rows.
     """
+    if is_recorded():
+        return keep(module(x), mask)
     if mask is None or bool(mask.all()):
         return module(x)
     rows = mask.nonzero().squeeze(1)

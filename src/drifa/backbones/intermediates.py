@@ -22,7 +22,7 @@ from drifa.backbones.cut import FAILURES, StageInfo, check_arguments, check_back
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError
-from drifa.present import keep, run_rows, spread
+from drifa.present import is_recorded, keep, run_rows, spread
 
 #: Maps of an encoder that keeps one resolution, as vision transformers do.
 LEVELS = 4
@@ -163,6 +163,8 @@ class EncoderBranch(nn.Module):
         Returns:
             Per level ``[B, C_k, H_k, W_k]``, zeros in the other rows.
         """
+        if is_recorded():  # as run_present does
+            return [keep(x, mask) for x in self.encoder(images)]
         if mask is None or bool(mask.all()):
             return self.encoder(images)
         rows = mask.nonzero().squeeze(1)

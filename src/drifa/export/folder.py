@@ -123,7 +123,7 @@ def pack(run: str | Path, out: str | Path) -> Path:
     nets = opened.networks()
     if any(net.config != nets[0].config for net in nets):
         raise DrifaError(f"the members of {run} are networks of different kinds; a model folder holds members of one kind")
-    with _whole_folder(out) as folder:
+    with whole_folder(out) as folder:
         tensors = {
             f"members.{number}.{key}": value.contiguous()
             for number, net in enumerate(nets)
@@ -165,7 +165,7 @@ def check_new(out: Path) -> None:
 
 
 @contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
+def whole_folder(out: Path) -> Iterator[Path]:
     """A new folder that appears at its place when all of it is written."""
     check_new(out)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -104,6 +104,34 @@ class FusionNet(BranchedNet):
         own = zip(self.modalities, last, strict=False)
         return {name: global_mean(x) for name, x in own if x is not None}, readout
 
+    @property
+    def last_site(self) -> int:
+        """Number of the first place of the dropout in front of the readout, see :func:`drifa.networks.dropout.dropout`."""
+        return self.stage_count * len(self.modalities)
+
+    def last_maps(self, inputs: Inputs, present: Tensor | None = None) -> Features:
+        """What the dropout in front of the readout falls on; all that comes before it has none.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+
+        Returns:
+            Per modality ``[B, C, H, W]``, further maps of the fusion behind them.
+        """
+        return self._last(self._begin(inputs, present), None)
+
+    def from_maps(self, maps: Features, present: Tensor | None = None) -> dict[str, Tensor]:
+        """Outputs from maps of :meth:`last_maps`, in which the caller may have zeroed some numbers.
+
+        Args:
+            maps: As they came.
+            present: As in :meth:`forward`.
+        """
+        _, readout = self._readout(maps, present)
+        with full_precision(readout):
+            return {task: head(readout) for task, head in self.heads.items()}
+
     def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         features, present = self._check(inputs, present)
         levels = self._encode(inputs, features, present)
@@ -122,9 +150,17 @@ class FusionNet(BranchedNet):
 
     def _read(self, begun: Begun, keys: Tensor | None) -> tuple[Features, Tensor]:
         """The last maps and the readout."""
+        last = self._drop(self._last(begun, keys), keys, site=self.last_site)
+        return self._readout(last, begun.present)
+
+    def _last(self, begun: Begun, keys: Tensor | None) -> Features:
+        """The last maps, in front of their dropout."""
         features = self._tail(begun.stage, begun.features, begun.present, keys)
         for stage in range(begun.stage + 1, self.stage_count):
             features = self._tail(stage, self._body(stage, features, begun.present, begun.levels), begun.present, keys)
-        last = self._whole(self._drop(features, keys, site=self.stage_count * len(self.modalities)))
+        return features
+
+    def _readout(self, features: Features, present: Tensor | None) -> tuple[Features, Tensor]:
+        last = self._whole(features)
         with full_precision(next(x for x in last if x is not None)):
-            return last, self.fusion.readout(last, begun.present)
+            return last, self.fusion.readout(last, present)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from drifa.backbones import EncoderBranch
 from drifa.errors import DrifaError, suggest
 from drifa.networks.arguments import told
+from drifa.present import is_recorded
 
 Features = list[Tensor | None]
 #: What a whole encoder gives for some images: per level ``[B, C, H, W]``.
@@ -91,6 +92,8 @@ def check_inputs(
         raise DrifaError(
             f"present must be bool [{batch}, {len(modalities)}] (columns: {', '.join(modalities)}), not {told(present)}"
         )
+    if is_recorded():  # the values of `present` are not known then
+        return [inputs.get(name) for name in modalities], present
     features: Features = []
     for i, name in enumerate(modalities):
         some = bool(present[:, i].any())
