@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from drifa.cli.arguments import Judging, Quiet, Settings, judging_of, places_of
+from drifa.cli.calibrate import calibrate
 from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.doctor import doctor
@@ -16,6 +18,7 @@ from drifa.cli.export import export
 from drifa.cli.leakage import leakage_cost
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
+from drifa.cli.predict import predict
 from drifa.cli.reproduce import reproduce
 from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
 from drifa.cli.serve import serve
@@ -29,54 +32,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
-app.command()(doctor)
-app.command()(models)
-app.command()(pack)
-app.command()(card)
-app.command()(compare)
-app.command()(serve)
-app.command()(reproduce)
-data_app.command("leakage-cost")(leakage_cost)
-app.command()(export)
-
-#: Where the folders of a run are, if not where it says.
-Settings = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[KEY=VALUE]...", help="data.study=FOLDER, data.cache=FOLDER: where they are now, if a run was moved."
-    ),
-]
-Judging = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[KEY=VALUE]...",
-        help="evaluate.passes=0 and the like, instead of the run's; data.study=FOLDER, data.cache=FOLDER if a run was moved.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
 def _version(show: bool) -> None:
     if show:
         typer.echo(f"drifa {__version__}")
         raise typer.Exit
-
-
-def _places(words: list[str] | None) -> Any:
-    from drifa.config import parse_override
-    from drifa.runs.places import Places
-
-    return Places.of([parse_override(word) for word in words or ()])
-
-
-def _judging(words: list[str] | None) -> tuple[list[str], dict[str, Any]]:
-    """The words that name no setting of `evaluate`, and those settings."""
-    from drifa.config import parse_override
-
-    own = [word for word in words or () if word.startswith("evaluate.")]
-    return [word for word in words or () if word not in own], {
-        ".".join(keys[1:]): value for keys, value in map(parse_override, own)
-    }
 
 
 @app.callback()
@@ -132,7 +93,7 @@ def train(
                     said.append(word)
                 else:
                     raise DrifaError(f"with --resume only train.…, data.study and data.cache can be given, not {word!r}")
-            run = resume_run(resume, overrides, progress, quiet, _places(said))
+            run = resume_run(resume, overrides, progress, quiet, places_of(said))
         else:
             if not words or out is None:
                 raise DrifaError("give a config and a new folder: drifa train CONFIG [key=value …] --out RUN")
@@ -158,10 +119,10 @@ def evaluate(
     from drifa.evaluation.evaluate import evaluate as evaluate_run
     from drifa.files import write_json
 
-    words, judging = _judging(settings)
+    words, judging = judging_of(settings)
     with progress_bar(quiet) as progress:
         where, result = evaluate_run(
-            run, study=study, split=split, progress=progress, subsets=subsets, places=_places(words), settings=judging
+            run, study=study, split=split, progress=progress, subsets=subsets, places=places_of(words), settings=judging
         )
     if json_file is not None:
         write_json(json_file, result)
@@ -176,109 +137,8 @@ def evaluate(
         typer.echo(f"next: compare with {run}/metrics.json, the test split of the run (drifa evaluate {run})")
 
 
-@app.command()
-def calibrate(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    settings: Settings = None,
-    method: Annotated[str, typer.Option(help="temperature, vector or isotonic.")] = "temperature",
-    level: Annotated[float, typer.Option(help="Promised probability that a prediction set holds the truth.")] = 0.9,
-    score: Annotated[str, typer.Option(help="Of the sets: lac, aps or raps.")] = "lac",
-    risk: Annotated[float, typer.Option(help="Largest share of wrong answers among those given; the rest is referred.")] = 0.1,
-    confidence: Annotated[float, typer.Option(help="Probability that the risk is kept.")] = 0.9,
-    false_alarms: Annotated[float, typer.Option(help="Share of usual images that may be called strangers.")] = 0.05,
-    strangers: Annotated[bool, typer.Option(help="Learn to tell images unlike those of training.")] = True,
-    quiet: Quiet = False,
-) -> None:
-    """When a run can be trusted, learned on the validation split: probabilities, sets of classes, abstention, strangers."""
-    from drifa.evaluation.calibrate import calibrate as calibrate_run
-
-    with progress_bar(quiet) as progress:
-        path, told = calibrate_run(
-            *(run, method, level, score, risk, confidence),
-            false_alarms if strangers else None,
-            progress,
-            _places(settings),
-        )
-    print_trust(told)
-    typer.echo(f"wrote {path}; `drifa predict {run}` applies it")
-
-
-@app.command()
-def predict(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    settings: Settings = None,
-    image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
-    value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
-    table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Segmentation: folder for the masks.")] = None,
-    partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
-    strict: Annotated[bool, typer.Option("--strict", help="One case that cannot be answered ends it all.")] = False,
-) -> None:
-    """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
-    from drifa.files import atomic_path, write_json
-    from drifa.prediction.answers import as_table
-    from drifa.prediction.cases import cases_from_arguments, cases_from_table
-    from drifa.prediction.predict import predict as predict_cases
-
-    if image and table:
-        raise DrifaError("give --image or --table, not both")
-    if value and table:
-        raise DrifaError(f"--value {value[0]!r} goes with --image; in a table each column is a value: add it to {table}")
-    if out is not None and csv_file is not None:
-        raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
-    cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
-    if out is not None:
-        _predict_masks(run, cases, out, json_file, strict or not table)
-        return
-    result = predict_cases(run, cases, partners, _places(settings), strict=strict or not table)
-    answers = as_table(result)
-    if json_file is not None:
-        write_json(json_file, result.to_json())
-        typer.echo(f"wrote {json_file}")
-    if csv_file is not None:
-        with atomic_path(csv_file) as temporary:
-            answers.to_csv(temporary, index=False)
-        typer.echo(f"wrote {csv_file}")
-    if json_file is None and csv_file is None and len(answers) > 20:
-        typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
-    for case in result.cases if len(answers) <= 20 else ():
-        for task, answer in case.tasks.items():
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.words()}, {result.mode})")
-        for warning in case.warnings:
-            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
-    if result.note:
-        typer.echo(f"note: {result.note}")
-    _tell_failures(result)
-
-
-def _tell_failures(result: Any) -> None:
-    """Names the cases without an answer, which the exit code tells too."""
-    for failure in result.failures:
-        typer.echo(f"no answer: {failure.words()}", err=True)
-    if result.failures:
-        asked = len(result.cases) + len(result.failures)
-        typer.echo(f"{len(result.failures)} of {asked} subjects have no answer (exit code 3)", err=True)
-        raise typer.Exit(3)
-
-
-def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None, strict: bool) -> None:
-    from drifa.files import write_json
-    from drifa.prediction.answers import RegionsAnswer
-    from drifa.prediction.predict import predict_volumes
-
-    result = predict_volumes(run, cases, out, strict)
-    if json_file is not None:
-        write_json(json_file, result.to_json())
-        typer.echo(f"wrote {json_file}")
-    for case in result.cases:
-        for task, answer in case.tasks.items():
-            assert isinstance(answer, RegionsAnswer)
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
-        for warning in case.warnings:
-            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
-    _tell_failures(result)
+app.command()(calibrate)
+app.command()(predict)
 
 
 @app.command()
@@ -303,7 +163,7 @@ def explain(
     own = cases_from_arguments(image or [], value or [])
     with progress_bar(quiet) as progress:
         where, found = explain_run(
-            *(run, cases, subject, own[0] if own else None, task, layer, method, _places(settings), progress)
+            *(run, cases, subject, own[0] if own else None, task, layer, method, places_of(settings), progress)
         )
     for case in found.cases:
         for name, told in case.tasks.items():
@@ -325,6 +185,17 @@ def report(
     from drifa.report import write_report
 
     typer.echo(f"wrote {write_report(run, images)}\nnext: open it in a browser")
+
+
+app.command()(pack)
+app.command()(card)
+app.command()(export)
+app.command()(serve)
+app.command()(compare)
+app.command()(reproduce)
+app.command()(models)
+app.command()(doctor)
+data_app.command("leakage-cost")(leakage_cost)
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ from drifa.evaluation.record import Evaluation
 from drifa.files import atomic_path, digest, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
 from drifa.prediction.masks import check_mask_files, write_predictions
-from drifa.prediction.predictor import Predictor, SliceAnswers
+from drifa.prediction.predictor import Predictor
+from drifa.prediction.segmenting import SliceAnswers, slices
 from drifa.present import subsets_of
 from drifa.progress import Progress
 from drifa.runs.run import Run
@@ -181,7 +182,7 @@ class _Judge:
         present = torch.stack([batch.present[:, columns[name]] if name in columns else none for name in known], dim=1)
         index = self.cache.index
         names = [f"{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows]
-        return self.predictor.slices(member, batch.tensors, present, names, subsets)
+        return slices(self.predictor, member, batch.tensors, present, names, subsets)
 
 
 def _about(regions: Sequence[str], study: Study, rows: pd.DataFrame) -> dict[str, Any]:

@@ -13,36 +13,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.reading.slicing import centre, prepare_volumes
 from drifa.data.reading.volumes import Volume
 from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
 from drifa.export import hub
 from drifa.export.folder import open_run
-from drifa.networks.dropout import pass_keys, row_seeds
+from drifa.networks.dropout import row_seeds
 from drifa.networks.inputs import Inputs
-from drifa.networks.regions import region_probabilities
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.asking import CASE, Embedding, ask, case_of, embed
 from drifa.prediction.cases import (
     Case,
     CaseWarning,
-    Failure,
     Sieve,
-    Unanswerable,
     check_case,
     check_cases,
     given,
-    read_files,
     unseen,
 )
-from drifa.prediction.given import volume_from
 from drifa.prediction.plausible import implausible
+from drifa.prediction.segmenting import segment
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
 from drifa.prediction.strangers import find_strangers, read_strangers
 from drifa.prediction.trust import Trust, trusted
 from drifa.prediction.verdict import judged
-from drifa.present import answers_task, subset_mask
+from drifa.present import answers_task
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
@@ -51,9 +46,6 @@ from drifa.uncertainty.draws import Draws, Fetch, draw
 from drifa.uncertainty.modes import modes, over_partners
 from drifa.uncertainty.outliers import OutlierCheck
 from drifa.uncertainty.views import make_views
-
-#: What it was -> task -> region probabilities.
-SliceAnswers = dict[str, dict[str, np.ndarray]]
 
 #: The conditions of the headline numbers, in which runs are calibrated: nothing was learned of cases that lack a modality.
 HEADLINE = ("paired", "partners")
@@ -185,46 +177,6 @@ class Predictor:
             [answers(net, outputs) for outputs in net.over_subsets(net.to_input(images), present.to(self.device), subsets)]
             for net in self.nets
         ]
-
-    @torch.inference_mode()
-    def slices(
-        self,
-        member: int,
-        images: Mapping[str, Tensor],
-        present: Tensor,
-        names: Sequence[str],
-        subsets: Sequence[Sequence[str]] = (),
-    ) -> SliceAnswers:
-        """Region probabilities of some slices by one member.
-
-        Args:
-            member: Number of the network.
-            images: Modality -> float ``[n, 1, s, s]``.
-            present: bool ``[n, m]``.
-            names: One per slice, ``SUBJECT/PLANE``; they decide the dropout masks.
-            subsets: Of the modalities.
-
-        Returns:
-            ``fixed`` (dropout off), ``drawn`` (the mean of the passes; empty without any) and ``subsets`` (one per subset that
-            any slice has something of): task -> ``[n, R, s, s]``, ``subsets`` with one more axis in front.
-        """
-        settings, net = self.run.config.evaluate, self.nets[member]
-        output = net.config["output"]
-        images = {name: image.to(self.device) for name, image in images.items()}
-        present, seeds = present.to(self.device), row_seeds(names, settings.seed).to(self.device)
-        fixed = {task: region_probabilities(logits, output) for task, logits in net(images, present).items()}
-        sums = {task: torch.zeros_like(values) for task, values in fixed.items()}
-        for turn in range(settings.passes):
-            for task, logits in net.sample(images, present, pass_keys(seeds, turn)[None]).items():
-                sums[task] += region_probabilities(logits[0], output)
-        each = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
-        found: SliceAnswers = {"fixed": {}, "drawn": {}, "subsets": {}}
-        for task, values in fixed.items():
-            found["fixed"][task] = values.cpu().numpy()
-            found["drawn"][task] = (sums[task] / max(settings.passes, 1)).cpu().numpy()[: None if settings.passes else 0]
-            partial = [region_probabilities(one[task], output).cpu().numpy() for one in each if one is not None]
-            found["subsets"][task] = np.stack(partial) if partial else np.empty((0, *values.shape), dtype=np.float32)
-        return found
 
     def predict(self, cases: Sequence[Case], partners: bool = True, strict: bool = True) -> Prediction:
         """Answers every task that the images of a case can answer. Images are read by batch, as they are needed.
@@ -393,42 +345,8 @@ class Predictor:
         return self.predict([case]).cases[0]
 
     def segment(self, case: Case) -> tuple[Volume, dict[str, np.ndarray]]:
-        """Region probabilities of one case on the grid of its own volumes, averaged over members and passes.
-
-        Args:
-            case: Its volumes share a grid; it may lack modalities.
-
-        Returns:
-            One of its volumes, and task -> float32 ``[X, Y, Z, R]``.
-
-        Raises:
-            Unanswerable: A volume cannot be read, or they lie on different grids.
-        """
-        run, settings = self.run, self.run.config.evaluate
-        known = list(run.info.modalities)
-        volumes = read_files(case, lambda _, value: volume_from(value))
-        try:
-            prepared = prepare_volumes(volumes, run.info.image_size)
-        except DrifaError as error:
-            raise Unanswerable(Failure(case.subject, next(iter(case.rows.values()), None), None, str(error))) from None
-        count, *sides = prepared.geometry.slices
-        images = {
-            name: centre(torch.from_numpy(planes).half().float()[:, None], max(sides))
-            for name, planes in prepared.images.items()
-        }
-        present = torch.tensor([[name in images for name in known]]).expand(count, -1)
-        first = prepared.geometry.start[2]
-        names = [f"{case.subject}/{first + z}" for z in range(count)]
-        sums: dict[str, np.ndarray] = {}
-        for member in range(len(self.nets)):
-            for start in range(0, count, settings.batch_size):
-                rows = slice(start, start + settings.batch_size)
-                some = {name: image[rows] for name, image in images.items()}
-                found = self.slices(member, some, present[rows], names[rows])
-                for task, values in found["drawn" if settings.passes else "fixed"].items():
-                    total = sums.setdefault(task, np.zeros((count, *values.shape[1:]), dtype=np.float32))
-                    total[rows] += values / len(self.nets)
-        return next(iter(volumes.values())), {task: prepared.geometry.restore(values) for task, values in sums.items()}
+        """Region probabilities of the volumes of a case, see :func:`drifa.prediction.segmenting.segment`."""
+        return segment(self, case)
 
 
 def load(folder: str | Path, device: str | torch.device | None = None) -> Predictor:

@@ -1,0 +1,88 @@
+"""`drifa predict`: answers for new images, on the screen and in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from drifa.cli.arguments import Settings, places_of
+from drifa.errors import DrifaError
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    settings: Settings = None,
+    image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
+    value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Segmentation: folder for the masks.")] = None,
+    partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="One case that cannot be answered ends it all.")] = False,
+) -> None:
+    """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
+    from drifa.files import atomic_path, write_json
+    from drifa.prediction.answers import as_table
+    from drifa.prediction.cases import cases_from_arguments, cases_from_table
+    from drifa.prediction.predict import predict as predict_cases
+
+    if image and table:
+        raise DrifaError("give --image or --table, not both")
+    if value and table:
+        raise DrifaError(f"--value {value[0]!r} goes with --image; in a table each column is a value: add it to {table}")
+    if out is not None and csv_file is not None:
+        raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
+    cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
+    if out is not None:
+        _predict_masks(run, cases, out, json_file, strict or not table)
+        return
+    result = predict_cases(run, cases, partners, places_of(settings), strict=strict or not table)
+    answers = as_table(result)
+    if json_file is not None:
+        write_json(json_file, result.to_json())
+        typer.echo(f"wrote {json_file}")
+    if csv_file is not None:
+        with atomic_path(csv_file) as temporary:
+            answers.to_csv(temporary, index=False)
+        typer.echo(f"wrote {csv_file}")
+    if json_file is None and csv_file is None and len(answers) > 20:
+        typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
+    for case in result.cases if len(answers) <= 20 else ():
+        for task, answer in case.tasks.items():
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.words()}, {result.mode})")
+        for warning in case.warnings:
+            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
+    if result.note:
+        typer.echo(f"note: {result.note}")
+    _tell_failures(result)
+
+
+def _tell_failures(result: Any) -> None:
+    """Names the cases without an answer, which the exit code tells too."""
+    for failure in result.failures:
+        typer.echo(f"no answer: {failure.words()}", err=True)
+    if result.failures:
+        asked = len(result.cases) + len(result.failures)
+        typer.echo(f"{len(result.failures)} of {asked} subjects have no answer (exit code 3)", err=True)
+        raise typer.Exit(3)
+
+
+def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None, strict: bool) -> None:
+    from drifa.files import write_json
+    from drifa.prediction.answers import RegionsAnswer
+    from drifa.prediction.predict import predict_volumes
+
+    result = predict_volumes(run, cases, out, strict)
+    if json_file is not None:
+        write_json(json_file, result.to_json())
+        typer.echo(f"wrote {json_file}")
+    for case in result.cases:
+        for task, answer in case.tasks.items():
+            assert isinstance(answer, RegionsAnswer)
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
+        for warning in case.warnings:
+            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
+    _tell_failures(result)
