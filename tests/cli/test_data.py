@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from drifa.data import make_phantom
 from tests.cli.verbs import Run, make_study
 
 

@@ -1,4 +1,4 @@
-"""Whether a map of relevance deserves belief: it must depend on what was learned, on what it points at, and lie where the sign is."""
+"""Whether a map of relevance deserves belief: it must depend on what was learned, hold what it needs, and lie on the sign."""
 
 from __future__ import annotations
 

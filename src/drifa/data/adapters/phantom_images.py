@@ -1,9 +1,9 @@
 """How the phantom's images are painted: vectorised over subjects, all lengths in units of the image's side.
 
 Each painter takes class indices [B], marker flags [B], per-patient constants in [0, 1) [B, 4], a size in pixels and a random
-generator, and returns uint8 pixels, the lesion's size (of a photo its mean radius, of ultrasound its depth), and what lies where:
-:data:`LESION`, :data:`MARKER`, else 0. Nuisance (place, scale, rotation, lighting, texture, noise) is drawn independently of all
-of these.
+generator, and returns uint8 pixels, the lesion's size (of a photo its mean radius, of ultrasound its depth), and a mask of what
+lies where: :data:`LESION`, :data:`MARKER`, else 0. Nuisance (place, scale, rotation, lighting, texture, noise) is drawn
+independently of all of these.
 """
 
 from __future__ import annotations
