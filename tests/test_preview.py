@@ -99,10 +99,12 @@ def test_the_seed_decides_and_more_subjects_are_added_to_the_others(study: Study
 
 
 def test_the_page_warns_asks_nobody_and_escapes_what_a_table_holds(study: Study, tmp_path: Path) -> None:
-    odd = replace(study, name="<i>odd", table=study.table.assign(subject="<b>&" + study.table["subject"]))
+    odd = replace(study, name="<i>odd", source="a clinic", table=study.table.assign(subject="<b>&" + study.table["subject"]))
     odd.save(tmp_path / "study")
     page = Page(write_preview(config_of(study, study=str(tmp_path / "study")), tmp_path / "page.html")[0])
     assert "This page holds images of patients" in page.source
+    own = Page(write_preview(config_of(study), tmp_path / "own.html")[0])
+    assert "images of patients" not in own.source  # the phantom's are synthetic
     assert "http" not in re.sub(r"base64,[^\"]*", "", page.source)
     assert not {"script", "link", "iframe", "b", "i"} & {tag for tag, _ in page.tags}
     assert "&lt;b&gt;&amp;" in page.source

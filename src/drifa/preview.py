@@ -25,6 +25,7 @@ from drifa.data.targets import Reads
 from drifa.errors import DrifaError
 from drifa.files import write_text
 from drifa.progress import Progress
+from drifa.report.study import is_phantom
 from drifa.report.write import page_environment
 from drifa.runs.run import load_study
 from drifa.training.job import check_images
@@ -104,6 +105,7 @@ def write_preview(
         .get_template("preview.jinja")
         .render(
             study=study,
+            patients=not is_phantom(study),
             tasks=_sections(study, groups, small, pictures),
             settings=[
                 {"modality": name, "words": told(config.data.augmentation(name), modality.channels)}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from drifa.data import make_phantom
 from tests.cli.verbs import Run, make_study
 
 
@@ -57,6 +58,8 @@ def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: P
         assert f"wrote {page}, which holds images of patients" in done.out
         assert page.is_file()
         page.unlink()
+    make_phantom(tmp_path / "p", 40, 32)
+    assert "holds synthetic images" in drifa("preview", tmp_path / "p", "data.image_size=16", "--out", page, "-q").out
     for words, message in (
         (["data.study=other"], "names a second study"),
         (["data.fliped=1"], "did you mean 'data.flip'"),

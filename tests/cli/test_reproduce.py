@@ -27,6 +27,10 @@ def test_a_dry_run_of_one_run_of_members(tmp_path: Path, monkeypatch: pytest.Mon
         (["table4", "--protocol", "mine"], "protocol = 'mine'"),
         (["table4", "--scale", "huge"], "--scale 'huge'"),
         (["table4"], "no study at"),
+        (["figure5"], "drifa reproduce figure5 --out runs/reproduce-table1"),
+        (["figure5", "--out", "nowhere"], "nowhere holds no experiment"),
+        (["figure5", "layer=layer2.0", "--out", "nowhere"], "figure5 takes no 'layer'"),
+        (["figure4", "cases=0", "--out", "nowhere"], "cases=0 draws nothing"),
         (["authors"], "drifa reproduce authors RUN"),
     ],
 )

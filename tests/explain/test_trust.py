@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from drifa.explain.trust import faithfulness, randomisation, shuffled
+from drifa.explain.trust import faithfulness, grown, randomisation, share_inside, shuffled
 from tests.networks.tiny import images, tiny
 
 TASK, CLASSES = "skin_lesion", torch.tensor([0, 1, 2, 3])
@@ -45,3 +45,21 @@ def test_a_map_of_the_place_that_matters_beats_random_maps_and_its_opposite_does
         found = faithfulness(net, given, None, TASK, torch.zeros(4, dtype=torch.int64), "dermoscopy", maps)
         assert bool(((found.deletion < found.random_deletion) == better).all())
         assert bool(((found.insertion > found.random_insertion) == better).all())
+
+
+def test_the_share_inside_and_outside_is_everything_and_an_even_map_has_that_of_the_area() -> None:
+    maps, mask = torch.rand(3, 8, 12), torch.rand(3, 8, 12) < 0.3
+    inside = share_inside(maps, mask)
+    torch.testing.assert_close(inside + share_inside(maps, ~mask), torch.ones(3))
+    torch.testing.assert_close(share_inside(7 * maps, mask), inside)
+    torch.testing.assert_close(share_inside(torch.ones(3, 8, 12), mask), mask.float().mean(dim=(1, 2)))
+    torch.testing.assert_close(share_inside(maps.where(mask, -1), mask), torch.ones(3))
+    assert bool(share_inside(torch.zeros(1, 8, 12), mask[:1]).isnan().all())
+
+
+def test_a_mask_grows_by_one_cell_to_all_sides() -> None:
+    mask = torch.zeros(1, 16, 24, dtype=torch.bool)
+    mask[0, 8, 12] = True
+    expected = torch.zeros_like(mask)
+    expected[0, 4:13, 9:16] = True  # cells of 4 x 3 pixels
+    assert torch.equal(grown(mask, (4, 8)), expected)

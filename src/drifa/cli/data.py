@@ -169,7 +169,9 @@ def preview(
 ) -> None:
     """Training images by class as a network will see them, raw and augmented, on one page to look at before training."""
     from drifa.cli.screen import progress_bar
+    from drifa.data import Study
     from drifa.preview import write_preview
+    from drifa.report.study import is_phantom
 
     study_folder(study, "preview")
     config = _preview_config(study, arguments or [])
@@ -177,7 +179,8 @@ def preview(
         page, groups = write_preview(config, out, per_class, seed, progress)
     for group in groups:
         typer.echo(f"  {group.task}: {group.title}: {len(group.shown)} of {group.count} training subjects")
-    typer.echo(f"wrote {page}, which holds images of patients\nnext: open it in a browser")
+    whose = "synthetic images" if is_phantom(Study.load(study)) else "images of patients"
+    typer.echo(f"wrote {page}, which holds {whose}\nnext: open it in a browser")
 
 
 def _preview_config(study: Path, words: list[str]) -> Config:

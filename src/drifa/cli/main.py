@@ -170,10 +170,11 @@ def explain(
             added = ", ".join(f"{modality} {share:+.3f}" for modality, share in told.shares.items())
             typer.echo(f"{case.subject}  {name}: {told.output}  {told.answer:.3f} = {told.none:.3f} (prior), {added}")
     typer.echo(f"wrote {where}/explain.json and its figures")
-    typer.secho(
-        f"{where} holds images of the cases themselves: pass it on only to those who may see the patients' images",
-        fg=typer.colors.RED,
-    )
+    if found.patients:
+        typer.secho(
+            f"{where} holds images of the cases themselves: pass it on only to those who may see the patients' images",
+            fg=typer.colors.RED,
+        )
 
 
 @app.command()

@@ -13,11 +13,12 @@ from drifa.errors import DrifaError
 
 
 def reproduce(
-    what: Annotated[str, typer.Argument(help="table1 … table7, or authors.")],
+    what: Annotated[str, typer.Argument(help="table1 … table7, figure4, figure5, or authors.")],
     rest: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]... | RUN", help="Overrides of the configuration, for all networks; for authors, a run."
+            metavar="[KEY=VALUE]... | RUN",
+            help="Overrides of the configuration, for all networks; for authors, a run; for figure4, layer=NAME and cases=N.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; runs/reproduce-WHAT by default.")] = None,
@@ -42,6 +43,9 @@ def reproduce(
 
     if what == "authors":
         _authors(rest or [], quiet)
+        return
+    if what in ("figure4", "figure5"):
+        _figure(what, rest or [], out, quiet)
         return
     if weights is not None and not weights.is_file():
         raise DrifaError(f"--weights {weights} is no file; give that of the backbone's weights")
@@ -72,6 +76,26 @@ def reproduce(
     if failed:
         typer.echo(f"{len(failed)} jobs failed (exit code 3); the same command tries them again", err=True)
         raise typer.Exit(3)
+
+
+def _figure(name: str, words: list[str], out: Path | None, quiet: bool) -> None:
+    from drifa.experiments.paper_figures import draw_figure
+
+    if out is None:
+        raise DrifaError(f"{name} is drawn of networks that are trained: drifa reproduce {name} --out runs/reproduce-table1")
+    given = dict(word.partition("=")[::2] for word in words)
+    for key in given:
+        if name != "figure4" or key not in ("layer", "cases"):
+            raise DrifaError(f"{name} takes no {key!r}; figure4 takes layer=NAME and cases=N, and figure5 nothing")
+    cases = given.get("cases", "4")
+    if not cases.isdecimal() or int(cases) < 1:
+        raise DrifaError(f"cases={cases} draws nothing; give 1 or more")
+    with progress_bar(quiet) as progress:
+        page, patients = draw_figure(name, out, int(cases), given.get("layer"), progress)
+    typer.echo(f"wrote {page} and {name}.json")
+    if patients:
+        warning = f"{page} holds images of patients: pass it on only to those who may see them"
+        typer.secho(warning, fg=typer.colors.RED)
 
 
 def _authors(words: list[str], quiet: bool) -> None:

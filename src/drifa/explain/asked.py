@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from drifa.prediction.asking import shown
 from drifa.prediction.cases import Case
 from drifa.prediction.given import Picture
 from drifa.prediction.predictor import Predictor
+from drifa.report.study import is_phantom
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ def chosen_rows(subjects: Subjects, cases: int, subject: str | None) -> np.ndarr
     if not len(rows):
         raise DrifaError(f"subject {subject!r} is not in the study of this run{suggest(subject, list(subjects.ids))}")
     return rows
+
+
+def shows_patients(asked: Asked, study: Study) -> bool:
+    """Whether a picture may be of somebody: every one is, but those in the folder of a phantom."""
+    root = study.root.resolve()
+    pictures = [one for files in asked.files for one in files.values()]
+    return not is_phantom(study) or not all(isinstance(one, Path) and one.resolve().is_relative_to(root) for one in pictures)
 
 
 def thinned(rows: np.ndarray, most: int) -> np.ndarray:

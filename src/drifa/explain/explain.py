@@ -13,7 +13,7 @@ import torch
 from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
-from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, thinned
+from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, shows_patients, thinned
 from drifa.explain.cam import METHODS, Relevance, ensemble_relevance, stage_of
 from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, nearest, pca, perplexity, readouts, silhouette, tsne
 from drifa.explain.gates import Gate, gates
@@ -107,6 +107,7 @@ def explain(
         cohort_cases=0,
         gates=(),
         embedding={},
+        patients=shows_patients(asked, study),
     )
     if not single:
         explanation = whole.added_to(explanation, wanted, none, trained, train_points, drawn)

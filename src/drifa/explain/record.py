@@ -106,6 +106,7 @@ class Explanation:
         cohort_cases: Test cases behind ``cohort``, ``gates`` and ``embedding``.
         gates: Of the first member; empty for a fusion that has none.
         embedding: Task of classes -> its record.
+        patients: Whether the overlays may show somebody: False where all are of the phantom.
     """
 
     run: str
@@ -117,6 +118,7 @@ class Explanation:
     cohort_cases: int
     gates: tuple[Gate, ...]
     embedding: Mapping[str, EmbeddingRecord]
+    patients: bool
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""

@@ -1,4 +1,4 @@
-"""Whether a map of relevance deserves belief: it must depend on what was learned, and on what it points at."""
+"""Whether a map of relevance deserves belief: it must depend on what was learned, hold what it needs, and lie on the sign."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from drifa.explain.cam import CELLS, correlation, relevance, undisturbed, upsampled
 from drifa.networks.fusionnet import FusionNet
@@ -109,6 +110,37 @@ def faithfulness(
             each = [_areas(net, one, there, task, outputs[row], modality, order) for order in (maps[row], *others[:, row])]
             found.append(torch.cat([each[0], torch.stack(each[1:]).mean(dim=0)]))
     return Faithfulness(*torch.stack(found, dim=1))
+
+
+def share_inside(maps: Tensor, mask: Tensor) -> Tensor:
+    """The share of a map's positive relevance that lies inside a mask; a map without places has the share of the mask's area.
+
+    Args:
+        maps: Relevance; what is negative counts as none. ``[B, H, W]``
+        mask: Where the sign is known to be. bool ``[B, H, W]``
+
+    Returns:
+        In [0, 1]; NaN in rows without positive relevance. ``[B]``
+
+    Examples:
+        >>> maps = torch.tensor([[[3.0, 1.0], [0.0, -5.0]]])
+        >>> share_inside(maps, torch.tensor([[[True, False], [True, True]]]))
+        tensor([0.7500])
+    """
+    positive = maps.clamp_min(0)
+    return (positive * mask).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
+
+
+def grown(mask: Tensor, cells: tuple[int, int]) -> Tensor:
+    """A mask with a margin as wide as one cell of the grid that a map was stretched from: a map cannot be finer than that.
+
+    Args:
+        mask: bool ``[B, H, W]``
+        cells: Height and width of the grid, in cells.
+    """
+    margins = tuple(round(side / count) for side, count in zip(mask.shape[1:], cells, strict=True))
+    wide = F.max_pool2d(mask[:, None].float(), tuple(2 * margin + 1 for margin in margins), 1, margins)
+    return wide[:, 0] > 0
 
 
 def _areas(

@@ -36,7 +36,7 @@ def picture(number: int, modality: str) -> bytes | None:
     index = kind if modality == "photo" else _DEPTHS[kind]
     draw = photo_images if modality == "photo" else ultrasound_images
     habitus, random = np.full((1, 4), 0.5, dtype=np.float32), np.random.default_rng([number, _PAINTED.index(modality)])
-    pixels, _ = draw(np.array([index]), np.array([marked]), habitus, _SIZE, random)
+    pixels, *_ = draw(np.array([index]), np.array([marked]), habitus, _SIZE, random)
     buffer = io.BytesIO()
     Image.fromarray(pixels[0]).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from drifa.data.adapters.phantom import make_phantom
 from drifa.data.reading.images import read_image
@@ -80,6 +81,19 @@ def test_unpaired_subjects_have_one_modality_and_patients_stay_on_one_side(unpai
     assert (subjects.present.sum(axis=1) == 1).all()
     assert not set(subjects.group[subjects.present[:, 0]]) & set(subjects.group[subjects.present[:, 1]])
     assert ((class_indices(subjects) >= 0) == subjects.present).all()
+
+
+def test_masks_lie_beside_the_images_and_change_none(tmp_path: Path) -> None:
+    bare, study = make_phantom(tmp_path / "a", 40, 32), make_phantom(tmp_path / "b", 40, 32, masks=True)
+    assert _bytes(bare) == _bytes(study)
+    assert bare.table.equals(study.table)
+    assert not (tmp_path / "a" / "masks").exists()
+    for row, path in enumerate(study.table["path"]):
+        mask = np.asarray(Image.open(tmp_path / "b" / path.replace("images/", "masks/", 1)))
+        assert mask.shape == (32, 32)
+        assert (mask == 1).any()
+        marks = ("surface_only", "both") if study.table["modality"][row] == "photo" else ("deep_only", "both")
+        assert (mask == 2).any() == (study.table["spread"][row] in marks)
 
 
 def test_too_small_a_phantom_is_refused(tmp_path: Path) -> None:

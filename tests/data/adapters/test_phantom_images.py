@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from drifa.data.adapters.phantom_images import photo_images, ultrasound_images
+from drifa.data.adapters.phantom_images import LESION, MARKER, photo_images, ultrasound_images
 
-Painter = Callable[..., tuple[np.ndarray, np.ndarray]]
+Painted = tuple[np.ndarray, np.ndarray, np.ndarray]
+Painter = Callable[..., Painted]
 COUNT, SIZE = 12, 48
 
 
-def painted(painter: Painter, kind: int = 0, marker: bool = False, melanin: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def painted(painter: Painter, kind: int = 0, marker: bool = False, melanin: float = 0.5) -> Painted:
     """Subjects who differ by nuisance alone, which the seed decides."""
     habitus = np.full((COUNT, 4), 0.5)
     habitus[:, 0] = melanin
@@ -24,21 +25,28 @@ def painted(painter: Painter, kind: int = 0, marker: bool = False, melanin: floa
 def test_images_are_bytes_that_differ_from_subject_to_subject_and_repeat_by_seed(
     painter: Painter, shape: tuple[int, ...]
 ) -> None:
-    images, measure = painted(painter)
+    images, measure, masks = painted(painter)
     assert (images.dtype, images.shape, measure.shape) == (np.uint8, (COUNT, *shape), (COUNT,))
+    assert (masks.dtype, masks.shape) == (np.uint8, (COUNT, SIZE, SIZE))
     assert len({image.tobytes() for image in images}) == COUNT
-    again, same = painted(painter)
+    again, same, _ = painted(painter)
     assert (again == images).all()
     assert (same == measure).all()
 
 
 @pytest.mark.parametrize("painter", [photo_images, ultrasound_images])
 def test_the_marker_changes_part_of_the_picture_and_not_the_lesion_measured(painter: Painter) -> None:
-    (without, measure), (with_marker, same) = painted(painter), painted(painter, marker=True)
+    (without, measure, bare), (with_marker, same, marked) = painted(painter), painted(painter, marker=True)
     assert (measure == same).all()
     changed = np.abs(without.astype(int) - with_marker.astype(int)).reshape(COUNT, SIZE, SIZE, -1).max(axis=3) > 8
     assert (changed.mean(axis=(1, 2)) > 0.01).all()
     assert (changed.mean(axis=(1, 2)) < 0.6).all()
+    # Masks: a marker only where it was painted, whose place changed; the lesion stays, and stays unchanged by the marker.
+    assert not (bare == MARKER).any()
+    assert ((bare == LESION) == (marked == LESION)).all()
+    assert (marked == MARKER).any(axis=(1, 2)).all()
+    assert changed[marked == MARKER].mean() > 0.8
+    assert changed[marked == LESION].mean() < 0.2
 
 
 def test_the_depth_measured_is_that_of_the_kind_of_lesion() -> None:
@@ -49,9 +57,11 @@ def test_the_depth_measured_is_that_of_the_kind_of_lesion() -> None:
 
 
 def test_the_radius_measured_lies_in_its_range_and_shows_in_the_picture() -> None:
-    images, radius = painted(photo_images, melanin=0.0)
+    images, radius, masks = painted(photo_images, melanin=0.0)
     assert (radius >= 0.17).all()
     assert (radius <= 0.24).all()
+    # The lesion is that disc with waves along its border.
+    assert (np.abs((masks == LESION).mean(axis=(1, 2)) / (np.pi * radius**2) - 1) < 0.15).all()
     # On pale skin the lesion is what is dark: a disc of that radius, give or take hairs, waves and shading.
     grey = images.mean(axis=3)
     dark = (grey < (grey.max(axis=(1, 2), keepdims=True) + grey.min(axis=(1, 2), keepdims=True)) / 2).mean(axis=(1, 2))

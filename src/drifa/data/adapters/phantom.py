@@ -46,6 +46,7 @@ def make_phantom(
     seed: int = 0,
     paired: bool = True,
     numbers: bool = False,
+    masks: bool = False,
 ) -> Study:
     """Draws the phantom and writes it as a study folder.
 
@@ -58,6 +59,8 @@ def make_phantom(
             ``spread`` out: the small model of an unpaired study.
         numbers: Adds the task ``radius`` (of the kind number): how large the lesion of the photo was drawn. The images stay
             the same.
+        masks: Writes where the signs are, too, as `masks/<modality>/<subject>.png` of the images' size: 1 on the lesion, 2 on
+            the marker, else 0. They are no part of the study, whose images stay the same.
 
     Returns:
         The written study; its split column is empty.
@@ -90,8 +93,8 @@ def make_phantom(
         for label, here, count in ((surface, has_photo, len(SURFACE)), (depth, has_ultrasound, len(DEPTH))):
             label[here] = _balanced(int(here.sum()), count, random)
     ids = np.array([f"S{number:05d}" for number in range(subjects)])
-    radius = _paint(out, "photo", ids, has_photo, surface, spread % 2 == 1, patient, image_size, seed)
-    _paint(out, "ultrasound", ids, has_ultrasound, depth, spread >= 2, patient, image_size, seed)
+    radius = _paint(out, "photo", ids, has_photo, surface, spread % 2 == 1, patient, image_size, seed, masks)
+    _paint(out, "ultrasound", ids, has_ultrasound, depth, spread >= 2, patient, image_size, seed, masks)
 
     def rows(modality: str, here: np.ndarray) -> pd.DataFrame:
         table = pd.DataFrame({"subject": ids[here], "modality": modality})
@@ -144,10 +147,12 @@ def _paint(
     patient: np.ndarray,
     size: int,
     seed: int,
+    masks: bool,
 ) -> np.ndarray:
-    """Writes the images of a modality and returns the size of every lesion: [S], NaN where nothing was painted."""
-    folder = out / "images" / modality
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes a modality's images, and masks if wanted; returns the size of every lesion [S], NaN where nothing was painted."""
+    folder, where = out / "images" / modality, out / "masks" / modality
+    for one in (folder, where) if masks else (folder,):
+        one.mkdir(parents=True, exist_ok=True)
     stream, draw = {"photo": (1, photo_images), "ultrasound": (2, ultrasound_images)}[modality]
     # Skin colour, machine gain and the like belong to the patient: two subjects of one patient look related.
     habitus = np.random.default_rng([seed, 3]).random((int(patient.max()) + 1, 4), dtype=np.float32)[patient]
@@ -155,7 +160,9 @@ def _paint(
     for start in range(0, len(chosen), _CHUNK):
         part = chosen[start : start + _CHUNK]
         random = np.random.default_rng([seed, stream, start])
-        images, sizes[part] = draw(label[part], marker[part], habitus[part], size, random)
-        for name, pixels in zip(ids[part], images, strict=True):
+        images, sizes[part], truth = draw(label[part], marker[part], habitus[part], size, random)
+        for name, pixels, mask in zip(ids[part], images, truth, strict=True):
             Image.fromarray(pixels).save(folder / f"{name}.png")
+            if masks:
+                Image.fromarray(mask).save(where / f"{name}.png")
     return sizes

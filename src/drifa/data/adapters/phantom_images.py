@@ -1,8 +1,9 @@
 """How the phantom's images are painted: vectorised over subjects, all lengths in units of the image's side.
 
 Each painter takes class indices [B], marker flags [B], per-patient constants in [0, 1) [B, 4], a size in pixels and a random
-generator, and returns uint8 pixels and the lesion's size (of a photo its mean radius, of ultrasound its depth). Nuisance
-(place, scale, rotation, lighting, texture, noise) is drawn independently of all of these.
+generator, and returns uint8 pixels, the lesion's size (of a photo its mean radius, of ultrasound its depth), and a mask of what
+lies where: :data:`LESION`, :data:`MARKER`, else 0. Nuisance (place, scale, rotation, lighting, texture, noise) is drawn
+independently of all of these.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Callable
 import numpy as np
 
 Draw = Callable[[float, float], np.ndarray]
+#: Values of a mask. The two never overlap; an image without the marker has none of it, whatever stands in for its grey values.
+LESION, MARKER = 1, 2
 
 
 def photo_images(
     surface: np.ndarray, halo: np.ndarray, habitus: np.ndarray, size: int, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Dermoscopy-like photographs: uint8 [B, size, size, 3], and the lesion's mean radius [B].
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dermoscopy-like photographs: uint8 [B, size, size, 3], the lesion's mean radius [B], and masks.
 
     ``surface``: 0 smooth, 1 ragged, 2 network.
     """
@@ -56,13 +59,17 @@ def photo_images(
     vignette = 1 - draw(0, 0.5) * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
     tint = 1 + 0.06 * (random.random((count, 1, 1, 3), dtype=np.float32) - 0.5)
     image = image * (light * vignette * (0.85 + 0.25 * habitus[:, 1, None, None]))[..., None] * tint
-    return _to_bytes(image + 0.02 * random.standard_normal(image.shape, dtype=np.float32)), mean_radius[:, 0, 0]
+    return (
+        _to_bytes(image + 0.02 * random.standard_normal(image.shape, dtype=np.float32)),
+        mean_radius[:, 0, 0],
+        _mask(inside, ring, halo),
+    )
 
 
 def ultrasound_images(
     depth: np.ndarray, shadow: np.ndarray, habitus: np.ndarray, size: int, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ultrasound-like images, probe at the top: uint8 [B, size, size], and the lesion's depth [B].
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ultrasound-like images, probe at the top: uint8 [B, size, size], the lesion's depth [B], and masks.
 
     ``depth``: 0 thin, 1 thick, 2 deep.
     """
@@ -101,7 +108,7 @@ def ultrasound_images(
     speckle = 0.5 * fine + 0.5 * (coarse + np.roll(coarse, 1, axis=2)) / 2
     # Log compression, as scanners do; the floor is the electronic noise.
     image = np.log1p(12 * echo * speckle) / np.log(12) + 0.02 * random.standard_normal(echo.shape, dtype=np.float32)
-    return _to_bytes(image), 2 * height[:, 0, 0]
+    return _to_bytes(image), 2 * height[:, 0, 0], _mask(inside, column, shadow)
 
 
 def _drawer(count: int, random: np.random.Generator) -> Draw:
@@ -162,6 +169,12 @@ def _hairs(count: int, size: int, random: np.random.Generator, draw: Draw) -> np
         line = np.abs(across - draw(-0.5, 0.5) - draw(-0.6, 0.6) * along**2)
         total = np.maximum(total, (draw(0, 1) < 0.45) * np.exp(-((line / draw(0.006, 0.011)) ** 2)))
     return total
+
+
+def _mask(lesion: np.ndarray, marker: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """What covers at least half of each pixel, from opacities: uint8 [B, size, size]."""
+    there = (marker >= 0.5) & marked[:, None, None]
+    return np.where(lesion >= 0.5, LESION, np.where(there, MARKER, 0)).astype(np.uint8)
 
 
 def _to_bytes(image: np.ndarray) -> np.ndarray:
