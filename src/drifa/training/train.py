@@ -73,7 +73,9 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     study, receipt = split(load_study(config), **config.data.split_settings)
     check_mappings(config, study)
     study.check_files()
-    check_training_split(study)
+    check_training_split(
+        study, tested=config.data.protocol != "strict" or bool(config.data.sizes) or config.data.fractions[2] > 0
+    )
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
     tell_why_not(config, net)
