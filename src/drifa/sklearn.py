@@ -29,6 +29,7 @@ from drifa.prediction.given import Held, picture
 from drifa.prediction.predictor import Predictor, load
 from drifa.training.train import train
 
+Values = Sequence[Any] | np.ndarray | pd.Series
 #: The name of the task where X is a table, and of the modality that its further columns make.
 TASK, TABULAR = "label", "table"
 #: Train, validation (which ends a training and chooses its best epoch) and test, which scikit-learn keeps outside.
@@ -76,7 +77,7 @@ class DrifaClassifier(ClassifierMixin, BaseEstimator):
         self.channels = channels
         self.task = task
 
-    def fit(self, X: pd.DataFrame | str | Path, y: Sequence[Any] | None = None, groups: Sequence[Any] | None = None) -> Self:
+    def fit(self, X: pd.DataFrame | str | Path, y: Values | None = None, groups: Values | None = None) -> Self:
         """Writes a study and trains a run on it.
 
         Args:
@@ -142,7 +143,7 @@ class DrifaClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[best])
 
     def score(
-        self, X: pd.DataFrame | str | Path, y: Sequence[Any] | None = None, sample_weight: Sequence[float] | None = None
+        self, X: pd.DataFrame | str | Path, y: Values | None = None, sample_weight: Sequence[float] | None = None
     ) -> float:
         """Accuracy; a study folder brings its own labels."""
         if isinstance(X, str | Path) and y is None:
@@ -276,7 +277,7 @@ def _study_of(
     further: Sequence[str],
     labels: Sequence[str],
     classes: Sequence[str],
-    groups: Sequence[Any] | None,
+    groups: Values | None,
     channels: int | Mapping[str, int],
     held: Path,
 ) -> Study:
