@@ -13,6 +13,7 @@ from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.doctor import doctor
 from drifa.cli.export import export
+from drifa.cli.init import init
 from drifa.cli.leakage import leakage_cost
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
@@ -38,6 +39,7 @@ app.command()(serve)
 app.command()(reproduce)
 data_app.command("leakage-cost")(leakage_cost)
 app.command()(export)
+app.command()(init)
 
 #: Where the folders of a run are, if not where it says.
 Settings = Annotated[
