@@ -57,6 +57,7 @@ ORDER = (
         "paper",
         "reproduce",
         "results",
+        "faq",
     ),
 )
 # What makes a training of seconds out of any configuration.

@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # The package itself only hands out names on first use. Nobody inside may import it, or everything would import everything.
     ("drifa",),
     ("cli",),
-    ("experiments", "serving", "demo", "doctor", "preview"),
+    ("experiments", "serving", "demo", "doctor", "init", "preview", "sklearn"),
     ("evaluation", "explain"),
     ("training", "prediction"),
     ("export", "report", "tasks"),

@@ -15,6 +15,7 @@ from drifa.cli.compare import compare
 from drifa.cli.data import data_app
 from drifa.cli.doctor import doctor
 from drifa.cli.export import export
+from drifa.cli.init import init
 from drifa.cli.leakage import leakage_cost
 from drifa.cli.models import models
 from drifa.cli.pack import card, pack
@@ -195,6 +196,7 @@ app.command()(serve)
 app.command()(compare)
 app.command()(reproduce)
 app.command()(models)
+app.command()(init)
 app.command()(doctor)
 data_app.command("leakage-cost")(leakage_cost)
 

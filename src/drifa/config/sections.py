@@ -204,6 +204,8 @@ class TrainConfig(Section):
             attention are faster on a CPU. The results are the same but for rounding.
         devices: Number of devices, one process each.
         threads: CPU threads; 0 = torch's default.
+        logger: Where the curves are also written, of ``tensorboard``, ``mlflow``, ``wandb``: in the member's folder, offline;
+            ``csv``, the `history.csv`, is always written.
     """
 
     recipe: Literal["paper", "standard"] = "paper"
@@ -237,6 +239,7 @@ class TrainConfig(Section):
     compile: Literal["auto", "none", "blocks"] = "auto"
     devices: int = Field(1, ge=1, le=1024)
     threads: int = Field(0, ge=0, le=1024)
+    logger: list[Literal["csv", "tensorboard", "mlflow", "wandb"]] = ["tensorboard"]
 
     @field_validator("class_weights", mode="before")
     @classmethod

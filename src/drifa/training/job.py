@@ -189,11 +189,16 @@ def _image_loaders(
     return training, TargetBatches(source, subjects, parts, config.train.batch_size)
 
 
-def check_training_split(study: Study) -> None:
-    """Refuses a split that lacks something that training needs."""
+def check_training_split(study: Study, tested: bool = True) -> None:
+    """Refuses a split that lacks something that training needs.
+
+    Args:
+        study: A study with a split.
+        tested: Whether a test was asked for: where the data are tested elsewhere, nobody is kept for one.
+    """
     study.reads()  # refuses tasks of two kinds, before their split is blamed
     subjects = study.subjects()
-    for name in ("train", "val", "test"):
+    for name in ("train", "val", "test") if tested else ("train", "val"):
         if not len(subjects.in_split(name)):
             raise DrifaError(f"the {name} split of study {study.name!r} is empty; it needs more groups or other fractions")
     for name, task in study.tasks.items():

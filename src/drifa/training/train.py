@@ -15,7 +15,6 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from drifa.config import Config, make_config
 from drifa.data import Study, components, split, write_receipt
@@ -32,12 +31,13 @@ from drifa.runs.places import AS_STORED, Places, allow_cache
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
 from drifa.training.job import build_network, check_training_split, common_shares, make_loaders
+from drifa.training.loggers import check_loggers, close_loggers, make_loggers
 from drifa.training.mappings import check_mappings
 from drifa.training.module import MultitaskModule
 from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
-RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "compile", "devices", "threads")
+RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "compile", "devices", "threads", "logger")
 
 #: What a run folder holds before its `model.json`.
 BEFORE_MODEL = ("split.csv", "split_receipt.json", "config.yaml", "environment.json", LOCK_FILE)
@@ -69,11 +69,14 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     _check_new(folder)
     config = _absolute(config)
     check_device(config)
+    check_loggers(config.train.logger)
     use_threads(config)
     study, receipt = split(load_study(config), **config.data.split_settings)
     check_mappings(config, study)
     study.check_files()
-    check_training_split(study)
+    check_training_split(
+        study, tested=config.data.protocol != "strict" or bool(config.data.sizes) or config.data.fractions[2] > 0
+    )
     kinds = learn_kinds(study, config)
     net = build_network(config, study, kinds)
     tell_why_not(config, net)
@@ -117,6 +120,7 @@ def resume(
         )
     config = make_config(raw, "--resume")
     check_device(config)
+    check_loggers(config.train.logger)
     use_threads(config)
     study = run.study()
     info = replace(run.info, members=config.train.members)
@@ -195,7 +199,7 @@ def _train_member(run: Run, study: Study, number: int, progress: Progress | None
         accelerator=config.train.accelerator,
         devices=config.train.devices,
         strategy="ddp_find_unused_parameters_true" if config.train.devices > 1 else "auto",
-        logger=TensorBoardLogger(folder, name="", version="tensorboard"),
+        logger=make_loggers(config.train.logger, folder, number),
         callbacks=[] if quiet else _callbacks(number, config.train.members),
         enable_progress_bar=not quiet,
         enable_model_summary=False,
@@ -215,6 +219,8 @@ def _train_member(run: Run, study: Study, number: int, progress: Progress | None
             trainer.fit(module, training, validation, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
         except SystemExit:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from None
+        finally:
+            close_loggers(trainer.loggers)
     if not (folder / "model.safetensors").is_file():
         raise DrifaError(f"member {number}: the validation loss was never a number; lower train.lr ({config.train.lr})")
     if trainer.is_global_zero:
