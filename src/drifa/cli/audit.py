@@ -85,11 +85,8 @@ def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
 
     cut = (loaded.table["split"] != "").any() and (fixed.table["split"] == "").all()
     stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if cut and (folder / name).is_file()]
-    for path in stale:  # first: a second run would find nothing to join, and leave them
-        with writing(path):
-            path.unlink()
     with writing(folder / "study.yaml"):
-        fixed.save(folder)
+        fixed.save(folder, stale)
     typer.echo(f"joined {joined} groups into others; wrote {folder}")
     if cut:
         removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""

@@ -125,12 +125,13 @@ def _warn_of_small_classes(study: Study) -> None:
 
 def _phantom(words: list[str], out: Path, overwrite: bool) -> Study:
     from drifa.data import make_phantom
-    from drifa.data.adapters.prepare import check_new, remove_stale
+    from drifa.data.adapters.prepare import check_new, stale_in
 
     if words not in ([], ["numbers=yes"]):
         raise DrifaError(f"phantom is built in and takes no {words[0]!r}: drifa data prepare phantom [numbers=yes] --out {out}")
     check_new(out, overwrite)
-    remove_stale(out)
+    for path in stale_in(out):
+        path.unlink(missing_ok=True)
     return make_phantom(out, numbers=bool(words))
 
 

@@ -71,7 +71,8 @@ def test_options_are_key_value_and_known(fake: Folder, tmp_path: Path) -> None:
         (["folders", folder, "grup=x"], r"unknown option 'grup' of folders \(did you mean 'group'\?\)"),
         (["folders", folder, "group"], "option 'group' of prepare folders is not of the form key=value"),
         (["folders", folder, "task=a", "task=b"], "comes twice"),
-        (["table", folder], "no mapping file at"),
+        (["table", folder], "is a folder; give the YAML file"),
+        (["table", f"{folder}.yaml"], "no mapping file at"),
         (["table"], "needs the mapping's YAML file"),
         (["phantom", folder], "takes no"),
     ):

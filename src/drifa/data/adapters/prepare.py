@@ -74,8 +74,7 @@ def prepare(
     ways: dict[str, Callable[..., Any]] = {"folders": prepare_folders, "table": prepare_table}
     way = adapter.prepare if adapter else ways[name]
     study: Study = way(folder.resolve(), **(options or {}))
-    remove_stale(out)
-    study.save(out)
+    study.save(out, stale_in(out))
     return study
 
 
@@ -101,7 +100,6 @@ def check_new(out: Path, overwrite: bool) -> None:
         raise DrifaError(f"{out} already holds a study; choose a new --out, or replace it and its split with --overwrite")
 
 
-def remove_stale(out: Path) -> None:
-    """Removes what a study folder holds of a table that is about to be replaced: its split, receipt and audit."""
-    for name in OF_A_TABLE:
-        (out / name).unlink(missing_ok=True)
+def stale_in(out: Path) -> list[Path]:
+    """What a study folder may hold of a table that is about to be replaced: its split, receipt and audit."""
+    return [out / name for name in OF_A_TABLE]

@@ -7,7 +7,7 @@ Everything downstream reads a study and nothing else.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from drifa.data.study.schema import TEXT_KEYS, Modality, Task, format_header, pa
 from drifa.data.study.subjects import Subjects, build_subjects, subject_codes, texts_of
 from drifa.data.targets import Reads
 from drifa.errors import DrifaError, suggest
-from drifa.files import atomic_path, write_text
+from drifa.files import atomic_path
 from drifa.text_tables import read_table, table_text
 
 __all__ = ["COLUMNS", "SPLITS", "Modality", "Study", "Subjects", "Task"]
@@ -97,7 +97,7 @@ class Study:
         root = yaml_path.parent / header.pop("root")
         return cls(root=root, table=_read_table(table_path), place=table_path.name, **header)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, stale: Iterable[Path] = ()) -> Path:
         """Writes the study into a folder: the table first, `study.yaml` last.
 
         Over a study the order is the other one unless its `study.yaml` says `paper`, which alone allows a table that cuts
@@ -105,6 +105,11 @@ class Study:
 
         The table is written as `study.parquet` where the folder already holds one (it would win on reading), else as CSV.
         The root is written relative to the folder where it lies inside, or where the folder's `study.yaml` has it so already.
+        Both are written whole before anything is put in place, so that a full disk changes nothing.
+
+        Args:
+            folder: Where to.
+            stale: Files that belong to what is replaced; removed once both are written.
 
         Returns:
             Path of the written `study.yaml`.
@@ -117,12 +122,17 @@ class Study:
         root = Path(os.path.relpath(self.root, folder)).as_posix() if relative else str(self.root)
         header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
         header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
-        path = folder / "study.yaml"
+        path, table = folder / "study.yaml", _table_path(folder)
         header_first = bool(old) and old["split_protocol"] != "paper"
-        if header_first:
-            write_text(path, format_header(header))
-        _write_table(_table_path(folder), self.table)
-        return path if header_first else write_text(path, format_header(header))
+        # The inner one is put in place first.
+        outer, inner = (table, path) if header_first else (path, table)
+        with atomic_path(outer) as one, atomic_path(inner) as other:
+            written = {outer: one, inner: other}
+            _write_table(written[table], self.table, table.suffix)
+            written[path].write_text(format_header(header), encoding="utf-8", newline="")
+            for before in stale:
+                before.unlink(missing_ok=True)
+        return path
 
     def reads(self) -> Reads:
         """What a network looks at to answer the tasks; subjects where there is no task.
@@ -264,12 +274,11 @@ def _missing_files(root: Path, paths: Sequence[str]) -> list[str]:
     return [path for path in doubtful if not os.path.isfile(os.path.join(root, path))]
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    if path.suffix == ".parquet":
-        with atomic_path(path) as temporary:
-            table.to_parquet(temporary, index=False)
+def _write_table(path: Path, table: pd.DataFrame, suffix: str) -> None:
+    if suffix == ".parquet":
+        table.to_parquet(path, index=False)
     else:
-        write_text(path, table_text(table))
+        path.write_text(table_text(table), encoding="utf-8", newline="")
 
 
 def _table_path(folder: Path) -> Path:
