@@ -60,6 +60,7 @@ def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: P
         page.unlink()
     make_phantom(tmp_path / "p", 40, 32)
     assert "holds synthetic images" in drifa("preview", tmp_path / "p", "data.image_size=16", "--out", page, "-q").out
+    page.unlink()
     for words, message in (
         (["data.study=other"], "names a second study"),
         (["data.fliped=1"], "did you mean 'data.flip'"),
