@@ -19,7 +19,7 @@ from drifa.files import write_json, write_text
 from drifa.runs.run import environment
 from drifa.uncertainty.sampling import Sampled, sample
 
-PASSES, LEVELS, BATCH = 20, (0.9, 0.95, 0.99, 0.999), 64
+PASSES, LEVELS, BATCH = 20, (0.8, 0.9, 0.95, 0.99), 64
 
 
 def answers(folder: str) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ _WITHOUT = (
 )
 #: The largest share of its capital that the test of a row bets.
 BOLDEST = 0.95
+#: Squares of imagined draws that win nothing.
+SHRINK = 0.25
 
 
 @dataclass(frozen=True)
@@ -257,8 +259,8 @@ class _Moments:
             turn, (total, squares) = self.turns[rows], self.gaps[:, rows]
             null = -total / (self.rounds - turn)
             mean, mean_square = total / turn - null, squares / turn - 2 * null * total / turn + null**2
-            # Kelly's bet for the mean so far, shrunk by one imagined draw of nothing won.
-            wish = mean * turn / (mean_square * turn + 1)
+            # Kelly's bet for the mean so far, shrunk a little: the first draws are few.
+            wish = mean * turn / (mean_square * turn + SHRINK)
             bet = np.clip(wish, 0, BOLDEST / np.maximum(1 + null, 1e-3))
             # A null mean below -1 cannot be: whatever comes, the class stays.
             self.capital[rows] = np.where(null <= -1, np.inf, self.capital[rows] * (1 + bet * (d - null)))
