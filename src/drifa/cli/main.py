@@ -53,7 +53,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Run folder to write.")] = Path("runs/demo"),
     quiet: Quiet = False,
 ) -> None:
-    """The main job on the built-in phantom study: data, training, evaluation, calibration, report. Five minutes on two cores."""
+    """The main job on the built-in phantom: data, training, evaluation, calibration, report. Five minutes on two cores."""
     from drifa.demo import run_demo
 
     with progress_bar(quiet) as progress:
