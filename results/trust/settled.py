@@ -66,9 +66,9 @@ def main() -> None:
     lines = [
         "# Settled rows",
         "",
-        "`python results/trust/settled.py RUN...` on the networks of `results/standard` (seed 0, one network each, dropout before the",
-        "head): test images, each by itself, 20 Monte-Carlo passes for all against `sample(..., settle=...)`. 2026-11-28, drifa 0.1.0,",
-        "torch 2.15.0, two x86-64 cores, no GPU; counts, no times.",
+        "`python results/trust/settled.py RUN...` on the networks of `results/standard` (seed 0, one network each, dropout "
+        "before the head): test images, each by itself, 20 Monte-Carlo passes for all against `sample(..., settle=...)`. "
+        "2026-11-28, drifa 0.1.0, torch 2.15.0, two x86-64 cores, no GPU; counts, no times.",
         "",
         "| run | task | images | settle | passes of 20, mean | times fewer | decisions changed |",
         "|---|---|---|---|---|---|---|",
