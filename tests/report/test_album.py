@@ -28,9 +28,10 @@ def pictures(page: str) -> list[bytes]:
 
 @pytest.fixture
 def phantom(paired_run: Run, tmp_path: Path) -> Path:
-    """A copy of a run on the built-in study, with the study beside it."""
+    """A copy of a run on the built-in study, with the study beside it; nothing in it is explained."""
     shutil.copytree(paired_run.folder.parent / "study", tmp_path / "study")
-    return Path(shutil.copytree(paired_run.folder, tmp_path / "run"))
+    copied = shutil.copytree(paired_run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("explain"))
+    return Path(copied)
 
 
 def of_patients(run: Path) -> Path:

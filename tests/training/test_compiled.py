@@ -38,7 +38,8 @@ def step(net: torch.nn.Module, rows: int, seed: int) -> dict[str, torch.Tensor]:
     return {name: parameter.grad for name, parameter in net.named_parameters() if parameter.grad is not None}
 
 
-@pytest.mark.parametrize("fusion", ["drifa", pytest.param("gloria", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fusion", ["drifa", "gloria"])
 def test_compiled_blocks_give_the_same_gradients_for_any_rows_without_compiling_again(fusion: str) -> None:
     plain = small_net(fusion)
     net = copy.deepcopy(plain)
