@@ -51,6 +51,7 @@ def test_automatic_precision_is_32_bit_on_a_cpu_and_a_choice_is_kept(study: Path
     assert choose_precision(tiny_config(study, precision="bf16-mixed")) == "bf16-mixed"
 
 
+@pytest.mark.slow
 def test_two_epochs_and_two_resumed_equal_four(whole: Run, study: Path, tmp_path: Path) -> None:
     train(recipe(study, epochs=2), tmp_path / "run", quiet=True)
     assert_same_training(resume(tmp_path / "run", {"epochs": 4}, quiet=True), whole)
@@ -122,6 +123,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_last_checkpoint(whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = module_file.MultitaskModule.training_step
 
