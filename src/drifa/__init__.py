@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         PRESETS,
         FusionNet,
         FusionSegNet,
+        as_timm_features,
         create_model,
         create_preset,
         create_segmentation_model,
@@ -35,7 +36,7 @@ _WHERE = {
     **dict.fromkeys(
         (
             *("PRESETS", "FusionNet", "FusionSegNet", "create_model", "create_preset", "create_segmentation_model"),
-            *("load_model", "save_model"),
+            *("as_timm_features", "load_model", "save_model"),
         ),
         "networks",
     ),
@@ -54,6 +55,7 @@ __all__ = [
     "FusionSegNet",
     "Predictor",
     "__version__",
+    "as_timm_features",
     "create_model",
     "create_preset",
     "create_segmentation_model",

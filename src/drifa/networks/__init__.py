@@ -9,11 +9,13 @@ from drifa.networks.fusionnet import FusionNet
 from drifa.networks.presets import PRESETS, create_preset
 from drifa.networks.segmentation_factory import create_segmentation_model
 from drifa.networks.segnet import FusionSegNet
+from drifa.networks.timm_features import as_timm_features
 
 __all__ = [
     "PRESETS",
     "FusionNet",
     "FusionSegNet",
+    "as_timm_features",
     "create_model",
     "create_preset",
     "create_segmentation_model",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from torch import Tensor, nn
 
@@ -104,6 +104,23 @@ class FusionNet(BranchedNet):
         own = zip(self.modalities, last, strict=False)
         return {name: global_mean(x) for name, x in own if x is not None}, readout
 
+    def stage_maps(self, inputs: Inputs, present: Tensor | None = None) -> dict[str, list[Tensor]]:
+        """The maps behind every stage, MFA and fusion included.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            present: As in :meth:`forward`.
+
+        Returns:
+            Modality that is there -> a map ``[B, C, H, W]`` per stage, which means nothing in rows that lack it.
+        """
+        maps: dict[str, list[Tensor]] = {}
+        for features in self._tails(self._begin(inputs, present), None):
+            for name, x in zip(self.modalities, features, strict=False):
+                if x is not None:
+                    maps.setdefault(name, []).append(x)
+        return maps
+
     @property
     def last_site(self) -> int:
         """Number of the first place of the dropout in front of the readout, see :func:`drifa.networks.dropout.dropout`."""
@@ -155,10 +172,16 @@ class FusionNet(BranchedNet):
 
     def _last(self, begun: Begun, keys: Tensor | None) -> Features:
         """The last maps, in front of their dropout."""
+        *_, features = self._tails(begun, keys)
+        return features
+
+    def _tails(self, begun: Begun, keys: Tensor | None) -> Iterator[Features]:
+        """The maps behind every stage from where the pass has begun."""
         features = self._tail(begun.stage, begun.features, begun.present, keys)
+        yield features
         for stage in range(begun.stage + 1, self.stage_count):
             features = self._tail(stage, self._body(stage, features, begun.present, begun.levels), begun.present, keys)
-        return features
+            yield features
 
     def _readout(self, features: Features, present: Tensor | None) -> tuple[Features, Tensor]:
         last = self._whole(features)
