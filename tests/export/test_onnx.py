@@ -19,8 +19,6 @@ from tests.networks.tiny import PAPER, tiny
 pytest.importorskip("onnxruntime")
 EXAMPLES = random_examples(PAPER["modalities"], (), 64)
 ALL = {name: x[:2].float() for name, x in EXAMPLES.images.items()}, torch.ones(2, 2, dtype=torch.bool)
-#: Fusions with an operator that ONNX does not have; in the table of docs/export.md.
-NOT_IN_ONNX = ("caf",)
 
 
 def asked(task: str) -> Asked:
@@ -31,20 +29,22 @@ TASKS = {task: asked(task) for task in PAPER["tasks"]}
 OUTPUTS = [f"probabilities_{task}" for task in TASKS]
 
 
-HELD = [pytest.param(name, marks=[] if name == "concat" else pytest.mark.slow) for name in FUSIONS if name not in NOT_IN_ONNX]
-
-
-@pytest.mark.parametrize("fusion", HELD)
+@pytest.mark.parametrize(
+    "fusion", [pytest.param(name, marks=[] if name in ("concat", "caf") else pytest.mark.slow) for name in FUSIONS]
+)
 def test_every_fusion_is_exported(fusion: str, tmp_path: Path) -> None:
     members = Program([tiny(fusion)], TASKS).eval()
     run = onnx.save_onnx(members, ALL, tmp_path / "model.onnx", OUTPUTS, fusion)
     assert compared(run, members, EXAMPLES) <= LIMIT
 
 
-@pytest.mark.parametrize("fusion", NOT_IN_ONNX)
-def test_a_fusion_that_onnx_cannot_hold_is_refused(fusion: str, tmp_path: Path) -> None:
-    with pytest.raises(DrifaError, match=f"{fusion} cannot be exported"):
-        onnx.save_onnx(Program([tiny(fusion)], TASKS).eval(), ALL, tmp_path / "model.onnx", OUTPUTS, fusion)
+@pytest.mark.slow
+def test_maps_of_odd_sizes_are_pooled_as_they_are_in_the_network(tmp_path: Path) -> None:
+    examples = random_examples(PAPER["modalities"], (), 139)
+    shown = {name: x[:2].float() for name, x in examples.images.items()}, ALL[1]
+    members = Program([tiny("caf")], TASKS).eval()
+    run = onnx.save_onnx(members, shown, tmp_path / "model.onnx", OUTPUTS, "caf")
+    assert compared(run, members, examples) <= LIMIT
 
 
 def test_what_stands_in_an_absent_slot_has_no_influence(tmp_path: Path) -> None:
