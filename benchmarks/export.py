@@ -2,8 +2,9 @@
 
     python benchmarks/export.py [--run RUN]
 
-`torch.compile` is that of `train.compile=blocks`: block by block, as the whole of a network takes it very long. It and `torch.export`
-need minutes before the first answer, which are not counted; `--ways onnxruntime eager int8` does without them.
+`torch.compile` is that of `train.compile=blocks`, block by block, as the whole of a network takes it very long. It and
+`torch.export` need minutes before the first answer, which are not counted; `--ways onnxruntime eager int8` does without them.
+
 Printed are medians of the ratios of alternating runs on the CPU. int8 is the dynamic quantisation of onnxruntime; with a run it
 is told what that costs on cases of the test split: the largest change of a probability, and how many decisions are others.
 Without a run a network as it begins is asked about noise, and only the times mean something.
