@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from drifa.errors import DrifaError
-from drifa.present import keep, mean_present
+from drifa.present import count_present, keep, mean_present
 
 #: A log-variance beyond these says nothing more, and its exponential would overflow.
 LOG_VARIANCE = (-10.0, 10.0)
@@ -66,11 +66,13 @@ def _mean_and_variance(outputs: Tensor) -> Tensor:
 
 def _pool_softmax(parts: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
     """The logarithm of the mean of the softmaxes."""
-    answers = torch.stack([part.log_softmax(dim=1) for part in _kept(parts, masks)])
-    every = torch.ones_like(parts[0][:, 0], dtype=torch.bool)
-    counted = torch.stack([every if mask is None else mask for mask in masks])
-    total = answers.masked_fill(~counted[:, :, None], float("-inf")).logsumexp(dim=0)
-    return total - counted.sum(dim=0).to(total.dtype).log()[:, None]
+    answers = [part.log_softmax(dim=1) for part in _kept(parts, masks)]
+    counted = [
+        answer if mask is None else answer.masked_fill(~mask[:, None], float("-inf"))
+        for answer, mask in zip(answers, masks, strict=True)
+    ]
+    total = torch.stack(counted).logsumexp(dim=0)
+    return total - count_present(masks, total).log()
 
 
 def _pool_gaussian(parts: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:

@@ -83,9 +83,14 @@ def mean_present(values: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Te
     if all(mask is None for mask in masks):
         return torch.stack(list(values)).mean(0)
     total = torch.stack([keep(value, mask) for value, mask in zip(values, masks, strict=True)]).sum(0)
-    ones = torch.ones(total.shape[0], dtype=torch.bool, device=total.device)
-    count = torch.stack([ones if mask is None else mask for mask in masks]).sum(0).clamp_min(1)
-    return total / count.to(total.dtype).view(-1, *[1] * (total.ndim - 1))
+    return total / count_present(masks, total).clamp_min(1)
+
+
+def count_present(masks: Sequence[Tensor | None], like: Tensor) -> Tensor:
+    """Per row how many masks have it, to divide ``like`` ``[B, ...]`` by: ``[B, 1, ...]``, or one number where all have all."""
+    # No ones for a mask that is None: an exporter of programs may take their length, the rows that it was shown, for fixed.
+    count = sum(1 if mask is None else mask.view(-1, *[1] * (like.ndim - 1)).to(like.dtype) for mask in masks)
+    return torch.as_tensor(count, dtype=like.dtype, device=like.device)
 
 
 def subsets_of(names: Sequence[str]) -> list[tuple[str, ...]]:

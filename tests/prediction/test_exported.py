@@ -48,22 +48,28 @@ def calibrated(paired_run: Run) -> Any:
 
 @pytest.fixture(scope="module")
 def folder(calibrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export(calibrated, tmp_path_factory.mktemp("exported") / "model").folder
+    return export(calibrated, tmp_path_factory.mktemp("exported") / "model", draws=True).folder
+
+
+def example(name: str, folder: Path) -> Path:
+    """An example of the page as a script."""
+    found = re.search(rf"```py title=\"{re.escape(name)}\"\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    assert found is not None
+    assert len(found[1].splitlines()) <= 30
+    (folder / name).write_text(found[1], encoding="utf-8")
+    return folder / name
 
 
 def test_the_example_of_the_page_answers_as_the_run_does_without_torch(
     folder: Path, calibrated: Path, paired_run: Run, tmp_path: Path
 ) -> None:
-    script = re.search(r"```py title=\"ask.py\"\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    assert script is not None
-    assert len(script[1].splitlines()) <= 30
-    (tmp_path / "ask.py").write_text(script[1], encoding="utf-8")
+    script = example("ask.py", tmp_path)
     trust, predictor, info = Trust.read(calibrated), drifa.load(calibrated, device="cpu"), paired_run.info
     assert trust is not None
     case = files(paired_run, 1)[0]
     for given in (case, dict([next(iter(case.items()))])):
         words = [f"{name}={path}" for name, path in given.items()]
-        command = [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path / "ask.py"), str(folder), *words]
+        command = [sys.executable, "-c", WITHOUT_TORCH, str(script), str(folder), *words]
         answers = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout)
         images = {name: x[None] for name, x in read_images(Case("x", given), info.modalities, info.image_size).items()}
         present = torch.tensor([[name in given for name in info.modalities]])
@@ -74,6 +80,33 @@ def test_the_example_of_the_page_answers_as_the_run_does_without_torch(
             expected = trust.tasks[task](p) if present.all() else p
             np.testing.assert_allclose(answers[f"probabilities_{task}"], expected[0], atol=1e-4)
             np.testing.assert_allclose(answers[f"raw_{task}"], p[0], atol=1e-4)
+
+
+def test_dropout_passes_without_torch_are_those_of_the_networks(folder: Path, paired_run: Run, tmp_path: Path) -> None:
+    script, info, nets = example("passes.py", tmp_path), paired_run.info, drifa.load(paired_run.folder, device="cpu").nets
+    case = files(paired_run, 1)[0]
+    images = {name: x[None] for name, x in read_images(Case("x", case), info.modalities, info.image_size).items()}
+    present = torch.ones(1, len(images), dtype=torch.bool)
+    np.savez(tmp_path / "given.npz", present=present.numpy(), **{name: x.float().numpy() for name, x in images.items()})
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(script), str(folder), str(tmp_path / "given.npz"), "3"]
+    answers = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout)
+    masks, generator = json.loads((folder / "preprocessing.json").read_text())["draws"]["masks"], np.random.default_rng(0)
+    drawn: dict[str, list[np.ndarray]] = {task: [] for task in info.tasks}
+    for _ in range(3):
+        keep = {}
+        for name, about in masks.items():
+            keep[name] = torch.from_numpy(generator.random((1, *about["shape"][1:])) < about["keep"])
+            assert about["keep"] == 1 - nets[0].dropout_rate
+        with torch.inference_mode():
+            each = []
+            for member, net in enumerate(nets):
+                maps = net.before_dropout(net.to_input(images))
+                each.append(net.after_dropout(maps, None, lambda x, site, m=member, k=keep: k[f"keep_{m}_{site}"]))
+        for task in info.tasks:
+            drawn[task].append(torch.stack([one[task].softmax(1) for one in each]).mean(0).numpy())
+    for task, passes in drawn.items():
+        np.testing.assert_allclose(answers[f"probabilities_{task}"]["mean"], np.mean(passes, axis=0), atol=1e-4)
+        np.testing.assert_allclose(answers[f"probabilities_{task}"]["std"], np.std(passes, axis=0), atol=1e-4)
 
 
 def test_it_says_how_it_is_asked(folder: Path, paired_run: Run) -> None:
@@ -106,7 +139,7 @@ def test_mistakes_are_one_sentence(paired_run: Run, tmp_path: Path) -> None:
     mistakes: tuple[tuple[dict[str, Any], str], ...] = (
         ({"form": "onx"}, "did you mean 'onnx'"),
         ({"form": "torch", "opset": 17}, "--opset 17 is of ONNX"),
-        ({"draws": True}, "model.dropout_at=head"),
+        ({"form": "torch", "draws": True}, "--draws is of ONNX"),
     )
     for arguments, message in mistakes:
         with pytest.raises(DrifaError, match=message):

@@ -16,9 +16,9 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from drifa.backbones.cut import FAILURES, StageInfo, check_arguments, check_backbone, native_size, run_blank, unbuildable
+from drifa.backbones.pooled import mean_to
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError
@@ -71,7 +71,7 @@ class Carry(nn.Module):
 
     def forward(self, x: Tensor, before: Tensor) -> Tensor:
         if before.shape[2:] != x.shape[2:]:
-            before = F.adaptive_avg_pool2d(before, (x.shape[2], x.shape[3]))
+            before = mean_to(before, x.shape[2], x.shape[3])
         return x + self.project(before)
 
 

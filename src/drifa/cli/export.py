@@ -13,9 +13,7 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write; must be new.")],
     form: Annotated[str, typer.Option("--format", help="onnx, or torch for a program of torch.export.")] = "onnx",
     opset: Annotated[int | None, typer.Option(help="Version of the ONNX operators; the exporter's choice by default.")] = None,
-    draws: Annotated[
-        bool, typer.Option("--draws", help="Also in two parts, with dropout masks as inputs (model.dropout_at=head).")
-    ] = False,
+    draws: Annotated[bool, typer.Option("--draws", help="Also in two parts, with dropout masks as inputs.")] = False,
     settings: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="data.study=FOLDER: where it is now."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ class Members(nn.Module):
         found: dict[str, Tensor] = {}
         for task, asked in self.tasks.items():
             answers = torch.stack([asked.link.answer(one[task]) for one in outputs])
-            found.update((asked if calibrated else drawn(asked)).summary(task, answers, present))
+            found.update((asked if calibrated else replace(asked, steps=())).summary(task, answers, present))
         return found
 
 
@@ -117,40 +117,6 @@ class Program(Members):
 
     def forward(self, images: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
         return self.summary([net(self.inputs(net, images), present) for net in self.members], present)
-
-
-class Prefix(Members):
-    """Images and ``present`` -> per member what the dropout in front of its readout falls on, ``maps_MEMBER_NUMBER``."""
-
-    def forward(self, images: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
-        found = {}
-        for member, net in enumerate(self.members):
-            for number, x in enumerate(net.last_maps(self.inputs(net, images), present)):
-                found[f"maps_{member}_{number}"] = x
-        return found
-
-
-class Head(Members):
-    """Maps of :class:`Prefix`, of the same shapes bool ``keep_…`` with what one dropout draw keeps, and ``present`` -> answers.
-
-    They are those of the draw averaged over the members, not calibrated: that comes behind the mean over the draws.
-    """
-
-    def forward(self, maps: dict[str, Tensor], keep: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
-        outputs = []
-        for member, net in enumerate(self.members):
-            start = f"maps_{member}_"
-            own = {name: x for name, x in maps.items() if name.startswith(start)}
-            kept = [
-                torch.where(keep[name.replace("maps", "keep", 1)], x / (1 - net.dropout_rate), 0) for name, x in own.items()
-            ]
-            outputs.append(net.from_maps(kept, present))
-        return self.summary(outputs, present, calibrated=False)
-
-
-def drawn(asked: Asked) -> Asked:
-    """The task without its calibration."""
-    return Asked(asked.link, asked.expected, (), asked.mean, asked.std)
 
 
 @dataclass(frozen=True)
@@ -173,6 +139,18 @@ class Examples:
             for own in (names, *([name] for name in names if len(names) > 1)):
                 shown = {name: x[rows] if name in own else torch.zeros_like(x[rows]) for name, x in self.images.items()}
                 yield shown, torch.tensor([[name in own for name in names]] * size)
+
+
+def two_rows(examples: Examples) -> tuple[dict[str, Tensor], Tensor]:
+    """Inputs to follow through the networks; an exporter takes a batch of one for a fixed number."""
+    images = {name: x[[0, -1]].float() for name, x in examples.images.items()}
+    return images, torch.ones(2, len(images), dtype=torch.bool)
+
+
+def outputs_of(module: nn.Module, *arguments: Any) -> list[str]:
+    """Names of the results."""
+    with torch.inference_mode():
+        return list(module(*arguments))
 
 
 def exported(module: nn.Module, arguments: tuple[Any, ...], what: str) -> torch.export.ExportedProgram:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drifa.attention.pooling import global_mean
+from drifa.backbones.pooled import mean_to
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec
 from drifa.fusion.tokens import as_map, attend, tokens
@@ -76,7 +77,7 @@ class Caf(Fusion):
             own = self.attention[key](own, present)
         fused = self._fuse(key, own, present)
         if before is not None:
-            fused = torch.cat([fused, F.adaptive_avg_pool2d(before, (fused.shape[2], fused.shape[3]))], dim=1)
+            fused = torch.cat([fused, mean_to(before, fused.shape[2], fused.shape[3])], dim=1)
         return [*own, self.hyper[key](fused)]
 
     def _fuse(self, key: str, own: list[Tensor | None], present: Tensor | None) -> Tensor:

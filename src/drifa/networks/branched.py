@@ -15,7 +15,7 @@ from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError
 from drifa.fusion import Fusion
 from drifa.networks.arguments import check_keys, check_subsets
-from drifa.networks.dropout import dropout
+from drifa.networks.dropout import Keys, dropout
 from drifa.networks.inputs import (
     Features,
     Inputs,
@@ -226,7 +226,7 @@ class BranchedNet(nn.Module):
         """
         raise NotImplementedError
 
-    def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+    def _finish(self, begun: Begun, keys: Keys | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
         """Hook: everything behind what has begun.
 
         Returns:
@@ -248,8 +248,8 @@ class BranchedNet(nn.Module):
             parts.append({task: values.unflatten(0, keys.shape) for task, values in answers.items()})
         return {task: torch.cat([part[task] for part in parts]) for task in self.heads}
 
-    def answers(self, begun: Begun, keys: Tensor | None) -> dict[str, Tensor]:
-        """Task -> outputs of a pass that has begun, under one draw with int64 keys ``[B]``, or without dropout."""
+    def answers(self, begun: Begun, keys: Keys | None) -> dict[str, Tensor]:
+        """Task -> outputs of a pass that has begun, under one draw with keys, or without dropout."""
         return {task: values[0] for task, values in self._finish(begun, keys)[0].items()}
 
     @property
@@ -292,7 +292,7 @@ class BranchedNet(nn.Module):
                 output.append(branch.join(stage, level, x, mask))
         return [*output, *features[len(output) :]]
 
-    def _tail(self, stage: int, features: Features, present: Tensor | None, keys: Tensor | None) -> Features:
+    def _tail(self, stage: int, features: Features, present: Tensor | None, keys: Keys | None) -> Features:
         """Dropout, the MFA behind the stage, and the fusion."""
         own, further = features[: len(self.modalities)], features[len(self.modalities) :]
         if stage in self.drop_stages:
@@ -300,7 +300,7 @@ class BranchedNet(nn.Module):
         refined = [None if x is None else branch.refine[stage](x) for x, branch in zip(own, self._branches(), strict=True)]
         return self.fusion.after_stage(stage, [*refined, *further], present)
 
-    def _drop(self, features: Sequence[Tensor | None], keys: Tensor | None, site: int) -> Features:
+    def _drop(self, features: Sequence[Tensor | None], keys: Keys | None, site: int) -> Features:
         return [
             None if x is None else dropout(x, self.dropout_rate, self.training, keys, site + i) for i, x in enumerate(features)
         ]

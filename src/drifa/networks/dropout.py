@@ -7,7 +7,7 @@ changes. Here the mask of a row is a pure function of the row's key: a stateless
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,15 +15,19 @@ from torch.nn import functional as F
 
 _MASK32 = 0xFFFFFFFF
 
+#: What decides over the masks, see :func:`dropout`.
+Keys = Tensor | Callable[[Tensor, int], Tensor]
 
-def dropout(x: Tensor, p: float, training: bool, keys: Tensor | None, site: int) -> Tensor:
+
+def dropout(x: Tensor, p: float, training: bool, keys: Keys | None, site: int) -> Tensor:
     """Element-wise inverted dropout.
 
     Args:
         x: ``[B, ...]``.
         p: Probability that an element is zeroed.
         training: Without keys, dropout is on only in training and uses torch's generator.
-        keys: int64 ``[B]``; with keys dropout is always on, and the mask of each row depends on its key alone.
+        keys: int64 ``[B]``; with keys dropout is always on, and the mask of each row depends on its key alone. Or a function
+            that gives the mask: ``x`` and ``site`` -> which elements survive.
         site: Number of the place in the network, so that places differ.
 
     Returns:
@@ -31,7 +35,8 @@ def dropout(x: Tensor, p: float, training: bool, keys: Tensor | None, site: int)
     """
     if keys is None or p == 0:
         return F.dropout(x, p, training) if p else x
-    return torch.where(keyed_mask(keys, site, x[0].numel(), p).view(x.shape), x / (1 - p), 0)
+    mask = keyed_mask(keys, site, x[0].numel(), p).view(x.shape) if isinstance(keys, Tensor) else keys(x, site)
+    return torch.where(mask, x / (1 - p), 0)
 
 
 def keyed_mask(keys: Tensor, site: int, size: int, p: float) -> Tensor:

@@ -12,6 +12,7 @@ from drifa.backbones.precision import full_precision
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import Begun, BranchedNet
+from drifa.networks.dropout import Keys
 from drifa.networks.inputs import Features, Inputs, unknown
 
 DROPOUT_AT = ("blocks", "head")
@@ -126,28 +127,39 @@ class FusionNet(BranchedNet):
         """Number of the first place of the dropout in front of the readout, see :func:`drifa.networks.dropout.dropout`."""
         return self.stage_count * len(self.modalities)
 
-    def last_maps(self, inputs: Inputs, present: Tensor | None = None) -> Features:
-        """What the dropout in front of the readout falls on; all that comes before it has none.
+    def before_dropout(self, inputs: Inputs, present: Tensor | None = None) -> Features:
+        """What all dropout draws have in common.
 
         Args:
-            inputs: As in :meth:`forward`.
+            inputs: As in :meth:`forward`, of all modalities.
             present: As in :meth:`forward`.
 
         Returns:
-            Per modality ``[B, C, H, W]``, further maps of the fusion behind them.
+            With ``dropout_at="head"`` per modality the last map ``[B, C, H, W]``, further maps of the fusion behind them; else
+            per modality the map of the first stage, and behind them what whole encoders gave for the later stages.
         """
-        return self._last(self._begin(inputs, present), None)
+        begun = self.begin_draws(inputs, present)
+        if not self.drop_stages:
+            return self._last(begun, None)
+        return [*begun.features, *(x for maps in begun.levels[1:] for x in maps if x is not None)]
 
-    def from_maps(self, maps: Features, present: Tensor | None = None) -> dict[str, Tensor]:
-        """Outputs from maps of :meth:`last_maps`, in which the caller may have zeroed some numbers.
+    def after_dropout(self, maps: Features, present: Tensor | None, keys: Keys | None) -> dict[str, Tensor]:
+        """Outputs of one dropout draw.
 
         Args:
-            maps: As they came.
+            maps: Those of :meth:`before_dropout`.
             present: As in :meth:`forward`.
+            keys: As in :func:`drifa.networks.dropout.dropout`.
         """
-        _, readout = self._readout(maps, present)
-        with full_precision(readout):
-            return {task: head(readout) for task, head in self.heads.items()}
+        if not self.drop_stages:
+            _, readout = self._readout(self._drop(maps, keys, self.last_site), present)
+            with full_precision(readout):
+                return {task: head(readout) for task, head in self.heads.items()}
+        left = iter(maps)
+        first = [next(left) for _ in self.modalities]
+        whole = [isinstance(branch, EncoderBranch) for branch in self._branches()]
+        later = [[next(left) if own else None for own in whole] for _ in range(1, self.stage_count)] if any(whole) else []
+        return self.answers(Begun(0, first, present, levels=(first, *later) if later else ()), keys)
 
     def _begin(self, inputs: Inputs, present: Tensor | None, far: bool = False) -> Begun:
         features, present = self._check(inputs, present)
@@ -158,19 +170,19 @@ class FusionNet(BranchedNet):
             features = self._body(stage + 1, self._tail(stage, features, present, None), present, levels)
         return Begun(last, features, present, levels=levels)
 
-    def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+    def _finish(self, begun: Begun, keys: Keys | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
         last, readout = self._read(begun, keys)
         with full_precision(readout):
             if supervised:
                 return {task: self.fusion.supervised(head, readout) for task, head in self.heads.items()}, last
             return {task: [head(readout)] for task, head in self.heads.items()}, last
 
-    def _read(self, begun: Begun, keys: Tensor | None) -> tuple[Features, Tensor]:
+    def _read(self, begun: Begun, keys: Keys | None) -> tuple[Features, Tensor]:
         """The last maps and the readout."""
         last = self._drop(self._last(begun, keys), keys, site=self.last_site)
         return self._readout(last, begun.present)
 
-    def _last(self, begun: Begun, keys: Tensor | None) -> Features:
+    def _last(self, begun: Begun, keys: Keys | None) -> Features:
         """The last maps, in front of their dropout."""
         *_, features = self._tails(begun, keys)
         return features

@@ -13,6 +13,7 @@ from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
 from drifa.networks.branched import Begun, BranchedNet
+from drifa.networks.dropout import Keys
 from drifa.networks.inputs import Features, Inputs
 from drifa.networks.segnet_decoder import SegNetDecoder
 from drifa.present import column, mean_present
@@ -77,7 +78,7 @@ class FusionSegNet(BranchedNet):
             features = [None if x is None else F.pad(x, padding) for x in features]
         return Begun(0, self._body(0, features, present), present, (height, width))
 
-    def _finish(self, begun: Begun, keys: Tensor | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
+    def _finish(self, begun: Begun, keys: Keys | None, supervised: bool = False) -> tuple[dict[str, list[Tensor]], Features]:
         features, present = begun.features, begun.present
         places: list[list[Tensor | None]] = []
         for k in range(self.stage_count):

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from drifa.data.tabular import WithColumns
 from drifa.errors import DrifaError, suggest
+from drifa.export.draws import HEAD, PREFIX, check_dropout, save_draws
 from drifa.export.folder import PREPROCESSING, check_new, whole_folder
 from drifa.export.onnx import check_packages, save_onnx
 from drifa.export.program import (
@@ -21,17 +21,15 @@ from drifa.export.program import (
     Arrays,
     Asked,
     Examples,
-    Head,
-    Prefix,
     Program,
-    Runner,
     Step,
     check_close,
     compared,
-    difference,
     exported,
+    outputs_of,
     random_examples,
     save_program,
+    two_rows,
 )
 from drifa.files import write_json
 from drifa.links import LINKS
@@ -44,7 +42,7 @@ from drifa.tasks import Classes, Number
 from drifa.uncertainty.calibration import Temperature, VectorScaling
 
 FORMATS = ("onnx", "torch")
-MODEL, PREFIX, HEAD, TORCH = "model.onnx", "prefix.onnx", "head.onnx", "model.pt2"
+MODEL, TORCH = "model.onnx", "model.pt2"
 #: Cases of the study on which a program is compared with its run.
 CASES = 3
 
@@ -83,12 +81,12 @@ def export(
         out: The folder to write; must be new or empty.
         form: ``onnx``, or ``torch`` for a program of ``torch.export``.
         opset: Version of the ONNX operators; None for the exporter's own choice.
-        draws: Also write the network in two parts with the dropout masks as an input, for Monte-Carlo passes elsewhere.
+        draws: Also write the networks in two parts with the dropout masks as inputs, for Monte-Carlo passes elsewhere.
         places: Where the run's study is, if not where it says.
 
     Raises:
-        DrifaError: A package is missing, ``out`` holds something, the run segments, its dropout stands in the blocks and draws
-            are wanted, the exporter refuses, or the program answers otherwise than the run.
+        DrifaError: A package is missing, ``out`` holds something, the run segments, draws are wanted of a network without
+            dropout, the exporter refuses, or the program answers otherwise than the run.
     """
     folder, out = Path(folder), Path(out)
     if form not in FORMATS:
@@ -101,11 +99,8 @@ def export(
     predictor = Predictor.open(folder, "cpu", places)
     if predictor.regions:
         raise DrifaError(f"{folder} segments volumes slice by slice, which is not exported; ask it with `drifa predict --out`")
-    if draws and predictor.nets[0].config.get("dropout_at", "blocks") != "head":
-        raise DrifaError(
-            f"--draws takes a network whose dropout stands in front of its readout alone, and that of {folder} stands in the "
-            f"blocks too; train with model.dropout_at=head, or leave --draws out"
-        )
+    if draws:
+        check_dropout(predictor.nets, str(folder))
     tasks, notes = _tasks(predictor)
     members = Program(predictor.nets, tasks, predictor.encoders).eval()
     _check_names(members, predictor)
@@ -122,23 +117,13 @@ def export(
             files = (MODEL,)
             run = save_onnx(members, (images, present), place / MODEL, names, what, opset)
         worst = check_close(compared(run, members, examples), what)
+        told: dict[str, Any] = {}
         if draws:
             files = (MODEL, PREFIX, HEAD)
-            worst = max(worst, _save_draws(members, place, examples, opset, what))
-        write_json(place / PREPROCESSING, _described(predictor, members, examples, names, worst, notes))
+            off, told["draws"] = save_draws(members, place, examples, what, opset)
+            worst = max(worst, off)
+        write_json(place / PREPROCESSING, _described(predictor, members, examples, names, worst, notes) | told)
     return Exported(out, (*files, PREPROCESSING), worst, examples.real, notes)
-
-
-def two_rows(examples: Examples) -> tuple[dict[str, Tensor], Tensor]:
-    """Inputs to follow through the networks; an exporter takes a batch of one for a fixed number."""
-    images = {name: x[[0, -1]].float() for name, x in examples.images.items()}
-    return images, torch.ones(2, len(images), dtype=torch.bool)
-
-
-def outputs_of(module: torch.nn.Module, *arguments: Any) -> list[str]:
-    """Names of the results."""
-    with torch.inference_mode():
-        return list(module(*arguments))
 
 
 def _tasks(predictor: Predictor) -> tuple[dict[str, Asked], tuple[str, ...]]:
@@ -238,39 +223,6 @@ def _examples(predictor: Predictor) -> Examples:
         return random_examples(channels, predictor.encoders, size)
 
 
-def _save_draws(members: Program, place: Path, examples: Examples, opset: int | None, what: str) -> float:
-    """Writes the two parts and returns how far they are off."""
-    prefix = Prefix(members.members, members.tasks, members.tabular).eval()
-    head = Head(members.members, members.tasks, members.tabular).eval()
-    images, present = two_rows(examples)
-    with torch.no_grad():
-        maps = prefix(images, present)
-    keep = {name.replace("maps", "keep", 1): torch.ones_like(x, dtype=torch.bool) for name, x in maps.items()}
-    names = outputs_of(head, maps, keep, present)
-    first = save_onnx(prefix, (images, present), place / PREFIX, list(maps), what, opset)
-    second = save_onnx(head, (maps, keep, present), place / HEAD, names, what, opset)
-    return check_close(_compared_draws(first, second, prefix, head, examples), what)
-
-
-def _compared_draws(first: Runner, second: Runner, prefix: Prefix, head: Head, examples: Examples) -> float:
-    """The two parts against the networks under masks of their rate."""
-    worst, generator = 0.0, torch.Generator().manual_seed(0)
-    for images, present in examples.asked():
-        shown = {name: x.float() for name, x in images.items()}
-        with torch.inference_mode():
-            maps = prefix(shown, present)
-            keep = {}
-            for name, x in maps.items():
-                rate = prefix.members[int(name.split("_")[1])].dropout_rate
-                keep[name.replace("maps", "keep", 1)] = torch.rand(x.shape, generator=generator) >= rate
-            expected = head(maps, keep, present)
-        got = {name: torch.from_numpy(x) for name, x in first({**shown, PRESENT: present}).items()}
-        answers = second({**got, **keep, PRESENT: present})
-        for name, values in expected.items():
-            worst = max(worst, difference(answers[name], values.numpy()) / head.tasks[name.split("_", 1)[1]].std)
-    return worst
-
-
 def _described(
     predictor: Predictor, members: Program, examples: Examples, names: list[str], worst: float, notes: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -294,7 +246,6 @@ def _described(
             for task, asked in members.tasks.items()
             if asked.steps
         },
-        "members": [{"dropout_rate": net.dropout_rate} for net in predictor.nets],
         "compared": {"largest_difference": worst, "allowed": LIMIT, "on": "cases of the study" if examples.real else "noise"},
         "notes": list(notes),
     }

@@ -1,0 +1,162 @@
+"""Answers of a run by `drifa export`: onnxruntime against eager PyTorch, `torch.compile` and `torch.export`, and in int8.
+
+    python benchmarks/export.py [--run RUN]
+
+`torch.compile` is that of `train.compile=blocks`, block by block, as the whole of a network takes it very long. It and
+`torch.export` need minutes before the first answer, which are not counted; `--ways onnxruntime eager int8` does without them.
+
+Printed are medians of the ratios of alternating runs on the CPU. int8 is the dynamic quantisation of onnxruntime; with a run it
+is told what that costs on cases of the test split: the largest change of a probability, and how many decisions are others.
+Without a run a network as it begins is asked about noise, and only the times mean something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import onnxruntime
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor
+
+from drifa import create_model, load
+from drifa.export.onnx import open_onnx, save_onnx
+from drifa.export.program import LIMIT, PRESENT, Arrays, Asked, Program, exported, outputs_of
+from drifa.prediction.cases import Case
+from drifa.prediction.sources import read_images
+from drifa.training.compiled import compile_blocks
+
+STUDY = {"modalities": {"dermoscopy": 3, "pap_smear": 3}, "tasks": {"skin_lesion": 7, "cell": 5}}
+
+WAYS = ("onnxruntime", "eager", "torch.compile", "torch.export", "int8")
+
+Inputs = dict[str, Tensor]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", type=Path, help="run folder; a new network and noise otherwise")
+    parser.add_argument("--cases", type=int, default=200, help="of the run's test split, on which int8 is judged")
+    parser.add_argument("--size", type=int, default=64, help="pixels, without a run")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    options = parser.parse_args()
+    if options.run:
+        nets, cases = run_and_cases(options.run, options.cases)
+    else:
+        nets = [create_model(**STUDY, backbone_args={"channels": [16, 32, 64, 128]}).eval()]
+        cases = {name: 255 * torch.rand(options.batch, 3, options.size, options.size) for name in STUDY["modalities"]}
+        cases[PRESENT] = torch.ones(options.batch, 2, dtype=torch.bool)
+    tasks = {task: Asked(nets[0].fusion.spec.link(task), lambda draws, whole: {}) for task in nets[0].heads}
+    program = Program(nets, tasks).eval()
+    inputs = {name: x[: options.batch] for name, x in cases.items()}
+    threads = torch.get_num_threads()
+    print(f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}, {threads} threads, {len(nets)} network(s)")
+    with tempfile.TemporaryDirectory() as folder:
+        ways = ways_to_ask(program, inputs, Path(folder), {"onnxruntime", *options.ways})
+    with torch.inference_mode():
+        expected = {name: x.numpy() for name, x in program(*split(inputs)).items()}
+    for name, way in ways.items():
+        off = max(float(abs(values - expected[key]).max()) for key, values in way(inputs).items())
+        assert off <= LIMIT or name == "int8", f"{name} is {off:.2g} off"
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, way in ways.items():
+            seconds[name].append(clock(way, inputs))
+    for name in ways:
+        if name != "onnxruntime":
+            ratios = [one / ours for one, ours in zip(seconds[name], seconds["onnxruntime"], strict=True)]
+            print(f"{name} / onnxruntime = {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
+    print(f"onnxruntime: {statistics.median(seconds['onnxruntime']) * 1000:.1f} ms for {len(inputs[PRESENT])} rows")
+    if options.run and "int8" in ways:
+        tell_cost(ways["onnxruntime"], ways["int8"], cases, options.batch)
+
+
+def ways_to_ask(program: Program, inputs: Inputs, folder: Path, wanted: set[str]) -> dict[str, Callable[[Inputs], Arrays]]:
+    """One program in every wanted form, each ready to be asked."""
+    arguments = split({name: x[:2] for name, x in inputs.items()})
+    names = outputs_of(program, *arguments)
+
+    def of_module(module: Callable[..., dict[str, Tensor]]) -> Callable[[Inputs], Arrays]:
+        def run(given: Inputs) -> Arrays:
+            with torch.inference_mode():
+                return {name: x.numpy() for name, x in module(*split(given)).items()}
+
+        return run
+
+    ways = {"onnxruntime": save_onnx(program, arguments, folder / "model.onnx", names, "the network")}
+    if "eager" in wanted:
+        ways["eager"] = of_module(program)
+    if "torch.compile" in wanted:
+        compiled = copy.deepcopy(program)
+        sides = next((x.shape[2], x.shape[3]) for x in arguments[0].values())
+        if all(compile_blocks(net, sides) for net in compiled.members):
+            ways["torch.compile"] = of_module(compiled)
+    if "torch.export" in wanted:
+        ways["torch.export"] = of_module(exported(program, arguments, "the network").module())
+    if "int8" in wanted:
+        logging.getLogger().setLevel(logging.ERROR)  # the quantiser advises a step that changes nothing here
+        # Convolutions of onnxruntime take unsigned weights alone.
+        quantize_dynamic(folder / "model.onnx", folder / "int8.onnx", weight_type=QuantType.QUInt8)
+        ways["int8"] = open_onnx(folder / "int8.onnx")
+    return ways
+
+
+def split(given: Inputs) -> tuple[Inputs, Tensor]:
+    return {name: x for name, x in given.items() if name != PRESENT}, given[PRESENT]
+
+
+def run_and_cases(folder: Path, count: int) -> tuple[list[torch.nn.Module], Inputs]:
+    """The networks of a run, and subjects of its test split with what they have; zeros in place of what they lack."""
+    predictor = load(folder, device="cpu")
+    info, study = predictor.run.info, predictor.run.study()
+    if info.tabular:
+        raise SystemExit(f"{folder} reads columns of a table, and this asks about images alone; give a run of images")
+    subjects = study.subjects()
+    rows = subjects.image[list(subjects.in_split("test"))[:count]]
+    columns = [subjects.modalities.index(name) for name in info.modalities]
+    cases: Inputs = {PRESENT: torch.from_numpy(rows[:, columns] >= 0)}
+    for name, column in zip(info.modalities, columns, strict=True):
+        images = torch.zeros(len(rows), info.modalities[name], info.image_size, info.image_size)
+        for position, row in enumerate(rows[:, column]):
+            if row >= 0:
+                case = Case(str(row), {name: study.image_path(int(row))})
+                images[position] = read_images(case, info.modalities, info.image_size)[name].float()
+        cases[name] = images
+    return list(predictor.nets), cases
+
+
+def tell_cost(whole: Callable[[Inputs], Arrays], int8: Callable[[Inputs], Arrays], cases: Inputs, batch: int) -> None:
+    """What int8 changes, task by task."""
+    changes: dict[str, list[float]] = {}
+    for start in range(0, len(cases[PRESENT]), batch):
+        given = {name: x[start : start + batch] for name, x in cases.items()}
+        quantised = int8(given)
+        for name, p in whole(given).items():
+            if name.startswith("probabilities_"):
+                off, decided = abs(quantised[name] - p).max(axis=1), quantised[name].argmax(axis=1) != p.argmax(axis=1)
+                changes.setdefault(f"{name}: largest change", []).extend(off.tolist())
+                changes.setdefault(f"{name}: other decisions", []).extend(decided.tolist())
+    for name, values in changes.items():
+        if name.endswith("change"):
+            print(f"int8, {name} {max(values):.3f}, median {statistics.median(values):.4f}, {len(values)} cases")
+        else:
+            print(f"int8, {name} {100 * statistics.mean(values):.1f} %")
+
+
+def clock(run: Callable[[Inputs], Arrays], inputs: Inputs) -> float:
+    start = time.perf_counter()
+    run(inputs)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
