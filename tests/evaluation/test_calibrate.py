@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drifa import DrifaError, load
-from drifa.evaluation.calibrate import calibrate
+from drifa.evaluation import calibrate as module
+from drifa.evaluation.calibrate import calibrate, calibrate_trained
 from drifa.prediction.trust import FILE
 from drifa.runs.run import Run
 from drifa.uncertainty.calibration import Least, Temperature
@@ -68,6 +70,31 @@ def test_a_file_of_an_older_format_is_one_clear_error_and_can_be_made_anew(paire
     answer = load(folder, device="cpu").predict_one(a_case(paired_run))
     assert answer.warnings == ()
     assert all(one.verdict.startswith("unsure") for one in answer.tasks.values())
+
+
+def test_a_training_ends_with_a_calibration_once_and_only_where_it_is_asked_for(
+    paired_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Path] = []
+
+    def told(folder: Path, **_: object) -> tuple[Path, dict[str, object]]:
+        done.append(folder / FILE)
+        done[-1].write_text("{}")
+        return done[-1], {"test": {"cell": {"notes": ["too few.", "far too few."]}}, "notes": []}
+
+    def refused(folder: Path, **_: object) -> None:
+        raise DrifaError("the test split is empty")
+
+    off = replace(paired_run, folder=tmp_path)
+    on = replace(off, config=off.config.model_copy(deep=True))
+    on.config.train.calibrate = True
+    monkeypatch.setattr(module, "calibrate", refused)
+    assert calibrate_trained(on) == (None, "not calibrated: the test split is empty")
+    monkeypatch.setattr(module, "calibrate", told)
+    assert calibrate_trained(off) == (None, "")
+    assert calibrate_trained(on) == (tmp_path / FILE, f"cell: too few. (1 more in {tmp_path / FILE})")
+    assert calibrate_trained(on) == (None, "")
+    assert done == [tmp_path / FILE]
 
 
 def test_an_unknown_method_is_refused_before_it_costs_anything(paired_run: Run) -> None:

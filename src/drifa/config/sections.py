@@ -204,6 +204,7 @@ class TrainConfig(Section):
             attention are faster on a CPU. The results are the same but for rounding.
         devices: Number of devices, one process each.
         threads: CPU threads; 0 = torch's default.
+        calibrate: `drifa train` ends with what `drifa calibrate RUN` does, unless the run was calibrated before.
         logger: Where the curves are also written, of ``tensorboard``, ``mlflow``, ``wandb``: in the member's folder, offline;
             ``csv``, the `history.csv`, is always written.
     """
@@ -239,6 +240,7 @@ class TrainConfig(Section):
     compile: Literal["auto", "none", "blocks"] = "auto"
     devices: int = Field(1, ge=1, le=1024)
     threads: int = Field(0, ge=0, le=1024)
+    calibrate: bool = True
     logger: list[Literal["csv", "tensorboard", "mlflow", "wandb"]] = ["tensorboard"]
 
     @field_validator("class_weights", mode="before")

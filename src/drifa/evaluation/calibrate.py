@@ -111,6 +111,28 @@ def calibrate(
     return path, told
 
 
+def calibrate_trained(run: Run, progress: Progress | None = None) -> tuple[Path | None, str]:
+    """Ends a training that asked for it (``train.calibrate``): :func:`calibrate` by its defaults, where it was not done before.
+
+    Args:
+        run: A run with all members trained.
+        progress: As in :func:`calibrate`.
+
+    Returns:
+        The file that was written, None without one; and a sentence on what could not be learned, empty where all could.
+    """
+    classes = any(isinstance(kind, Classes) for kind in kinds_from(run.info.tasks).values())
+    if not run.config.train.calibrate or not classes or (run.folder / FILE).is_file():
+        return None, ""
+    try:
+        path, told = calibrate(run.folder, progress=progress, places=run.places)
+    except DrifaError as error:
+        return None, f"not calibrated: {error}"
+    notes = [f"{task}: {note}" for task, found in told["test"].items() for note in found["notes"]] + told["notes"]
+    more = f" ({len(notes) - 1} more in {path})" if len(notes) > 1 else ""
+    return path, f"{notes[0]}{more}" if notes else ""
+
+
 def _answers(table: pd.DataFrame, task: str, mode: str, kind: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels, probabilities and groups of the first member (of all, in the modes of ensembles), in the headline condition."""
     rows = table[(table["task"] == task) & (table["mode"] == mode) & (table["condition"] != "alone") & table["label"].notna()]
