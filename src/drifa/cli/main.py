@@ -117,7 +117,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     settings: Judging = None,
     study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
-    split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
+    split: Annotated[str, typer.Option(help="test, val, calibration, train or all.")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
     subsets: Annotated[bool, typer.Option("--subsets", help="Also judge every subset of the modalities.")] = False,
     quiet: Quiet = False,

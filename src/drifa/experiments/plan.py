@@ -23,10 +23,10 @@ from drifa.metrics.regression import NUMBER_METRICS, SPREAD_METRICS
 from drifa.runs.run import load_study
 from drifa.version import __version__
 
-#: Settings that say where things lie, what computes and what follows, not what is learned.
+#: Settings that say where things lie, what computes and what follows, not what is learned; and one that the split tells.
 PLACES = (
     *(("data", "study"), ("data", "cache"), ("data", "maps_gb")),
-    *(("train", "accelerator"), ("train", "threads"), ("train", "calibrate")),
+    *(("train", "accelerator"), ("train", "threads"), ("train", "calibrate"), ("data", "calibration_fraction")),
 )
 #: The one figure by which a kind of task is compared where nobody says which.
 MAIN_METRIC: dict[Kind, str] = {"classes": "balanced_accuracy", "number": "mae", "regions": "dice"}
