@@ -63,8 +63,8 @@ def calibrate(
 
     Returns:
         The file, and its content: of interest are ``source`` (``val`` or ``calibration``), ``test``, task ->
-        ``notes``, ``calibration``, ``coverage`` and ``abstention`` on the test split (see :mod:`drifa.uncertainty.reports`), ``strangers`` (see
-        :func:`drifa.evaluation.strangers.learn_strangers`), and ``notes``.
+        ``notes``, ``calibration``, ``coverage`` and ``abstention`` on the test split (see :mod:`drifa.uncertainty.reports`),
+        ``strangers`` (see :func:`drifa.evaluation.strangers.learn_strangers`), and ``notes``.
 
     Raises:
         DrifaError: The run answers nothing in classes, its study is not there, or an argument is not as described.
