@@ -170,7 +170,8 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
         if run.is_trained(number):
             continue
         # What was learned of the answers of other networks is not true of these.
-        (run.folder / "calibration.json").unlink(missing_ok=True)
+        for name in ("calibration.json", "strangers.npz"):
+            (run.folder / name).unlink(missing_ok=True)
         # Written last, and so the one record that a member is complete.
         (run.member(number) / "config.json").unlink(missing_ok=True)
         try:

@@ -43,10 +43,10 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
     Returns:
         Plain JSON values: ``drifa_split`` (format), ``drifa_version``, ``study``, ``protocol`` and its settings (None where it
         takes none; ``calibration`` only where it cut something off); ``group_meaning`` as the study tells it; ``note``, a
-        sentence where wanted sizes were not met, else empty; ``subjects`` and ``groups`` per split; ``unused``, the subjects set
-        aside; ``groups_in_two_splits`` (0 proves disjointness); ``subjects_sharing_a_group_with_train`` for the others;
-        ``counts`` as split -> task -> class -> {subjects, groups}, with ``mask`` or ``number`` for the class of a task that has
-        none; ``classes_missing`` as "class of task in split";
+        sentence where wanted sizes were not met, else empty; ``subjects`` and ``groups`` per split; ``unused``, the subjects
+        set aside; ``groups_in_two_splits`` (0 proves disjointness); ``subjects_sharing_a_group_with_train`` for the others;
+        ``counts`` as split -> task -> class -> {subjects, groups}, with ``mask`` or ``number`` for the class of a task that
+        has none; ``classes_missing`` as "class of task in split";
         ``sha256`` over the sorted lines ``subject,split``.
     """
     subjects = study.subjects()
