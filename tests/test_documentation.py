@@ -63,6 +63,7 @@ ORDER = (
 # What makes a training of seconds out of any configuration.
 TINY = [
     *("train.epochs=1", "train.members=2", "train.threads=1", "train.accelerator=cpu", "data.image_size=32"),
+    "train.calibrate=false",  # `drifa calibrate` has a page of its own
     *("model.backbone_args={layers: [1, 1, 1, 1], channels: [4, 4, 8, 8]}",),
     *("evaluate.passes=2", "evaluate.partners=2", "evaluate.resamples=20"),
 ]

@@ -125,8 +125,15 @@ def test_a_table_with_a_bad_file_is_answered_in_part_with_code_3(place: Path) ->
     assert not (place / "none.json").exists()
 
 
-def test_resume_trains_further(place: Path) -> None:
-    works("train", "--resume", "run", "train.epochs=2", "-q", cwd=place)
+def test_resume_trains_further_and_calibrates_anew(place: Path) -> None:
+    (place / "run" / "calibration.json").write_text("what was learned of other weights")
+    out = works("train", "--resume", "run", "train.epochs=2", "train.calibrate=true", "-q", cwd=place)
+    assert "trained member(s), calibration.json" in out
+    assert sum(line.startswith("warning: ") and "validation cases are too few" in line for line in out.splitlines()) == 1
+    assert "tasks" in json.loads((place / "run" / "calibration.json").read_text())
+    (place / "run" / "calibration.json").unlink()
+    out = works("train", "--resume", "run", "train.calibrate=false", "-q", cwd=place)
+    assert "calibration.json" not in out
     assert len(pd.read_csv(place / "run" / "members" / "0" / "history.csv")) == 2
     assert yaml.safe_load((place / "run" / "config.yaml").read_text())["train"]["epochs"] == 2
 
@@ -189,10 +196,10 @@ def test_real_folders_become_studies(data_root: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_one_run(place: Path) -> None:
-    command = [sys.executable, "-m", "drifa.cli.main", "train", "config.yaml", "train.devices=2", "--out", "two", "-q"]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=place, timeout=600)
+    command = [sys.executable, "-m", "drifa.cli.main", "train", "config.yaml", "train.devices=2", "train.calibrate=true"]
+    ended = subprocess.run([*command, "--out", "two", "-q"], capture_output=True, text=True, cwd=place, timeout=600)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("wrote two: 2 trained member(s)") == 1
+    assert ended.stdout.count("wrote two: 2 trained member(s), calibration.json") == 1
     assert "accuracy" in works("evaluate", "two", "-q", cwd=place)
 
 

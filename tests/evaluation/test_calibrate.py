@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from drifa import DrifaError, load
-from drifa.evaluation.calibrate import calibrate
+from drifa.data.splits.split import split, write_receipt
+from drifa.data.study.checks import CALIBRATION
+from drifa.evaluation import calibrate as module
+from drifa.evaluation.calibrate import calibrate, calibrate_trained
 from drifa.prediction.trust import FILE
 from drifa.runs.run import Run
 from drifa.uncertainty.calibration import Least, Temperature
@@ -68,6 +73,56 @@ def test_a_file_of_an_older_format_is_one_clear_error_and_can_be_made_anew(paire
     answer = load(folder, device="cpu").predict_one(a_case(paired_run))
     assert answer.warnings == ()
     assert all(one.verdict.startswith("unsure") for one in answer.tasks.values())
+
+
+def test_a_part_cut_off_for_calibration_takes_the_place_of_validation(
+    paired_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Temperature, "least", Least(3, 1))
+    folder = Path(shutil.copytree(paired_run.folder, tmp_path / "run"))
+    shutil.copytree(paired_run.folder.parent / "study", tmp_path / "study")
+    sides = pd.read_csv(folder / "split.csv", dtype=str)
+    train = sides.index[sides["split"] == "train"]
+    # Networks do not ask which part an image was of: one class of the first task is missing from the part.
+    study, task = paired_run.study(), next(iter(paired_run.info.tasks))
+    labels = study.table.drop_duplicates("subject").set_index("subject")[task]
+    rare = paired_run.info.tasks[task]["classes"][0]
+    chosen = [row for row in train if labels[sides["subject"][row]] not in ("", rare)][:20]
+    sides.loc[chosen, "split"] = CALIBRATION
+    parts = replace(study, table=study.table.assign(split=study.table["subject"].map(sides.set_index("subject")["split"])))
+    write_receipt(parts, split(parts, "given")[1], folder)
+    path, told = calibrate(folder, risk=0.9, confidence=0.5, false_alarms=0.2)
+    assert json.loads(path.read_text())["source"] == CALIBRATION
+    answered = pd.read_parquet(folder / "evaluations" / f"own-{CALIBRATION}" / "predictions.parquet")
+    assert set(answered["subject"]) == set(sides["subject"][chosen])
+    assert any(f"class {rare!r} has 0 calibration cases" in note for note in told["test"][task]["notes"])
+    assert all(one["rate"] == 0.2 for one in told["strangers"].values())
+    assert load(folder, device="cpu").predict_one(a_case(paired_run)).tasks[task].verdict is not None
+
+
+def test_a_training_ends_with_a_calibration_once_and_only_where_it_is_asked_for(
+    paired_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Path] = []
+
+    def told(folder: Path, **_: object) -> tuple[Path, dict[str, object]]:
+        done.append(folder / FILE)
+        done[-1].write_text("{}")
+        return done[-1], {"test": {"cell": {"notes": ["too few.", "far too few."]}}, "notes": []}
+
+    def refused(folder: Path, **_: object) -> None:
+        raise DrifaError("the test split is empty")
+
+    off = replace(paired_run, folder=tmp_path)
+    on = replace(off, config=off.config.model_copy(deep=True))
+    on.config.train.calibrate = True
+    monkeypatch.setattr(module, "calibrate", refused)
+    assert calibrate_trained(on) == (None, "not calibrated: the test split is empty")
+    monkeypatch.setattr(module, "calibrate", told)
+    assert calibrate_trained(off) == (None, "")
+    assert calibrate_trained(on) == (tmp_path / FILE, f"cell: too few. (1 more in {tmp_path / FILE})")
+    assert calibrate_trained(on) == (None, "")
+    assert done == [tmp_path / FILE]
 
 
 def test_an_unknown_method_is_refused_before_it_costs_anything(paired_run: Run) -> None:

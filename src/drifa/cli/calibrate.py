@@ -23,7 +23,7 @@ def calibrate(
     strangers: Annotated[bool, typer.Option(help="Learn to tell images unlike those of training.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """When a run can be trusted, learned on the validation split: probabilities, sets of classes, abstention, strangers."""
+    """When a run can be trusted, learned beside training: probabilities, sets of classes, abstention, strangers."""
     from drifa.evaluation.calibrate import calibrate as calibrate_run
 
     with progress_bar(quiet) as progress:
@@ -34,4 +34,5 @@ def calibrate(
             places_of(settings),
         )
     print_trust(told)
-    typer.echo(f"wrote {path}; `drifa predict {run}` applies it")
+    part = "validation" if told["source"] == "val" else told["source"]
+    typer.echo(f"wrote {path}, learned on the {part} split; `drifa predict {run}` applies it")

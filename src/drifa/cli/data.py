@@ -215,14 +215,16 @@ def split(
     folds: Annotated[int | None, typer.Option(help="Number of folds (kfold).")] = None,
     fold: Annotated[int | None, typer.Option(help="Which fold is tested, from 0; the next one validates (kfold).")] = None,
     column: Annotated[str, typer.Option(help="Column of the table that holds the split (column).")] = "",
+    calibration: Annotated[float, typer.Option(help="Share of train that is cut off for `drifa calibrate` alone.")] = 0.0,
 ) -> None:
     """Writes the split into the study's table, with a receipt beside it."""
     from drifa.data import Study, write_receipt
     from drifa.data import split as split_study
 
     folder = study_folder(study, "split")
+    loaded = Study.load(study)
     done, receipt = split_study(
-        Study.load(study), protocol, fractions, seed, sizes=sizes, folds=folds, fold=fold, column=column
+        loaded, protocol, fractions, seed, sizes=sizes, folds=folds, fold=fold, column=column, calibration=calibration
     )
     with writing(folder / "study.yaml"):
         done.save(folder)

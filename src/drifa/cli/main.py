@@ -73,8 +73,9 @@ def train(
     resume: Annotated[Path | None, typer.Option(help="Continue this run exactly; takes train.epochs=… and the like.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Trains all members of a run."""
+    """Trains all members of a run, and calibrates it."""
     from drifa.config import load_config, parse_override
+    from drifa.evaluation.calibrate import calibrate_trained
     from drifa.training.train import process_rank
     from drifa.training.train import resume as resume_run
     from drifa.training.train import train as train_run
@@ -99,11 +100,16 @@ def train(
             if not words or out is None:
                 raise DrifaError("give a config and a new folder: drifa train CONFIG [key=value …] --out RUN")
             run = train_run(load_config(words[0], words[1:]), out, progress, quiet)
-    if process_rank() > 0:
-        return
+        if process_rank() > 0:
+            return
+        calibrated, warning = calibrate_trained(run, progress)
     for line in run.info.pretrained:
         typer.echo(line)
-    typer.echo(f"wrote {run.folder}: {len(run.trained_members())} trained member(s)\nnext: drifa evaluate {run.folder}")
+    if warning:
+        typer.echo(f"warning: {warning}")
+    learned = f", {calibrated.name}" if calibrated is not None else ""
+    typer.echo(f"wrote {run.folder}: {len(run.trained_members())} trained member(s){learned}")
+    typer.echo(f"next: drifa evaluate {run.folder}")
 
 
 @app.command()
@@ -111,7 +117,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     settings: Judging = None,
     study: Annotated[Path | None, typer.Option(help="Judge the run on this other study (external validation).")] = None,
-    split: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
+    split: Annotated[str, typer.Option(help="test, val, calibration, train or all.")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this file.")] = None,
     subsets: Annotated[bool, typer.Option("--subsets", help="Also judge every subset of the modalities.")] = False,
     quiet: Quiet = False,

@@ -61,6 +61,8 @@ class DataConfig(Section):
         fold: Which of them is tested, from 0; the next one validates.
         column: The table's column that holds the split, for ``column`` only.
         split_seed: Seed of the split.
+        calibration_fraction: Share of the training part that is cut off, by whole groups, for `drifa calibrate` alone; 0 =
+            none: it uses the validation part, which also chose the epoch of each network.
         cache: Folder of decoded images; empty = ``.cache`` beside the run.
         maps_gb: What the maps of frozen encoders may take in the cache, 10^9 bytes; 0 = they are never kept, and the encoders
             run every epoch.
@@ -90,6 +92,7 @@ class DataConfig(Section):
     fold: int = Field(0, ge=0, le=1000)
     column: str = ""
     split_seed: int = Field(0, ge=0, le=SEEDS)
+    calibration_fraction: float = Field(0.0, ge=0, lt=1)
     cache: str = ""
     maps_gb: float = Field(20.0, ge=0)
     degrees: float = Field(20.0, ge=0, le=180)
@@ -123,6 +126,7 @@ class DataConfig(Section):
             "folds": self.folds or None,
             "fold": self.fold if self.folds else self.fold or None,
             "column": self.column,
+            "calibration": self.calibration_fraction,
         }
 
     @model_validator(mode="after")
@@ -204,6 +208,7 @@ class TrainConfig(Section):
             attention are faster on a CPU. The results are the same but for rounding.
         devices: Number of devices, one process each.
         threads: CPU threads; 0 = torch's default.
+        calibrate: `drifa train` ends with what `drifa calibrate RUN` does, unless the run was calibrated before.
         logger: Where the curves are also written, of ``tensorboard``, ``mlflow``, ``wandb``: in the member's folder, offline;
             ``csv``, the `history.csv`, is always written.
     """
@@ -239,6 +244,7 @@ class TrainConfig(Section):
     compile: Literal["auto", "none", "blocks"] = "auto"
     devices: int = Field(1, ge=1, le=1024)
     threads: int = Field(0, ge=0, le=1024)
+    calibrate: bool = True
     logger: list[Literal["csv", "tensorboard", "mlflow", "wandb"]] = ["tensorboard"]
 
     @field_validator("class_weights", mode="before")

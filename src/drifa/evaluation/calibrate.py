@@ -1,8 +1,9 @@
-"""drifa calibrate: when a run can be trusted, learned on its validation split, judged on its test split."""
+"""drifa calibrate: when a run can be trusted, learned on its validation or calibration split, judged on its test split."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from drifa.data import Subjects
+from drifa.data.study.checks import CALIBRATION
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.evaluate import evaluate
 from drifa.evaluation.strangers import learn_strangers
@@ -44,9 +46,9 @@ def calibrate(
     """Learns when a run can be trusted and writes `calibration.json` and `strangers.npz`, which `predict` applies.
 
     For every task of classes: calibration, prediction sets, and the bar of an abstention; for every modality of images: a check
-    for strangers. Members and passes are averaged first, in the most thorough mode of the run. The validation split also chose
-    the epoch of each network, so it flatters a little; what counts are the figures on the test split, which nothing was fitted
-    on.
+    for strangers. Members and passes are averaged first, in the most thorough mode of the run. What learns is the part that
+    was cut off for it (``data.calibration_fraction``), else the validation split, which also chose the epoch of each network
+    and so flatters a little; what counts are the figures on the test split, which nothing was fitted on.
 
     Args:
         folder: The run.
@@ -60,9 +62,9 @@ def calibrate(
         places: Likewise.
 
     Returns:
-        The file, and its content: of interest are ``test``, task -> ``notes``, ``calibration``, ``coverage`` and ``abstention``
-        on the test split (see :mod:`drifa.uncertainty.reports`), ``strangers`` (see
-        :func:`drifa.evaluation.strangers.learn_strangers`), and ``notes``.
+        The file, and its content: of interest are ``source`` (``val`` or ``calibration``), ``test``, task ->
+        ``notes``, ``calibration``, ``coverage`` and ``abstention`` on the test split (see :mod:`drifa.uncertainty.reports`),
+        ``strangers`` (see :func:`drifa.evaluation.strangers.learn_strangers`), and ``notes``.
 
     Raises:
         DrifaError: The run answers nothing in classes, its study is not there, or an argument is not as described.
@@ -79,36 +81,66 @@ def calibrate(
     kinds = {task: kind for task, kind in kinds_from(run.info.tasks).items() if isinstance(kind, Classes)}
     if not kinds:
         raise DrifaError(f"{run.folder} has no task of classes, and only their probabilities are calibrated")
+    subjects, trained = run.study().subjects(), len(run.trained_members())
+    source = CALIBRATION if len(subjects.in_split(CALIBRATION)) else "val"
     judged: dict[str, pd.DataFrame] = {}
-    for split in ("val", "test"):
+    for split in (source, "test"):
         where, _ = evaluate(
             folder, split=split, out=run.folder / "evaluations" / f"own-{split}", progress=progress, places=places
         )
         judged[split] = pd.read_parquet(where / "predictions.parquet")
-    mode = max(judged["val"]["mode"].unique(), key=MODES.index)
-    subjects, trained = run.study().subjects(), len(run.trained_members())
+    mode = max(judged[source]["mode"].unique(), key=MODES.index)
     balanced = run.config.train.sampling == "balanced"
     tasks: dict[str, TaskTrust] = {}
     found: dict[str, Any] = {}
     for task, kind in kinds.items():
-        labels, p, groups = _answers(judged["val"], task, mode, kind)
+        labels, p, groups = _answers(judged[source], task, mode, kind)
         if not len(labels):
             continue
         prior, seed = _prior(subjects, task, kind, balanced), run.config.evaluate.seed
         trust = learn_trust(labels, p, groups, kind.classes, prior, method, level, score, risk, confidence, seed)
+        trust = replace(trust, notes=tuple(_of_part(trust.notes, source)))
         tasks[task] = trust
         own = _answers(judged["test"], task, mode, kind)
         found[task] = {"notes": list(trust.notes), **_report(trust, kind.classes, *own, run)}
-    told = Trust(mode, trained, tasks).to_json() | {"test": found, "strangers": {}, "notes": []}
+    told = Trust(mode, trained, tasks).to_json() | {"source": source, "test": found, "strangers": {}, "notes": []}
     checks: dict[str, Any] = {}
     if false_alarms is not None:
-        checks, told["strangers"], told["notes"] = learn_strangers(Predictor(run), false_alarms, progress)
+        checks, told["strangers"], notes = learn_strangers(Predictor(run), false_alarms, progress, source)
+        told["notes"] = _of_part(notes, source)
     if checks:
         told["strangers_file"] = write_strangers(run.folder, checks)
     path = write_json(run.folder / FILE, told)
     if not checks:
         (run.folder / STRANGERS_FILE).unlink(missing_ok=True)
     return path, told
+
+
+def calibrate_trained(run: Run, progress: Progress | None = None) -> tuple[Path | None, str]:
+    """Ends a training that asked for it (``train.calibrate``): :func:`calibrate` by its defaults, where it was not done before.
+
+    Args:
+        run: A run with all members trained.
+        progress: As in :func:`calibrate`.
+
+    Returns:
+        The file that was written, None without one; and a sentence on what could not be learned, empty where all could.
+    """
+    classes = any(isinstance(kind, Classes) for kind in kinds_from(run.info.tasks).values())
+    if not run.config.train.calibrate or not classes or (run.folder / FILE).is_file():
+        return None, ""
+    try:
+        path, told = calibrate(run.folder, progress=progress, places=run.places)
+    except DrifaError as error:
+        return None, f"not calibrated: {error}"
+    notes = [f"{task}: {note}" for task, found in told["test"].items() for note in found["notes"]] + told["notes"]
+    more = f" ({len(notes) - 1} more in {path})" if len(notes) > 1 else ""
+    return path, f"{notes[0]}{more}" if notes else ""
+
+
+def _of_part(notes: Sequence[str], source: str) -> list[str]:
+    """Notes of what was fitted, which call its images validation whatever part of a split they are of."""
+    return [note if source == "val" else note.replace("validation", source) for note in notes]
 
 
 def _answers(table: pd.DataFrame, task: str, mode: str, kind: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import pandas as pd
 from drifa.data import Study, Subjects, alone_samples, components, evaluation_samples
 from drifa.data.sampling.image_batches import ImageSource, make_batch
 from drifa.data.sampling.pairing import targets_by_component, task_components
-from drifa.data.study.checks import UNUSED
+from drifa.data.study.checks import CALIBRATION, UNUSED
 from drifa.errors import DrifaError
 from drifa.evaluation.external import external_subjects, own_subjects
 from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
@@ -27,7 +27,7 @@ from drifa.runs.places import Places
 from drifa.runs.run import Run, with_tabular
 from drifa.uncertainty.draws import Draws
 
-SPLITS = ("test", "val", "train", "all")
+SPLITS = ("test", "val", CALIBRATION, "train", "all")
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
     Args:
         folder: The run.
         study: Another study to judge it on; tasks, classes and modalities are matched by name.
-        split: ``test``, ``val``, ``train`` or ``all``.
+        split: ``test``, ``val``, ``calibration`` (where one was cut off), ``train`` or ``all``.
         out: Where to write; the run folder by default, which another study or split never overwrites: those go to
             ``evaluations/NAME-SPLIT`` inside it.
         progress: Called with (done, total, what).

@@ -79,7 +79,7 @@ class Viewer:
 
 
 def learn_strangers(
-    predictor: Predictor, rate: float = 0.05, progress: Progress | None = None
+    predictor: Predictor, rate: float = 0.05, progress: Progress | None = None, split: str = "val"
 ) -> tuple[dict[str, OutlierCheck], dict[str, Any], list[str]]:
     """A check for each modality of images, by the features of the first member when the modality comes alone.
 
@@ -87,6 +87,7 @@ def learn_strangers(
         predictor: Of the run.
         rate: Share of false alarms that is accepted.
         progress: Called with (done, total, what).
+        split: The part that holds the rate.
 
     Returns:
         Modality -> its check; modality -> ``rate`` and ``false_alarms``, the share of images of the test split that are called
@@ -100,7 +101,7 @@ def learn_strangers(
         if name in predictor.encoders:
             continue
         try:
-            checks[name] = _learn(viewer, name, rate)
+            checks[name] = _learn(viewer, name, rate, split)
         except DrifaError as error:
             notes.append(f"{name}: no check for strangers: {error}")
         else:
@@ -108,9 +109,9 @@ def learn_strangers(
     return checks, found, notes
 
 
-def _learn(viewer: Viewer, name: str, rate: float) -> OutlierCheck:
+def _learn(viewer: Viewer, name: str, rate: float, split: str) -> OutlierCheck:
     seed = viewer.predictor.run.config.evaluate.seed
-    train, val = viewer.who("train", name), viewer.who("val", name)
+    train, val = viewer.who("train", name), viewer.who(split, name)
     if not len(train) or not len(val):
         raise DrifaError(f"{len(train)} training and {len(val)} validation images are too few")
     train = np.sort(np.random.default_rng(seed).permutation(train)[:MOST_IMAGES])

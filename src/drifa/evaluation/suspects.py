@@ -12,12 +12,13 @@ from drifa.data import Study
 from drifa.data.audit import Finding, join_groups
 from drifa.data.audit.suspects import suspect_finding, suspected_labels
 from drifa.data.splits.receipts import read_split
+from drifa.data.study.checks import CALIBRATION
 from drifa.errors import DrifaError
 from drifa.report.answers import one_answer_each
 from drifa.runs.files import RunFiles, evaluation_files, read_run
 
 #: Answers to images that the networks were not fitted to.
-OUT_OF_SAMPLE = ("test", "val")
+OUT_OF_SAMPLE = ("test", "val", CALIBRATION)
 
 
 def suspects_of_run(run: str | Path, study: Study, clusters: Sequence[Sequence[int]] = ()) -> list[Finding]:

@@ -201,7 +201,7 @@ def leakage_cost(
     for text in overrides:
         apply_override(plain, text)
     plain["data"] = {**(plain.get("data") or {}), "study": str(out / "study")}
-    for key in ("protocol", "folds", "fold", "sizes", "column"):
+    for key in ("protocol", "folds", "fold", "sizes", "column", "calibration_fraction"):
         plain["data"].pop(key, None)
     data = make_config(plain, str(config)).data
     loaded = Study.load(study)

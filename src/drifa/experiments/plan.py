@@ -23,8 +23,11 @@ from drifa.metrics.regression import NUMBER_METRICS, SPREAD_METRICS
 from drifa.runs.run import load_study
 from drifa.version import __version__
 
-#: Settings that say where things lie and what computes, not what is learned.
-PLACES = (("data", "study"), ("data", "cache"), ("data", "maps_gb"), ("train", "accelerator"), ("train", "threads"))
+#: Settings that say where things lie, what computes and what follows, not what is learned; and one that the split tells.
+PLACES = (
+    *(("data", "study"), ("data", "cache"), ("data", "maps_gb")),
+    *(("train", "accelerator"), ("train", "threads"), ("train", "calibrate"), ("data", "calibration_fraction")),
+)
 #: The one figure by which a kind of task is compared where nobody says which.
 MAIN_METRIC: dict[Kind, str] = {"classes": "balanced_accuracy", "number": "mae", "regions": "dice"}
 
@@ -164,7 +167,7 @@ def _weights(source: Any) -> Any:
 def _config(plain: Mapping[str, Any], seed: int, fold: int | None, folds: int, place: str) -> Config:
     raw = deepcopy(dict(plain))
     make_config(raw, place)  # so that what is wrong is told in the user's own terms
-    raw["train"] = {**(raw.get("train") or {}), "seed": seed, "members": 1}
+    raw["train"] = {**(raw.get("train") or {}), "seed": seed, "members": 1, "calibrate": False}
     raw["evaluate"] = {"passes": 0, **(raw.get("evaluate") or {})}
     if fold is not None:
         raw["data"] = {**raw["data"], "protocol": "kfold", "folds": folds, "fold": fold}

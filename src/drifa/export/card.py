@@ -172,8 +172,10 @@ def _uncertainty(files: RunFiles) -> str:
     evaluation = files.evaluation or {}
     asked = [f"{evaluation['passes']} dropout passes" if evaluation.get("passes") else "no dropout passes"]
     asked.append(f"{evaluation.get('members') or (files.model or {}).get('members') or 1} network(s)")
-    learned = (files.folder / "calibration.json").is_file()
-    words = "are calibrated on the validation split" if learned else "are not calibrated"
+    learned, words = (files.folder / "calibration.json").is_file(), "are not calibrated"
+    if learned:
+        part = (files.calibration or {}).get("source")
+        words = f"are calibrated on the {'calibration' if part == 'calibration' else 'validation'} split"
     return (
         f"## Uncertainty\n\nAnswers are averaged over {' and '.join(asked)}; their spread is told as `std` and "
         f"`mutual_information`. Probabilities {words}."

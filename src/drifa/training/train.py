@@ -37,7 +37,7 @@ from drifa.training.module import MultitaskModule
 from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
-RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "compile", "devices", "threads", "logger")
+RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "compile", "devices", "threads", "calibrate", "logger")
 
 #: What a run folder holds before its `model.json`.
 BEFORE_MODEL = ("split.csv", "split_receipt.json", "config.yaml", "environment.json", LOCK_FILE)
@@ -169,6 +169,9 @@ def _train_members(run: Run, study: Study, progress: Progress | None, quiet: boo
     for number in range(run.config.train.members):
         if run.is_trained(number):
             continue
+        # What was learned of the answers of other networks is not true of these.
+        for name in ("calibration.json", "strangers.npz"):
+            (run.folder / name).unlink(missing_ok=True)
         # Written last, and so the one record that a member is complete.
         (run.member(number) / "config.json").unlink(missing_ok=True)
         try:

@@ -12,7 +12,7 @@ from drifa.errors import DrifaError
 #: Settings that every protocol can do with.
 PLAIN: dict[str, Any] = {
     **{"protocol": "strict", "fractions": (0.8, 0.1, 0.1), "seed": 0},
-    **{"sizes": None, "folds": None, "fold": None, "column": ""},
+    **{"sizes": None, "folds": None, "fold": None, "column": "", "calibration": 0.0},
 }
 #: What a protocol cannot do without.
 NEEDED: dict[str, dict[str, Any]] = {"kfold": {"folds": 3, "fold": 2}, "column": {"column": "mine"}}
@@ -39,6 +39,8 @@ def test_every_protocol_takes_what_it_needs(protocol: str) -> None:
         ({"sizes": (0, 2, 1)}, "give the subjects of train, val and test"),
         ({"protocol": "strikt"}, r"unknown split protocol 'strikt' \(did you mean 'strict'\?\)"),
         ({"seed": -1}, "seed -1"),
+        ({"calibration": 1.0}, "calibration = 1 is no share of training"),
+        ({"protocol": "given", "calibration": 0.1}, "calibration = 0.1 does not go with the protocol given"),
         ({"fractions": (float("nan"), 0.5, 0.5)}, "cannot split a study"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drifa.data.adapters.prepare import ADAPTERS
-from drifa.data.splits.split import split, verify_split
+from drifa.data.splits.split import apply_split, split, verify_split, write_receipt
+from drifa.data.study.checks import CALIBRATION
 from drifa.data.study.schema import Task
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.targets import RegionTarget
@@ -248,3 +250,48 @@ def test_a_mask_counts_its_subjects_and_does_not_upset_the_classes() -> None:
     only = replace(with_masks, tasks={"tumour": tumour})
     assert split(only)[1]["groups_in_two_splits"] == 0
     assert split(only, "kfold", folds=4, fold=1)[1]["subjects"] == {"train": 100, "val": 50, "test": 50}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"protocol": "strict"},
+        {"protocol": "strict", "sizes": [120, 40, 40]},
+        {"protocol": "kfold", "folds": 5, "fold": 1},
+        {"protocol": "official"},
+        {"protocol": "paper"},
+    ],
+    ids=str,
+)
+def test_a_part_for_calibration_is_cut_off_training_by_groups_and_nothing_else_moves(settings: dict[str, Any]) -> None:
+    study = published(grouped())
+    whole, plain = split(study, seed=3, **settings)
+    parts, receipt = split(study, seed=3, calibration=0.2, **settings)
+    before, after = sides_of(whole), sides_of(parts)
+    assert {before[name] for name in before if before[name] != after[name]} == {"train"}
+    assert {after[name] for name in before if before[name] != after[name]} == {CALIBRATION}
+    subjects = parts.subjects()
+    groups = {name: set(subjects.group[subjects.in_split(name)]) for name in ("train", CALIBRATION)}
+    assert not groups["train"] & groups[CALIBRATION]
+    assert receipt["subjects"][CALIBRATION] == pytest.approx(0.2 * plain["subjects"]["train"], abs=4)
+    assert receipt["calibration"] == 0.2
+    assert receipt["note"] == plain["note"]
+    assert all(count["subjects"] for count in receipt["counts"][CALIBRATION]["kind"].values())
+    assert "calibration" not in plain
+    assert CALIBRATION not in plain["subjects"]
+    assert split(study, seed=3, calibration=0.2, **settings)[1] == receipt
+    assert split(study, seed=3, calibration=0.0, **settings)[1] == plain
+
+
+def test_a_part_for_calibration_can_be_given_kept_and_applied(tmp_path: Path) -> None:
+    study, receipt = split(grouped(), calibration=0.2)
+    assert split(study, "given")[1]["subjects"] == receipt["subjects"]
+    own = replace(study, table=study.table.assign(mine=study.table["split"]))
+    assert sides_of(split(own, "column", column="mine")[0]) == sides_of(study)
+    write_receipt(study, receipt, tmp_path)
+    assert sides_of(apply_split(grouped(), tmp_path)) == sides_of(study)
+
+
+def test_a_training_part_of_one_group_leaves_nothing_for_calibration() -> None:
+    with pytest.raises(DrifaError, match="left for 'calibration': the training part of study 'made' has 1 groups"):
+        split(made_study([0, 1, 0], [0, 1, 2]), fractions=(0.34, 0.33, 0.33), calibration=0.1)

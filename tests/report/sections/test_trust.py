@@ -49,4 +49,7 @@ def test_what_is_not_there_names_the_command(run: Path, numbers: Path) -> None:
     page = report(run)
     assert page.has("trust", "No rule for leaving cases to a person was learned for cell")
     assert page.has("trust", "no check for images of another kind")
+    assert page.has("trust", "Learned on the validation split")
+    write(run / "calibration.json", {"drifa_calibration": 1, "source": "calibration", "tasks": {}, "test": {"cell": {}}})
+    assert report(run).has("trust", "Learned on the calibration split")
     assert trust.record(read_run(numbers)) is None

@@ -12,6 +12,7 @@ import numpy as np
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
+from drifa.data.study.checks import CALIBRATION
 from drifa.data.study.study import SPLITS, Study
 from drifa.errors import DrifaError
 
@@ -48,7 +49,7 @@ def _end(study: Study, path: str) -> Path:
 def count_findings(study: Study) -> Iterator[Finding]:
     """Classes by split, small classes, groups in two splits."""
     subjects = study.subjects()
-    sides = [name for name in SPLITS if (subjects.split == name).any()]
+    sides = [name for name in (*SPLITS, CALIBRATION) if (subjects.split == name).any()]
     for column, task in enumerate(study.tasks.values()):
         if not task.target.names or task.target.reads == "pixels":
             continue

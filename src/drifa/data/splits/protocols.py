@@ -17,7 +17,13 @@ PROTOCOLS = {
     "given": "the split column as it stands, verified",
 }
 #: Settings that belong to some protocols only.
-_TAKES = {"sizes": ("strict", "paper"), "folds": ("kfold",), "fold": ("kfold",), "column": ("column",)}
+_TAKES = {
+    "sizes": ("strict", "paper"),
+    "folds": ("kfold",),
+    "fold": ("kfold",),
+    "column": ("column",),
+    "calibration": ("strict", "kfold", "official", "paper"),
+}
 
 
 def check_split_settings(
@@ -28,6 +34,7 @@ def check_split_settings(
     folds: int | None,
     fold: int | None,
     column: str,
+    calibration: float = 0.0,
 ) -> None:
     """Refuses settings that do not make a split, before any study is read; see :func:`drifa.data.splits.split.split`.
 
@@ -37,6 +44,7 @@ def check_split_settings(
     if protocol not in PROTOCOLS:
         raise DrifaError(f"unknown split protocol {protocol!r}{suggest(protocol, PROTOCOLS)}")
     given: dict[str, Any] = {"sizes": sizes, "folds": folds, "fold": fold, "column": column or None}
+    given["calibration"] = calibration or None
     for name, protocols in _TAKES.items():
         if given[name] is not None and protocol not in protocols:
             raise DrifaError(
@@ -47,6 +55,8 @@ def check_split_settings(
         raise DrifaError(
             f"fractions {tuple(fractions)} cannot split a study; give train, val and test that sum to 1: 0.8 0.1 0.1"
         )
+    if not 0 <= calibration < 1:
+        raise DrifaError(f"calibration = {calibration:g} is no share of training; 0.1 is usual, and 0 cuts nothing off")
     if seed < 0:
         raise DrifaError(f"a split cannot be drawn with the seed {seed}; use 0 or more")
     if sizes is not None and (len(sizes) != 3 or min(sizes) < 0 or sizes[0] == 0):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drifa.data.study.checks import SPLIT_VALUES, UNUSED
+from drifa.data.study.checks import CALIBRATION, SPLIT_VALUES, UNUSED
 from drifa.data.study.schema import SPLIT_PROTOCOLS
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
@@ -38,31 +38,35 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
     Args:
         study: A study whose split column is complete.
         protocol: How the split was made.
-        settings: Those of ``seed``, ``fractions``, ``sizes``, ``folds``, ``fold`` and ``column`` that made it.
+        settings: Those of ``seed``, ``fractions``, ``sizes``, ``folds``, ``fold``, ``column`` and ``calibration`` that made it.
 
     Returns:
         Plain JSON values: ``drifa_split`` (format), ``drifa_version``, ``study``, ``protocol`` and its settings (None where it
-        takes none); ``group_meaning`` as the study tells it; ``note``, a sentence where wanted sizes were not met, else empty;
-        ``subjects`` and ``groups`` per split; ``unused``, the subjects set aside; ``groups_in_two_splits`` (0 proves
-        disjointness); ``subjects_sharing_a_group_with_train`` for val and test; ``counts`` as split -> task -> class ->
-        {subjects, groups}, with ``mask`` or ``number`` for the class of a task that has none; ``classes_missing`` as "class of
-        task in split";
+        takes none; ``calibration`` only where it cut something off); ``group_meaning`` as the study tells it; ``note``, a
+        sentence where wanted sizes were not met, else empty; ``subjects`` and ``groups`` per split; ``unused``, the subjects
+        set aside; ``groups_in_two_splits`` (0 proves disjointness); ``subjects_sharing_a_group_with_train`` for the others;
+        ``counts`` as split -> task -> class -> {subjects, groups}, with ``mask`` or ``number`` for the class of a task that
+        has none; ``classes_missing`` as "class of task in split";
         ``sha256`` over the sorted lines ``subject,split``.
     """
     subjects = study.subjects()
     group = pd.factorize(subjects.group)[0]
-    member = {name: subjects.split == name for name in SPLITS}
-    touched = {name: np.isin(np.arange(group.max() + 1), group[member[name]]) for name in SPLITS}
-    counts: dict[str, Any] = {name: {} for name in SPLITS}
+    sides = (*SPLITS, CALIBRATION) if (subjects.split == CALIBRATION).any() else SPLITS
+    member = {name: subjects.split == name for name in sides}
+    touched = {name: np.isin(np.arange(group.max() + 1), group[member[name]]) for name in sides}
+    counts: dict[str, Any] = {name: {} for name in sides}
     for column, task in enumerate(study.tasks.values()):
         holds = task.target.counted(subjects.targets[task.name], subjects.known[:, column])
-        for name in SPLITS:
+        for name in sides:
             chosen = {label: member[name] & has for label, has in holds.items()}
             counts[name][task.name] = {
                 label: {"subjects": int(here.sum()), "groups": len(np.unique(group[here]))} for label, here in chosen.items()
             }
     told = {key: (settings or {}).get(key) for key in SETTINGS}
-    found = {name: int(member[name].sum()) for name in SPLITS}
+    if settings and "calibration" in settings:
+        told["calibration"] = settings["calibration"]
+    found = {name: int(member[name].sum()) for name in sides}
+    cut_off = found.get(CALIBRATION, 0)
     return {
         "drifa_split": RECEIPT_VERSION,
         "drifa_version": __version__,
@@ -70,18 +74,18 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
         "protocol": protocol,
         **told,
         "group_meaning": study.group_meaning,
-        "note": _size_note(told["sizes"], list(found.values())),
+        "note": _size_note(told["sizes"], [found["train"] + cut_off, found["val"], found["test"]]),
         "subjects": found,
         "groups": {name: int(touched[name].sum()) for name in SPLITS},
         "unused": int((subjects.split == UNUSED).sum()),
         "groups_in_two_splits": int((np.sum(list(touched.values()), axis=0) > 1).sum()),
         "subjects_sharing_a_group_with_train": {
-            name: int((member[name] & touched["train"][group]).sum()) for name in ("val", "test")
+            name: int((member[name] & touched["train"][group]).sum()) for name in sides[1:]
         },
         "counts": counts,
         "classes_missing": [
             f"{label} of {task} in {name}"
-            for name in SPLITS
+            for name in sides
             if member[name].any()
             for task, labels in counts[name].items()
             for label, count in labels.items()

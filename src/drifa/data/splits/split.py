@@ -12,14 +12,16 @@ import pandas as pd
 from drifa.data.splits.protocols import PROTOCOLS, check_split_settings
 from drifa.data.splits.receipts import apply_split, make_receipt, read_split, verify_split, write_receipt
 from drifa.data.splits.stratify import Groups, deal, fit_sizes
-from drifa.data.study.checks import UNUSED
+from drifa.data.study.checks import CALIBRATION, UNUSED
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
 
 __all__ = ["PROTOCOLS", "apply_split", "read_split", "split", "verify_split", "write_receipt"]
 
-TRAIN, VAL, TEST, ASIDE = range(4)
+TRAIN, VAL, TEST, ASIDE, CALIBRATE = range(5)
+#: Their names.
+_NAMES = (*SPLITS, UNUSED, CALIBRATION)
 #: Where adapters keep the split that a dataset was published with.
 OFFICIAL_COLUMN = "official"
 
@@ -34,6 +36,7 @@ def split(
     folds: int | None = None,
     fold: int | None = None,
     column: str = "",
+    calibration: float = 0.0,
 ) -> tuple[Study, dict[str, Any]]:
     """Fills the split column.
 
@@ -50,6 +53,8 @@ def split(
         folds: Number of folds of ``kfold``, 3 or more.
         fold: Which of them is tested, from 0; the next one validates, the rest trains.
         column: Column of the table that ``column`` takes the split from.
+        calibration: Share of the training part that is cut off, by whole groups, as a fourth part ``calibration``; 0 = none.
+            Validation and test stay as they are. ``given`` and ``column`` take that part from their column.
 
     Returns:
         ``(study, receipt)``; the receipt holds plain JSON values, see :func:`drifa.data.splits.receipts.make_receipt`.
@@ -66,7 +71,7 @@ def split(
         >>> study.subjects().in_split("test").size == receipt["subjects"]["test"]
         True
     """
-    check_split_settings(protocol, fractions, seed, sizes, folds, fold, column)
+    check_split_settings(protocol, fractions, seed, sizes, folds, fold, column, calibration)
     if protocol == "given":
         verify_split(study)
         return study, make_receipt(study, protocol)
@@ -95,8 +100,11 @@ def split(
             settings |= {"folds": folds, "fold": fold}
             side = _fold(study, subjects, folds, fold, random)
         _refuse_empty(study, subjects, side, shares, protocol)
+        if calibration:
+            settings["calibration"] = float(calibration)
+            _cut_off(study, subjects, side, calibration, seed)
     table = study.table.copy()
-    table["split"] = np.array([*SPLITS, UNUSED], dtype=object)[side[subject_codes(table)[0]]]
+    table["split"] = np.array(_NAMES, dtype=object)[side[subject_codes(table)[0]]]
     result = replace(study, table=table, split_protocol=protocol)
     return result, make_receipt(result, protocol, settings)
 
@@ -112,6 +120,19 @@ def _strict(
     groups = Groups(subjects, chosen)
     side = deal(groups, shares, random)
     return (side if sizes is None else fit_sizes(groups, side, sizes))[groups.of]
+
+
+def _cut_off(study: Study, subjects: Subjects, side: np.ndarray, share: float, seed: int) -> None:
+    """Moves whole groups of the training side to the one that calibrates."""
+    train = np.flatnonzero(side == TRAIN)
+    # Numbers of its own, so that the other sides are those of a split without it.
+    side[train] = np.array([TRAIN, CALIBRATE])[_strict(subjects, train, [1 - share, share], np.random.default_rng([seed, 1]))]
+    for number in (TRAIN, CALIBRATE):
+        if not (side == number).any():
+            raise DrifaError(
+                f"no subject is left for {_NAMES[number]!r}: the training part of study {study.name!r} has "
+                f"{len(np.unique(subjects.group[train]))} groups; add data, or change the share {share:g} of calibration"
+            )
 
 
 def _paper(subjects: Subjects, shares: Sequence[float], random: np.random.Generator, sizes: Sequence[int] | None) -> np.ndarray:
@@ -172,13 +193,13 @@ def _official(study: Study, subjects: Subjects, shares: Sequence[float], random:
 
 
 def _own_column(study: Study, column: str) -> np.ndarray:
-    value = _texts(study, column, (*SPLITS, UNUSED, ""))
+    value = _texts(study, column, (*_NAMES, ""))
     if (value == "").any():
         raise DrifaError(
             f"{(value == '').sum()} of {len(value)} subjects of study {study.name!r} have nothing in the column {column!r}; "
-            f"write {', '.join(SPLITS)} or {UNUSED}"
+            f"write {', '.join(SPLITS)}, {CALIBRATION} or {UNUSED}"
         )
-    return np.select([value == name for name in (*SPLITS, UNUSED)], range(4))
+    return np.select([value == name for name in _NAMES], range(len(_NAMES)))
 
 
 def _texts(study: Study, column: str, allowed: Sequence[str]) -> np.ndarray:

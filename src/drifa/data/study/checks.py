@@ -16,7 +16,9 @@ COLUMNS = ("subject", "modality", "path", "group", "split")
 SPLITS = ("train", "val", "test")
 #: Split of subjects that nothing uses: training images that share a group with a published test set.
 UNUSED = "unused"
-SPLIT_VALUES = (*SPLITS, UNUSED)
+#: Split of what was cut off from training for `drifa calibrate` alone.
+CALIBRATION = "calibration"
+SPLIT_VALUES = (*SPLITS, CALIBRATION, UNUSED)
 
 
 def checked_table(

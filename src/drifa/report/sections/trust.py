@@ -6,6 +6,7 @@ from typing import Any
 
 from drifa.metrics.names import metric_words
 from drifa.report import words
+from drifa.report.sections.data import SPLIT_NAMES
 from drifa.report.verdicts import FEW_GROUPS
 from drifa.runs.files import RunFiles
 
@@ -19,6 +20,7 @@ def record(files: RunFiles) -> dict[str, Any] | None:
     learned = told.get("tasks") or {}
     return {
         "calibrated": files.calibration is not None,
+        "source": SPLIT_NAMES.get(str(told.get("source", "val")), "calibration"),
         "tasks": [_task(name, found, learned.get(name) or {}) for name, found in tests.items()],
         "strangers": [
             {
