@@ -187,7 +187,7 @@ class FusionNet(BranchedNet):
         *_, features = self._tails(begun, keys)
         return features
 
-    def _tails(self, begun: Begun, keys: Tensor | None) -> Iterator[Features]:
+    def _tails(self, begun: Begun, keys: Keys | None) -> Iterator[Features]:
         """The maps behind every stage from where the pass has begun."""
         features = self._tail(begun.stage, begun.features, begun.present, keys)
         yield features
