@@ -33,7 +33,7 @@ def record(files: RunFiles) -> dict[str, Any] | None:
                     "subjects": _worst_first(rows),
                     "strip": figures.dice_strip(_by_region(rows)),
                     "regions": _regions(task.name, rows),
-                    "data": data_link(f"{task.name}-volumes", _means(rows).reset_index().to_dict(orient="records")),
+                    "data": data_link(f"{task.name}-volumes", _told(rows)),
                 }
             )
     return {"tasks": tasks}
@@ -55,6 +55,10 @@ def _by_region(rows: pd.DataFrame) -> dict[str, list[float]]:
 def _means(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over members, by subject and region."""
     return rows.groupby(["subject", "region"], sort=False)[COLUMNS].mean()
+
+
+def _told(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in _means(rows).reset_index().to_dict(orient="records")]
 
 
 def _regions(task: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
