@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +24,7 @@ SECTIONS = (
     "metrics",
     "classes",
     "curves",
+    "decisions",
     "reliability",
     "trust",
     "coverage",
@@ -130,3 +133,14 @@ def test_a_damaged_file_is_named(run: Path) -> None:
     with pytest.raises(DrifaError, match="holds a list, not a JSON object"):
         write_report(run)
     assert (run / "report.html").read_text() == "the old report"
+
+
+def test_prints_on_few_pages(mixed: Path, tmp_path: Path) -> None:
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no chromium on PATH")
+    pdf, profile = tmp_path / "report.pdf", f"--user-data-dir={tmp_path / 'profile'}"
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}", profile)
+    address = write_report(mixed).resolve().as_uri()
+    subprocess.run([browser, *options, address], capture_output=True, timeout=120, check=True)
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes())) <= 10

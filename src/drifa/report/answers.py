@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from drifa.runs.files import RunFiles
 from drifa.uncertainty.modes import ALL_MEMBERS, MODE_NAMES, mode_order
 
@@ -58,6 +60,27 @@ def answers_of_all(task: str, files: RunFiles, known: str | None = None) -> pd.D
         if found is not None:
             table = table[table[column] == found]
     return None if table.empty else table
+
+
+def class_answers(task: str, classes: list[str], files: RunFiles) -> tuple[pd.DataFrame, np.ndarray] | None:
+    """The rows of :func:`one_answer_each` that have a label, with the probability of each class.
+
+    Args:
+        task: The task.
+        classes: Its classes, in the order of the probabilities.
+        files: The run.
+
+    Returns:
+        The rows and their probabilities ``[N, C]``; None where there are none, or not one per class.
+    """
+    table = one_answer_each(task, files)
+    if table is None or "probabilities" not in table or not classes:
+        return None
+    table = table[table["label"].notna()]
+    scores = [np.asarray(row, dtype=np.float64) for row in table["probabilities"]]
+    if not scores or any(row.shape != (len(classes),) for row in scores):
+        return None
+    return table, np.stack(scores)
 
 
 def who_answered(table: pd.DataFrame) -> dict[str, str | int | None]:

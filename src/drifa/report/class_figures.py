@@ -70,9 +70,9 @@ def found_bars(rows: Sequence[Mapping[str, Any]]) -> Markup:
         rows: ``class``, ``value``, ``low``, ``high`` (None where not known) and ``few``.
     """
     told = "; ".join(f"{row['class']}: {share(row['value'])} % ({share(row['low'])} to {share(row['high'])})" for row in rows)
-    room = min(190, 20 + 7 * max((len(row["class"]) for row in rows), default=0))
+    room = min(190, 20 + 8 * max((len(row["class"]) for row in rows), default=0))
     height = 26 * len(rows) + 46
-    plot = Plot(f"Share found of each class. {told}", (0, 1), (0, len(rows)), size=(560, height), margins=(room, 6, 16, 40))
+    plot = Plot(f"Share found of each class. {told}", (0, 1), (0, len(rows)), size=(420, height), margins=(room, 6, 16, 40))
     for place, row in enumerate(reversed(rows)):
         (left, middle), (right, _) = plot.at(0, place + 0.5), plot.at(1, place + 0.5)
         plot.add('<path d="M{l} {y}H{r}" class="track"/>', l=left, r=right, y=middle)

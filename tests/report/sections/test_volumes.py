@@ -33,3 +33,22 @@ def test_without_the_table_the_section_names_its_command(tmp_path: Path) -> None
 
 def test_only_regions_have_the_section(run: Path, numbers: Path) -> None:
     assert volumes.record(read_run(run)) is volumes.record(read_run(numbers)) is None
+
+
+def test_each_region_has_its_figures_of_volumes_with_data(tmp_path: Path) -> None:
+    page = report(regions_run(tmp_path))
+    for region in ("WT", "TC"):
+        assert page.has("subjects", f"tumour, {region}: Dice (upright) by true volume")
+        assert page.has("subjects", f"tumour, {region}: predicted minus true volume in ml")
+    assert [a["download"] for tag, a in page.tags if tag == "a" and "download" in a].count("tumour-volumes.csv") == 1
+
+
+def test_a_region_without_volumes_has_no_figure_of_them(tmp_path: Path) -> None:
+    run = regions_run(tmp_path)
+    path = run / "volumes.csv"
+    table = pd.read_csv(path)
+    table.loc[table["region"] == "TC", "truth_ml"] = float("nan")
+    table.to_csv(path, index=False)
+    record = volumes.record(read_run(run))
+    assert record is not None
+    assert [row["region"] for row in record["tasks"][0]["regions"]] == ["WT"]

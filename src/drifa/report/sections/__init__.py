@@ -16,6 +16,7 @@ from drifa.report.sections import (
     coverage,
     curves,
     data,
+    decisions,
     environment,
     explanations,
     metrics,
@@ -42,14 +43,23 @@ class Section(NamedTuple):
         link: The words of the link.
         title: The heading.
         record: What the template shows; None if the page has no such section for this run.
-        checklist: Items of TRIPOD+AI (2024) that the section serves, for who writes the run up.
+        claim: Items of CLAIM (2024 update, https://doi.org/10.1148/ryai.240300) that the section serves, for who writes the
+            run up.
+        tripod: Likewise of TRIPOD+AI (2024, https://doi.org/10.1136/bmj-2023-078378).
     """
 
     anchor: str
     link: str
     title: str
     record: Callable[[RunFiles], dict[str, Any] | None]
-    checklist: str = ""
+    claim: str = ""
+    tripod: str = ""
+
+    @property
+    def checklist(self) -> str:
+        """Both guidelines' items, as they stand beside the heading."""
+        named = (("CLAIM", self.claim), ("TRIPOD+AI", self.tripod))
+        return " · ".join(f"{guideline} {items}" for guideline, items in named if items)
 
     @property
     def template(self) -> str:
@@ -58,24 +68,32 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section("summary", "In short", "In short", verdict.record, "23a"),
-    Section("scope", "What it is for", "What this model is and is not for", scope.record, "26"),
-    Section("data", "Data and split", "Data and split", data.record, "5a, 16, 20b"),
+    Section("summary", "In short", "In short", verdict.record, claim="37", tripod="23a"),
+    Section("scope", "What it is for", "What this model is and is not for", scope.record, claim="40, 41", tripod="26"),
+    Section("data", "Data and split", "Data and split", data.record, claim="7, 19, 20, 35", tripod="5a, 16, 20b"),
     Section("audit", "Audit of the data", "Audit of the data", audit.record),
-    Section("training", "Training", "Training", training.record, "21"),
-    Section("metrics", "All figures", "All figures", metrics.record, "23a"),
-    Section("classes", "By class", "By class", classes.record, "23a"),
-    Section("curves", "Curves", "Found against falsely called", curves.record, "23a"),
-    Section("reliability", "Honest probabilities", "Are the stated probabilities honest?", reliability.record, "23a"),
+    Section("training", "Training", "Training", training.record, claim="25, 26", tripod="21"),
+    Section("metrics", "All figures", "All figures", metrics.record, claim="29, 37", tripod="23a"),
+    Section("classes", "By class", "By class", classes.record, claim="37", tripod="23a"),
+    Section("curves", "Curves", "Found against falsely called", curves.record, claim="38", tripod="23a"),
+    Section("decisions", "Worth acting on", "Is acting on it worth it?", decisions.record, claim="37", tripod="23a"),
+    Section(
+        "reliability",
+        "Honest probabilities",
+        "Are the stated probabilities honest?",
+        reliability.record,
+        claim="37",
+        tripod="23a",
+    ),
     Section("trust", "After calibration", "After calibration: probabilities, sets, referral", trust.record),
     Section("coverage", "Setting cases aside", "Setting uncertain cases aside", coverage.record),
-    Section("scatter", "Prediction against truth", "Prediction against truth", scatter.record, "23a"),
-    Section("ranges", "Honest ranges", "Are the stated ranges honest?", ranges.record, "23a"),
-    Section("subgroups", "Subgroups", "As good for everybody?", subgroups.record, "14, 23a"),
-    Section("cases", "Single cases", "Single cases worth a look", cases.record),
-    Section("explanations", "Explanations", "Why it answers as it does", explanations.record),
-    Section("partners", "Partner images", "Partner images and missing modalities", partners.record),
-    Section("subjects", "Every subject", "Every subject", volumes.record),
-    Section("subsets", "Missing modalities", "Missing modalities", subsets.record),
-    Section("environment", "Settings", "Settings and environment", environment.record),
+    Section("scatter", "Prediction against truth", "Prediction against truth", scatter.record, claim="37", tripod="23a"),
+    Section("ranges", "Honest ranges", "Are the stated ranges honest?", ranges.record, claim="37", tripod="23a"),
+    Section("subgroups", "Subgroups", "As good for everybody?", subgroups.record, tripod="14, 23a"),
+    Section("cases", "Single cases", "Single cases worth a look", cases.record, claim="39"),
+    Section("explanations", "Explanations", "Why it answers as it does", explanations.record, claim="31"),
+    Section("partners", "Partner images", "Partner images and missing modalities", partners.record, claim="30"),
+    Section("subjects", "Every subject", "Every subject", volumes.record, claim="37, 39", tripod="23a"),
+    Section("subsets", "Missing modalities", "Missing modalities", subsets.record, claim="30"),
+    Section("environment", "Settings", "Settings and environment", environment.record, claim="23"),
 )

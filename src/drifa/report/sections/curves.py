@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from drifa.report import class_figures, words
-from drifa.report.answers import one_answer_each, who_answered
+from drifa.report.answers import class_answers, who_answered
 from drifa.report.data_link import data_link
 from drifa.report.judged import JudgedTask, judged_tasks
 from drifa.runs.files import RunFiles
@@ -20,14 +18,10 @@ def record(files: RunFiles) -> dict[str, Any] | None:
 
 
 def _task(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
-    table = one_answer_each(task.name, files)
-    if table is None or "probabilities" not in table or not task.classes:
+    answers = class_answers(task.name, task.classes, files)
+    if answers is None:
         return None
-    table = table[table["label"].notna()]
-    scores = [np.asarray(row, dtype=np.float64) for row in table["probabilities"]]
-    if not scores or any(row.shape != (len(task.classes),) for row in scores):
-        return None
-    p = np.stack(scores)
+    table, p = answers
     roc, precision = {}, {}
     legend: list[dict[str, str]] = []
     for number, name in enumerate(task.classes):

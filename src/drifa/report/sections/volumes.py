@@ -1,10 +1,11 @@
-"""Every segmented subject, the worst first: its Dice, and its true and predicted volume."""
+"""Every segmented subject: its Dice by size, how its predicted volume agrees with the true one, and the worst first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drifa.report import figures
+from drifa.report import figures, volume_figures, words
+from drifa.report.data_link import data_link
 from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
 
@@ -31,6 +32,8 @@ def record(files: RunFiles) -> dict[str, Any] | None:
                     "count": rows["subject"].nunique(),
                     "subjects": _worst_first(rows),
                     "strip": figures.dice_strip(_by_region(rows)),
+                    "regions": _regions(task.name, rows),
+                    "data": data_link(f"{task.name}-volumes", _told(rows)),
                 }
             )
     return {"tasks": tasks}
@@ -49,9 +52,40 @@ def _by_region(rows: pd.DataFrame) -> dict[str, list[float]]:
     return {str(region): values.tolist() for region, values in means.groupby("region", sort=False)}
 
 
+def _means(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over members, by subject and region."""
+    return rows.groupby(["subject", "region"], sort=False)[COLUMNS].mean()
+
+
+def _told(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in _means(rows).reset_index().to_dict(orient="records")]
+
+
+def _regions(task: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The figures of volumes by region, of the subjects whose volumes are known."""
+    shown = []
+    for region, part in _means(rows).groupby("region", sort=False):
+        known = part.dropna(subset=["truth_ml", "predicted_ml"])
+        sized = known.dropna(subset=["dice"])
+        if known.empty or sized.empty:
+            continue
+        pairs = list(zip(known["truth_ml"].tolist(), known["predicted_ml"].tolist(), strict=True))
+        points = list(zip(sized["truth_ml"].tolist(), sized["dice"].tolist(), strict=True))
+        found = volume_figures.agreement(pairs)
+        shown.append(
+            {
+                "region": region,
+                "dice": volume_figures.dice_by_volume(f"Dice of {region} in {task} by true volume", points),
+                "volumes": volume_figures.bland_altman(f"Predicted minus true volume of {region} in {task}", pairs),
+                "agreement": {key: words.number(value, 1) for key, value in found._asdict().items()} if found else None,
+            }
+        )
+    return shown
+
+
 def _worst_first(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Means over members, the worst subject first."""
-    each = rows.groupby(["subject", "region"], sort=False)[COLUMNS].mean()
+    each = _means(rows)
     worst = each["dice"].groupby("subject", sort=False).mean().sort_values(kind="stable").index[:MOST_SUBJECTS]
     return [
         {
