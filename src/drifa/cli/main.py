@@ -75,7 +75,7 @@ def train(
 ) -> None:
     """Trains all members of a run."""
     from drifa.config import load_config, parse_override
-    from drifa.training.train import process_rank
+    from drifa.training.processes import process_rank
     from drifa.training.train import resume as resume_run
     from drifa.training.train import train as train_run
 

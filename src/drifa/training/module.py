@@ -82,6 +82,7 @@ class MultitaskModule(Recipe):
         return loss
 
     def on_validation_epoch_start(self) -> None:
+        super().on_validation_epoch_start()
         self.val_sums: dict[str, Tensor] = {}
 
     def validation_step(self, batch: Batch, index: int) -> None:
@@ -121,7 +122,9 @@ class MultitaskModule(Recipe):
         """Task -> figures over all processes; tasks of which nothing was known are left out."""
         found = {}
         for task, kind in self.kinds.items():
-            total = self.trainer.strategy.reduce(sums[task], reduce_op="sum")
+            # A process may have no validation batch, and always has one of training.
+            own = sums[task] if task in sums else torch.zeros_like(self.train_sums[task])
+            total = self.trainer.strategy.reduce(own, reduce_op="sum")
             assert isinstance(total, Tensor)
             figures = kind.figures(total)
             if figures:
