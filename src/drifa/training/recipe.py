@@ -67,6 +67,8 @@ class Recipe(L.LightningModule):
     def __init__(self, net: Any, config: Config, seed: int, folder: Path, floors: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.net, self.config, self.seed, self.folder = net, config, seed, folder
+        # A process has nothing to validate where there are more processes than targets.
+        self.allow_zero_length_dataloader_with_multiple_devices = True
         self.history: list[dict[str, float]] = []
         self.best = float("inf")
         self.stale = 0
@@ -103,8 +105,8 @@ class Recipe(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.started = time.perf_counter()
-        # The dropout of each process is its own.
-        torch.manual_seed(1_000_003 * self.seed + self.current_epoch + (self.trainer.global_rank << 53))
+        # The dropout of each process is its own; torch looks at the lowest 32 bits, in which the odd factor keeps ranks apart.
+        torch.manual_seed(1_000_003 * self.seed + self.current_epoch + 0x9E3779B1 * self.trainer.global_rank)
         frozen = self.current_epoch < self.config.train.freeze_epochs
         for parameter in self.trunk if self.config.train.freeze_epochs else ():
             parameter.requires_grad_(not frozen)
