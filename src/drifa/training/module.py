@@ -62,6 +62,7 @@ class MultitaskModule(Recipe):
     def on_train_epoch_start(self) -> None:
         super().on_train_epoch_start()
         self.train_sums: dict[str, Tensor] = {}
+        self.val_sums: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         generator = torch.Generator().manual_seed(batch.seed)  # on the CPU: equal on every device
@@ -80,10 +81,6 @@ class MultitaskModule(Recipe):
             self.log(f"loss/{name}", part.detach(), prog_bar=True)
         self._add(self.train_sums, {task: values[0] for task, values in outputs.items()}, batch, parts, share)
         return loss
-
-    def on_validation_epoch_start(self) -> None:
-        super().on_validation_epoch_start()
-        self.val_sums: dict[str, Tensor] = {}
 
     def validation_step(self, batch: Batch, index: int) -> None:
         self._add(self.val_sums, self.judged(self.net.to_input(batch.images), batch.present), batch, {})

@@ -127,9 +127,8 @@ class Recipe(L.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.averaged is not None and (batch_idx + 1) % self.config.train.accumulate == 0:
             self.averaged.update_parameters(self.net)
-
-    def on_validation_epoch_start(self) -> None:
-        if self.trainer.world_size > 1:
+        # Before the validation, which a process without a target skips with all its hooks.
+        if self.trainer.world_size > 1 and batch_idx + 1 == self.trainer.num_training_batches:
             pool_statistics(self, lambda values: self.trainer.strategy.reduce(values, reduce_op="mean"))
 
     def on_train_epoch_end(self) -> None:
