@@ -116,7 +116,7 @@ def _ask(
     import ray.data
 
     try:
-        ray.init(address, include_dashboard=None if address else False, logging_level="error", log_to_driver=False)
+        ray.init(address, include_dashboard=None if address else False, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
         place = address or "this machine"
         raise DrifaError(f"no Ray cluster answers at {place} ({short(error)}); correct --ray-address") from None
