@@ -58,7 +58,7 @@ def module_of(folder: Path) -> MultitaskModule:
 def validated(folder: Path, *batches: Batch) -> dict[str, float]:
     """The figures of validation of an epoch with these batches, of one process."""
     module = module_of(folder)
-    module.on_validation_epoch_start()
+    module.val_sums = {}
     with torch.no_grad():
         for number, batch in enumerate(batches):
             module.validation_step(batch, number)

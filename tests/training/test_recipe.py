@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -28,6 +29,20 @@ def test_the_best_weights_are_kept(whole: Run) -> None:
     assert training["best_epoch"] == history["val_loss"].idxmin()
     assert training["best_val_loss"] == history["val_loss"].min()
     load_model(whole.member(0))
+
+
+def test_each_process_drops_its_own(study: Path, tmp_path: Path) -> None:
+    config = make_config({"data": {"study": str(study)}, "model": {"backbone_args": TINY_NET}})
+    loaded = Study.load(study)
+    kinds = learn_kinds(loaded, config)
+    module = module_file.MultitaskModule(build_network(config, loaded, kinds), config, 0, tmp_path, kinds)
+
+    def drawn(rank: int) -> list[float]:
+        module._trainer = mock.Mock(global_rank=rank, current_epoch=1)
+        module.on_train_epoch_start()
+        return torch.rand(4).tolist()
+
+    assert drawn(0) == drawn(0) != drawn(1)
 
 
 def test_the_learning_rate_falls_when_validation_stalls_and_no_further_than_the_floor(study: Path, tmp_path: Path) -> None:

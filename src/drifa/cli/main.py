@@ -76,7 +76,7 @@ def train(
     """Trains all members of a run, and calibrates it."""
     from drifa.config import load_config, parse_override
     from drifa.evaluation.calibrate import calibrate_trained
-    from drifa.training.train import process_rank
+    from drifa.training.processes import process_rank
     from drifa.training.train import resume as resume_run
     from drifa.training.train import train as train_run
 

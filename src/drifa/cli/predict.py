@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,12 +16,17 @@ def predict(
     settings: Settings = None,
     image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; once per modality of one subject.")] = None,
     value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
-    table: Annotated[Path | None, typer.Option(help="CSV with subject, modality, path.")] = None,
+    table: Annotated[Path | None, typer.Option(help="CSV or Parquet with subject, modality, path.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the answers as JSON.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers as CSV.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Segmentation: folder for the masks.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the masks of a segmentation, or the parts of --engine ray.")
+    ] = None,
     partners: Annotated[bool, typer.Option(help="Fill absent unpaired modalities with training images.")] = True,
     strict: Annotated[bool, typer.Option("--strict", help="One case that cannot be answered ends it all.")] = False,
+    engine: Annotated[Literal["plain", "ray"], typer.Option(help="ray: a large table, in parts, by many workers.")] = "plain",
+    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="With --engine ray; 0 = one per GPU, or per CPU.")] = 0,
 ) -> None:
     """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
     from drifa.files import atomic_path, write_json
@@ -35,6 +40,13 @@ def predict(
         raise DrifaError(f"--value {value[0]!r} goes with --image; in a table each column is a value: add it to {table}")
     if out is not None and csv_file is not None:
         raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
+    if engine == "ray":
+        if table is None or out is None or json_file is not None or strict:
+            raise DrifaError("--engine ray takes --table FILE and --out FOLDER for the parts, and neither --json nor --strict")
+        _predict_parts(run, settings, table, out, csv_file, partners, ray_address, workers)
+        return
+    if ray_address is not None or workers:
+        raise DrifaError("--ray-address and --workers go with --engine ray")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
         _predict_masks(run, cases, out, json_file, strict or not table)
@@ -67,6 +79,33 @@ def _tell_failures(result: Any) -> None:
     if result.failures:
         asked = len(result.cases) + len(result.failures)
         typer.echo(f"{len(result.failures)} of {asked} subjects have no answer (exit code 3)", err=True)
+        raise typer.Exit(3)
+
+
+def _predict_parts(
+    run: Path,
+    settings: list[str] | None,
+    table: Path,
+    out: Path,
+    csv_file: Path | None,
+    partners: bool,
+    address: str | None,
+    workers: int,
+) -> None:
+    from drifa.files import atomic_path
+    from drifa.prediction.parts import predict_table
+
+    answers = predict_table(run, table, out, partners, places_of(settings), address, workers)
+    typer.echo(f"wrote {out}")
+    if csv_file is not None:
+        with atomic_path(csv_file) as temporary:
+            answers.to_csv(temporary, index=False)
+        typer.echo(f"wrote {csv_file}")
+    failed = answers[answers["failure"].notna()] if "failure" in answers else answers[:0]
+    for reason in failed["failure"] if len(failed) else ():
+        typer.echo(f"no answer: {reason}", err=True)
+    if len(failed):
+        typer.echo(f"{len(failed)} of {answers['subject'].nunique()} subjects have no answer (exit code 3)", err=True)
         raise typer.Exit(3)
 
 

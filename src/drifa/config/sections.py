@@ -206,7 +206,8 @@ class TrainConfig(Section):
         accelerator: ``auto``, ``cpu``, ``gpu`` … as Lightning names them.
         compile: ``blocks``: torch.compile on the repeated blocks; ``none``; ``auto``: on a GPU only, as the tiles of the
             attention are faster on a CPU. The results are the same but for rounding.
-        devices: Number of devices, one process each.
+        devices: Number of devices of a machine, one process each.
+        nodes: Number of machines; more than one need `torchrun` or `srun`, and a folder that all of them see.
         threads: CPU threads; 0 = torch's default.
         calibrate: `drifa train` ends with what `drifa calibrate RUN` does, unless the run was calibrated before.
         logger: Where the curves are also written, of ``tensorboard``, ``mlflow``, ``wandb``: in the member's folder, offline;
@@ -243,6 +244,7 @@ class TrainConfig(Section):
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
     compile: Literal["auto", "none", "blocks"] = "auto"
     devices: int = Field(1, ge=1, le=1024)
+    nodes: int = Field(1, ge=1, le=1024)
     threads: int = Field(0, ge=0, le=1024)
     calibrate: bool = True
     logger: list[Literal["csv", "tensorboard", "mlflow", "wandb"]] = ["tensorboard"]

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pandas as pd
 
 from drifa.data.tabular import TabularEncoder
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, short, suggest
 from drifa.names import find_file, ids_of, is_missing, plain
 from drifa.prediction.given import Picture
 from drifa.text_tables import read_table
@@ -199,12 +199,21 @@ def given(case: Case, encoders: Mapping[str, TabularEncoder]) -> set[str]:
 
 
 def cases_from_table(path: str | Path) -> list[Case]:
-    """Cases from a CSV with the columns subject, modality, path (relative paths count from the table's folder).
+    """Cases from a CSV or Parquet file with the columns subject, modality, path (relative paths count from the table's folder).
 
     Further columns are values for the tabular modalities; one of a subject's rows is enough, and its rows must agree.
     """
     path = Path(path)
-    table = read_table(path)
+    return cases_of(table_of_cases(path), path)
+
+
+def table_of_cases(path: Path) -> pd.DataFrame:
+    """Reads the table of :func:`cases_from_table`, CSV or Parquet, as text, and checks what can be seen in it alone.
+
+    Args:
+        path: The file; its first row is number 2 in either form.
+    """
+    table = _read_parquet(path) if path.suffix == ".parquet" else read_table(path)
     for column in ("subject", "modality", "path"):
         if column not in table:
             raise DrifaError(f"table {path} has no column {column!r}{suggest(column, table)}; it needs subject, modality, path")
@@ -219,6 +228,26 @@ def cases_from_table(path: str | Path) -> list[Case]:
             f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r} (row {row.name}); "
             f"keep one, or give the other a subject of its own"
         )
+    return table
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise DrifaError(f"{path} cannot be read as Parquet ({short(error)}); correct the name, or write it again") from None
+    table = table.astype(object).where(table.notna(), "").astype(str)
+    table.index = pd.RangeIndex(2, len(table) + 2)
+    return table
+
+
+def cases_of(table: pd.DataFrame, path: Path) -> list[Case]:
+    """The cases of some rows.
+
+    Args:
+        table: All rows of some subjects, from :func:`table_of_cases`.
+        path: Where the table lies.
+    """
     extra = [name for name in table.columns if name not in ("subject", "modality", "path")]  # for the tabular modalities
     return [
         Case(

@@ -62,6 +62,7 @@ class MultitaskModule(Recipe):
     def on_train_epoch_start(self) -> None:
         super().on_train_epoch_start()
         self.train_sums: dict[str, Tensor] = {}
+        self.val_sums: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         generator = torch.Generator().manual_seed(batch.seed)  # on the CPU: equal on every device
@@ -80,9 +81,6 @@ class MultitaskModule(Recipe):
             self.log(f"loss/{name}", part.detach(), prog_bar=True)
         self._add(self.train_sums, {task: values[0] for task, values in outputs.items()}, batch, parts, share)
         return loss
-
-    def on_validation_epoch_start(self) -> None:
-        self.val_sums: dict[str, Tensor] = {}
 
     def validation_step(self, batch: Batch, index: int) -> None:
         self._add(self.val_sums, self.judged(self.net.to_input(batch.images), batch.present), batch, {})
@@ -121,7 +119,9 @@ class MultitaskModule(Recipe):
         """Task -> figures over all processes; tasks of which nothing was known are left out."""
         found = {}
         for task, kind in self.kinds.items():
-            total = self.trainer.strategy.reduce(sums[task], reduce_op="sum")
+            # A process may have no validation batch, and always has one of training.
+            own = sums[task] if task in sums else torch.zeros_like(self.train_sums[task])
+            total = self.trainer.strategy.reduce(own, reduce_op="sum")
             assert isinstance(total, Tensor)
             figures = kind.figures(total)
             if figures:

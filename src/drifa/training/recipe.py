@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from drifa.config import Config
 from drifa.errors import DrifaError, short
@@ -67,6 +67,8 @@ class Recipe(L.LightningModule):
     def __init__(self, net: Any, config: Config, seed: int, folder: Path, floors: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.net, self.config, self.seed, self.folder = net, config, seed, folder
+        # A process has nothing to validate where there are more processes than targets.
+        self.allow_zero_length_dataloader_with_multiple_devices = True
         self.history: list[dict[str, float]] = []
         self.best = float("inf")
         self.stale = 0
@@ -103,8 +105,8 @@ class Recipe(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.started = time.perf_counter()
-        torch.manual_seed(1_000_003 * self.seed + self.current_epoch)
-
+        # The dropout of each process is its own; torch looks at the lowest 32 bits, in which the odd factor keeps ranks apart.
+        torch.manual_seed(1_000_003 * self.seed + self.current_epoch + 0x9E3779B1 * self.trainer.global_rank)
         frozen = self.current_epoch < self.config.train.freeze_epochs
         for parameter in self.trunk if self.config.train.freeze_epochs else ():
             parameter.requires_grad_(not frozen)
@@ -125,6 +127,9 @@ class Recipe(L.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.averaged is not None and (batch_idx + 1) % self.config.train.accumulate == 0:
             self.averaged.update_parameters(self.net)
+        # Before the validation, which a process without a target skips with all its hooks.
+        if self.trainer.world_size > 1 and batch_idx + 1 == self.trainer.num_training_batches:
+            pool_statistics(self, lambda values: self.trainer.strategy.reduce(values, reduce_op="mean"))
 
     def on_train_epoch_end(self) -> None:
         row: dict[str, float] = {"epoch": self.current_epoch, "lr": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
@@ -194,3 +199,16 @@ def hold_statistics(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.eval()
+
+
+def pool_statistics(module: nn.Module, mean: Callable[[Tensor], Any]) -> None:
+    """Gives every BatchNorm the mean over the processes of the statistics that each has seen.
+
+    Args:
+        module: Anything with such parts.
+        mean: Of a tensor over all processes.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is not None and part.running_var is not None:
+            part.running_mean.copy_(mean(part.running_mean.clone()))
+            part.running_var.copy_(mean(part.running_var.clone()))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +13,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from drifa.config import Config, make_config
 from drifa.data import Study, components, split, write_receipt
@@ -34,10 +33,22 @@ from drifa.training.job import build_network, check_training_split, common_share
 from drifa.training.loggers import check_loggers, close_loggers, make_loggers
 from drifa.training.mappings import check_mappings
 from drifa.training.module import MultitaskModule
+from drifa.training.processes import check_launch, process_count, process_rank, wait_for
 from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
-RESUMABLE = ("epochs", "members", "early_stopping", "accelerator", "compile", "devices", "threads", "calibrate", "logger")
+RESUMABLE = (
+    "epochs",
+    "members",
+    "early_stopping",
+    "accelerator",
+    "compile",
+    "devices",
+    "nodes",
+    "threads",
+    "calibrate",
+    "logger",
+)
 
 #: What a run folder holds before its `model.json`.
 BEFORE_MODEL = ("split.csv", "split_receipt.json", "config.yaml", "environment.json", LOCK_FILE)
@@ -61,8 +72,9 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
             study, the split, the network and every image have been checked.
     """
     folder = Path(folder)
+    check_launch(config)
     if process_rank() > 0:  # a process of a distributed training: the first one has made the folder, or is about to
-        run = _wait_for(folder)
+        run = wait_for(folder)
         use_threads(run.config)
         _train_members(run, run.study(), None, quiet=True)
         return run
@@ -119,11 +131,16 @@ def resume(
             f"epochs; train a new one"
         )
     config = make_config(raw, "--resume")
+    check_launch(config)
     check_device(config)
     check_loggers(config.train.logger)
     use_threads(config)
     study = run.study()
     info = replace(run.info, members=config.train.members)
+    if process_rank() > 0:  # the first process holds the folder, and writes to it
+        run = replace(run, config=config, info=info)
+        _train_members(run, study, None, quiet=True)
+        return run
     if run.places != AS_STORED:
         config.data.study = list(run.places.study) or config.data.study
         config.data.cache = run.places.cache or config.data.cache
@@ -150,30 +167,16 @@ def _check_new(folder: Path) -> None:
         raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or {remedy}")
 
 
-def process_rank() -> int:
-    """Rank among the processes of a distributed training, from the launcher's environment; 0 where there is one only."""
-    return max(int(os.environ.get(name) or 0) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
-
-
-def _wait_for(folder: Path, seconds: float = 600) -> Run:
-    """Opens a run that another process is making."""
-    deadline = time.monotonic() + seconds
-    while not (folder / "model.json").is_file():
-        if time.monotonic() > deadline:
-            raise DrifaError(f"the first process has not made {folder} within {seconds:.0f} s; see its messages")
-        time.sleep(0.2)
-    return Run.open(folder)
-
-
 def _train_members(run: Run, study: Study, progress: Progress | None, quiet: bool) -> None:
     for number in range(run.config.train.members):
         if run.is_trained(number):
             continue
-        # What was learned of the answers of other networks is not true of these.
-        for name in ("calibration.json", "strangers.npz"):
-            (run.folder / name).unlink(missing_ok=True)
-        # Written last, and so the one record that a member is complete.
-        (run.member(number) / "config.json").unlink(missing_ok=True)
+        if process_rank() == 0:
+            # What was learned of the answers of other networks is not true of these.
+            for name in ("calibration.json", "strangers.npz"):
+                (run.folder / name).unlink(missing_ok=True)
+            # Written last, and so the one record that a member is complete.
+            (run.member(number) / "config.json").unlink(missing_ok=True)
         try:
             _train_member(run, study, number, progress, quiet)
         except OSError as error:
@@ -201,7 +204,8 @@ def _train_member(run: Run, study: Study, number: int, progress: Progress | None
         precision=choose_precision(config),
         accelerator=config.train.accelerator,
         devices=config.train.devices,
-        strategy="ddp_find_unused_parameters_true" if config.train.devices > 1 else "auto",
+        num_nodes=config.train.nodes,
+        strategy=_strategy(config),
         logger=make_loggers(config.train.logger, folder, number),
         callbacks=[] if quiet else _callbacks(number, config.train.members),
         enable_progress_bar=not quiet,
@@ -246,6 +250,12 @@ def _train_member(run: Run, study: Study, number: int, progress: Progress | None
                 },
             },
         )
+
+
+def _strategy(config: Config) -> Strategy | str:
+    # Buffers are pooled once an epoch, by the module: processes with fewer validation batches than others could not take part
+    # in a broadcast of each batch.
+    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False) if process_count(config) > 1 else "auto"
 
 
 def check_device(config: Config) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from drifa.data import EpochPairing, ImageCache, make_phantom
 from drifa.data.sampling.image_batches import TrainBatches, answerable, make_batch
+from drifa.errors import DrifaError
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,22 @@ def test_processes_share_an_epoch_without_overlap(material) -> None:
         expected = make_batch(cache, subjects, samples[rank::2][: len(share)])
         assert torch.equal(share, expected.images["photo"])
     assert len(batches(material, 1, rank=0, world=2)) == len(batches(material, 1, rank=1, world=2))
+
+
+def test_the_mean_over_processes_of_their_counted_means_is_the_mean_of_all_rows(material) -> None:
+    first, second = (batches(material, 1, 0.4, rank, 2) for rank in (0, 1))
+    for own, other in zip(first, second, strict=True):
+        assert own.seed != other.seed
+        known = torch.cat([own.known, other.known])
+        losses = torch.rand(known.shape, dtype=torch.float64)
+        parts = [losses[: len(own.known)], losses[len(own.known) :]]
+        means = [
+            torch.tensor(batch.counts) * (part * batch.known).sum(0) / batch.known.sum(0).clamp_min(1)
+            for batch, part in zip((own, other), parts, strict=True)
+        ]
+        torch.testing.assert_close(sum(means) / 2, (losses * known).sum(0) / known.sum(0).clamp_min(1))
+
+
+def test_an_epoch_too_short_for_its_processes_is_refused(material) -> None:
+    with pytest.raises(DrifaError, match="too short for 400 processes"):
+        batches(material, 1, rank=0, world=400)

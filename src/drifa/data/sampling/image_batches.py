@@ -13,6 +13,7 @@ from torch import Tensor
 from drifa.data.sampling.batch import Batch, Shown
 from drifa.data.sampling.pairing import gather
 from drifa.data.study.subjects import Subjects
+from drifa.errors import DrifaError
 
 
 class ImageSource(Protocol):
@@ -85,7 +86,7 @@ class TrainBatches:
         self.source, self.subjects, self.samples, self.epoch = source, subjects, samples, epoch
         self.batch_size, self.seed, self.answers, self.modality_dropout = batch_size, seed, answers, modality_dropout
         self.rank, self.world = rank, world
-        share = len(samples(0)) // world
+        share = fair_share(len(samples(0)), world)
         # A last batch of one sample would break BatchNorm at 1x1 maps, and DDP needs equal counts: short tails are left
         # out of the epoch (the permutation is drawn anew each time, so no subject is left out for good).
         self.count = max(1, share // batch_size + (share % batch_size >= max(2, batch_size // 2)))
@@ -95,16 +96,46 @@ class TrainBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch()
-        samples = self.samples(epoch)[self.rank :: self.world]
+        samples, size, own = self.samples(epoch), self.batch_size * self.world, slice(self.rank, None, self.world)
         for k in range(self.count):
-            random = np.random.default_rng([self.seed, epoch, k, self.rank])
-            chosen = samples[k * self.batch_size : (k + 1) * self.batch_size]
-            present = gather(self.subjects, chosen).present
-            keep = keep_modalities(present, self.modality_dropout, random) if self.modality_dropout else None
-            batch = make_batch(self.source, self.subjects, chosen, keep)
-            if keep is not None:
-                batch = replace(batch, known=batch.known & can_answer(batch.present, self.answers))
-            yield replace(batch, seed=int(random.integers(2**62)))
+            # Drawn for the batch of all processes, of which each takes its rows.
+            random = np.random.default_rng([self.seed, epoch, k, 0])
+            chosen = samples[k * size : (k + 1) * size]
+            found = gather(self.subjects, chosen)
+            known, keep = torch.from_numpy(found.known), None
+            if self.modality_dropout:
+                keep = keep_modalities(found.present, self.modality_dropout, random)
+                known = known & can_answer(torch.from_numpy(found.present & keep), self.answers)
+            batch = make_batch(self.source, self.subjects, chosen[own], None if keep is None else keep[own])
+            seed = int(random.integers(2**62, size=self.world)[self.rank])
+            yield replace(batch, known=known[own], seed=seed, counts=shares(known, self.rank, self.world))
+
+
+def fair_share(rows: int, world: int) -> int:
+    """Rows of an epoch for each of some processes.
+
+    Raises:
+        DrifaError: A process would not have the two rows that BatchNorm needs.
+    """
+    if world > 1 and rows < 2 * world:
+        raise DrifaError(f"an epoch of {rows} samples is too short for {world} processes; lower train.devices or train.nodes")
+    return rows // world
+
+
+def shares(known: Tensor, rank: int, world: int) -> tuple[float, ...]:
+    """How much the loss of each task counts in one process, so that the mean over the processes is that of all rows.
+
+    Args:
+        known: bool ``[B, t]`` of the rows of all processes, of which each has every ``world``-th.
+        rank: Which process.
+        world: Of how many.
+
+    Returns:
+        One number per task; nothing for a single process.
+    """
+    if world == 1:
+        return ()
+    return tuple((world * known[rank::world].sum(0) / known.sum(0).clamp_min(1)).tolist())
 
 
 def keep_modalities(present: np.ndarray, probability: float, random: np.random.Generator) -> np.ndarray:

@@ -45,6 +45,8 @@ class InParts:
     def _part(self, batch: Batch, rows: slice, number: int) -> Batch:
         known = batch.known.sum(0)
         shares = self.parts * batch.known[rows].sum(0) / known.clamp_min(1)
+        if batch.counts:
+            shares = shares * torch.tensor(batch.counts)
         return replace(
             batch,
             images={name: images[rows] for name, images in batch.images.items()},

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from drifa.data import Study
 from drifa.data.cache.volume_cache import VolumeCache
 from drifa.data.sampling.batch import Batch
-from drifa.data.sampling.image_batches import keep_modalities
+from drifa.data.sampling.image_batches import fair_share, keep_modalities, shares
 
 #: A slice with less of its box in the head than this teaches nothing and is left out of training.
 LEAST_BRAIN = 0.01
@@ -40,17 +41,20 @@ class SliceSource:
         """
         present = self.present(rows) if keep is None else self.present(rows) & keep
         images = {name: self.cache.read(name, np.where(present[:, i], rows, -1)) for i, name in enumerate(self.modalities)}
-        marked = np.stack([self.cache.index.marked[task][rows] for task in self.tasks], axis=1)
         return Batch(
             images=images,
             present=torch.from_numpy(present),
             targets={task: self.cache.regions(task, rows) for task in self.tasks},
-            known=torch.from_numpy(marked >= 0),
+            known=self.known(rows),
         )
 
     def present(self, rows: np.ndarray) -> np.ndarray:
         """Which modalities the subjects of slices have: bool ``[B, m]``."""
         return self.subjects.present[self.cache.index.subject[rows]]
+
+    def known(self, rows: np.ndarray) -> Tensor:
+        """Which tasks are annotated in slices: bool ``[B, t]``."""
+        return torch.from_numpy(np.stack([self.cache.index.marked[task][rows] >= 0 for task in self.tasks], axis=1))
 
     def rows_of(self, split: str) -> np.ndarray:
         """The annotated slices of a split that show tissue."""
@@ -89,7 +93,7 @@ class TrainSlices:
         marked = np.any([column[rows] == 1 for column in source.cache.index.marked.values()], axis=0)
         self.marked, self.empty = rows[marked], rows[~marked]
         count = len(self.marked) + min(len(self.empty), len(self.marked) // MARKED_SHARE)
-        self.count = max(1, count // world // batch_size)
+        self.count = max(1, fair_share(count, world) // batch_size)
 
     def __len__(self) -> int:
         return self.count
@@ -98,13 +102,18 @@ class TrainSlices:
         epoch = self.epoch()
         random = np.random.default_rng([self.seed, epoch])
         empty = random.permutation(self.empty)[: len(self.marked) // MARKED_SHARE]
-        rows = random.permutation(np.concatenate([self.marked, empty]))[self.rank :: self.world]
+        rows = random.permutation(np.concatenate([self.marked, empty]))
+        size, own = self.batch_size * self.world, slice(self.rank, None, self.world)
         for k in range(self.count):
-            random = np.random.default_rng([self.seed, epoch, k, self.rank])
-            chosen = rows[k * self.batch_size : (k + 1) * self.batch_size]
-            present = self.source.present(chosen)
-            keep = keep_modalities(present, self.modality_dropout, random) if self.modality_dropout else None
-            yield replace(self.source.batch(chosen, keep), seed=int(random.integers(2**62)))
+            # Drawn for the batch of all processes, of which each takes its rows.
+            random = np.random.default_rng([self.seed, epoch, k, 0])
+            chosen = rows[k * size : (k + 1) * size]
+            keep = None
+            if self.modality_dropout:
+                keep = keep_modalities(self.source.present(chosen), self.modality_dropout, random)[own]
+            seed = int(random.integers(2**62, size=self.world)[self.rank])
+            counts = shares(self.source.known(chosen), self.rank, self.world)
+            yield replace(self.source.batch(chosen[own], keep), seed=seed, counts=counts)
 
 
 class SplitSlices:
