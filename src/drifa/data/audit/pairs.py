@@ -3,7 +3,8 @@
 Two stages, so that the time grows little faster than the number of images. *Candidates*: the low frequencies of a 64 px
 picture, in 16 principal directions of the collection; a turn or flip of the picture only swaps axes and signs of its cosine
 transform, so that all eight are looked up in one k-d tree without computing a picture anew. *Proof*: every candidate is
-compared pixel by pixel (see `alignment`); only what passes is a join.
+compared pixel by pixel (see `alignment`); only what passes is a join. Where a picture is out of focus, its softer structure may
+prove it (see `focus`).
 
 References:
     Lucas & Kanade, "An iterative image registration technique with an application to stereo vision", IJCAI 1981.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drifa.data.audit.alignment import SIDE, aligned_agreement, best_shift, fine_structure, turn
+from drifa.data.audit.focus import better_than_strangers, soft_agreement
 from drifa.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Pair:
 
     Attributes:
         first, second: Their numbers, ``first < second``.
-        whole: Correlation of the aligned fine structure.
+        whole: Correlation of the aligned fine structure; of the softer one where a picture is out of focus.
         blocks: Lower quartile of the same over 16 blocks.
         turned: Whether one had to be turned or mirrored.
     """
@@ -121,9 +123,15 @@ def find_pairs(thumbnails: np.ndarray, digests: np.ndarray, progress: Progress |
     if len(rows) > 1:
         pictures = thumbnails[rows]
         pairs = _candidates(pictures)
-        whole, blocks = _proof(pictures, pairs, progress)
+        whole, blocks, rough, shift = _proof(pictures, pairs, progress)
+        proven = (whole >= WHOLE) & (blocks >= BLOCKS)
+        joined = {(int(a), int(b)) for a, b in pairs[proven, :2]}
+        rest = np.array([(int(a), int(b)) not in joined for a, b in pairs[:, :2]], dtype=bool)
+        soft = soft_agreement(pictures, pairs[rest], rough[rest], shift[rest], _turned)
+        proven[rest] = twins = better_than_strangers(pairs[rest], *soft)
+        whole[proven & rest], blocks[proven & rest] = (agreement[twins] for agreement in soft)
         best: dict[tuple[int, int], Pair] = {}
-        for number in np.flatnonzero((whole >= WHOLE) & (blocks >= BLOCKS)):
+        for number in np.flatnonzero(proven):
             low, high = sorted((int(rows[pairs[number, 0]]), int(rows[pairs[number, 1]])))
             pair = Pair(low, high, float(whole[number]), float(blocks[number]), bool(pairs[number, 2]))
             if (low, high) not in best or best[low, high].whole < pair.whole:
@@ -189,33 +197,40 @@ def _turn_code(codes: np.ndarray, orientation: int) -> np.ndarray:
     return codes
 
 
-def _proof(pictures: np.ndarray, pairs: np.ndarray, progress: Progress | None) -> tuple[np.ndarray, np.ndarray]:
-    """Agreement of every candidate pair: [P], [P]; -1 where the coarse look already says no."""
+def _proof(
+    pictures: np.ndarray, pairs: np.ndarray, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Agreement of every candidate pair, ``whole`` and ``blocks``, -1 where the coarse look already says no; and of that look
+    the agreement and the shift in pixels: [P], [P], [P], [P, 2].
+    """
     step = SIDE // _COARSE
     fine = np.concatenate([fine_structure(pictures[start : start + 512]) for start in range(0, len(pictures), 512)])
     coarse = np.concatenate([fine_structure(pictures[start : start + 512], 1.0, 6.0) for start in range(0, len(pictures), 512)])
     coarse = coarse.reshape(-1, _COARSE, step, _COARSE, step).mean(axis=(2, 4))
-    whole, blocks = np.full(len(pairs), -1.0), np.full(len(pairs), -1.0)
+    whole, blocks, first_sight = (np.full(len(pairs), -1.0) for _ in range(3))
+    begin = np.zeros((len(pairs), 2), dtype=np.float32)
 
     def look(start: int) -> None:
         part = pairs[start : start + _CHUNK]
+        here = slice(start, start + _CHUNK)
         rough, shift = best_shift(_turned(coarse, part), coarse[part[:, 1]], 2)
+        first_sight[here], begin[here] = rough, shift * step
         likely = np.flatnonzero(rough > _COARSE_LEAST)
         if not len(likely):
             return
         # One step tells most of the rest apart; only what it leaves is aligned in full.
         first, second = _turned(fine, part[likely]), fine[part[likely, 1]]
-        begin = shift[likely] * step
-        kept = np.flatnonzero(aligned_agreement(first, second, begin, steps=1)[0] > _FIRST_LEAST)
+        moved = begin[start + likely]
+        kept = np.flatnonzero(aligned_agreement(first, second, moved, steps=1)[0] > _FIRST_LEAST)
         if len(kept):
-            found = aligned_agreement(first[kept], second[kept], begin[kept])
+            found = aligned_agreement(first[kept], second[kept], moved[kept])
             whole[start + likely[kept]], blocks[start + likely[kept]] = found
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for done, _ in enumerate(pool.map(look, range(0, len(pairs), _CHUNK)), start=1):
             if progress is not None:
                 progress(min(done * _CHUNK, len(pairs)), len(pairs), "comparing")
-    return whole, blocks
+    return whole, blocks, first_sight, begin
 
 
 def _turned(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
