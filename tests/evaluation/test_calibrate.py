@@ -15,7 +15,7 @@ from drifa import DrifaError, load
 from drifa.data.splits.split import split, write_receipt
 from drifa.data.study.checks import CALIBRATION
 from drifa.evaluation import calibrate as module
-from drifa.evaluation.calibrate import calibrate, calibrate_trained
+from drifa.evaluation.calibrate import calibrate, calibrate_trained, judge_calibration
 from drifa.prediction.trust import FILE
 from drifa.runs.run import Run
 from drifa.uncertainty.calibration import Least, Temperature
@@ -40,6 +40,12 @@ def test_prediction_applies_what_was_learned_and_only_to_answers_of_that_kind(
     assert set(told["test"]) <= set(paired_run.info.tasks)
     assert json.loads(path.read_text()) == told
     assert any("abstention" in found for found in told["test"].values())
+    # What is said later, by an evaluation, is the same.
+    path.write_text(json.dumps({**told, "test": {}}))
+    shutil.copy(folder / "evaluations" / "own-test" / "predictions.parquet", folder)
+    assert judge_calibration(folder)
+    assert json.loads(path.read_text()) == told
+    assert not judge_calibration(folder)
     after = load(folder, device="cpu").predict_one(a_case(paired_run))
     for task, answer in after.tasks.items():
         assert answer.raw_probabilities == pytest.approx(before.tasks[task].probabilities)
@@ -108,7 +114,7 @@ def test_a_training_ends_with_a_calibration_once_and_only_where_it_is_asked_for(
     def told(folder: Path, **_: object) -> tuple[Path, dict[str, object]]:
         done.append(folder / FILE)
         done[-1].write_text("{}")
-        return done[-1], {"test": {"cell": {"notes": ["too few.", "far too few."]}}, "notes": []}
+        return done[-1], {"tasks": {"cell": {"notes": ["too few.", "far too few."]}}, "notes": []}
 
     def refused(folder: Path, **_: object) -> None:
         raise DrifaError("the test split is empty")

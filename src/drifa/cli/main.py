@@ -123,6 +123,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Metrics with intervals, calibration and uncertainty; alone and with partners where modalities are unpaired."""
+    from drifa.evaluation.calibrate import judge_calibration
     from drifa.evaluation.evaluate import evaluate as evaluate_run
     from drifa.files import write_json
 
@@ -139,6 +140,8 @@ def evaluate(
     answers = "volumes.csv, predictions/" if (where / "volumes.csv").is_file() else "predictions.parquet"
     typer.echo(f"wrote {where}/metrics.json, evaluation.json, {answers}" + (f", and {json_file}" if json_file else ""))
     if study is None and split == "test":
+        if judge_calibration(run):
+            typer.echo(f"wrote {run}/calibration.json: how sets, probabilities and abstention do on the test split")
         typer.echo(f"next: drifa report {run}")
     else:
         typer.echo(f"next: compare with {run}/metrics.json, the test split of the run (drifa evaluate {run})")

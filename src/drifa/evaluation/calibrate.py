@@ -15,7 +15,7 @@ from drifa.data.study.checks import CALIBRATION
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.evaluate import evaluate
 from drifa.evaluation.strangers import learn_strangers
-from drifa.files import write_json
+from drifa.files import read_json, write_json
 from drifa.prediction.predictor import Predictor
 from drifa.prediction.strangers import FILE as STRANGERS_FILE
 from drifa.prediction.strangers import write_strangers
@@ -42,6 +42,7 @@ def calibrate(
     false_alarms: float | None = 0.05,
     progress: Progress | None = None,
     places: Places | None = None,
+    judge: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
     """Learns when a run can be trusted and writes `calibration.json` and `strangers.npz`, which `predict` applies.
 
@@ -60,6 +61,7 @@ def calibrate(
         false_alarms: Share of usual images that may be called strangers; None for no check.
         progress: As in :func:`drifa.evaluation.evaluate.evaluate`.
         places: Likewise.
+        judge: Whether to say how it does on the test split, too; :func:`judge_calibration` can later.
 
     Returns:
         The file, and its content: of interest are ``source`` (``val`` or ``calibration``), ``test``, task ->
@@ -83,27 +85,27 @@ def calibrate(
         raise DrifaError(f"{run.folder} has no task of classes, and only their probabilities are calibrated")
     subjects, trained = run.study().subjects(), len(run.trained_members())
     source = CALIBRATION if len(subjects.in_split(CALIBRATION)) else "val"
-    judged: dict[str, pd.DataFrame] = {}
-    for split in (source, "test"):
+
+    def answers(split: str) -> pd.DataFrame:
         where, _ = evaluate(
             folder, split=split, out=run.folder / "evaluations" / f"own-{split}", progress=progress, places=places
         )
-        judged[split] = pd.read_parquet(where / "predictions.parquet")
-    mode = max(judged[source]["mode"].unique(), key=MODES.index)
+        return pd.read_parquet(where / "predictions.parquet")
+
+    table = answers(source)
+    mode = max(table["mode"].unique(), key=MODES.index)
     balanced = run.config.train.sampling == "balanced"
     tasks: dict[str, TaskTrust] = {}
-    found: dict[str, Any] = {}
     for task, kind in kinds.items():
-        labels, p, groups = _answers(judged[source], task, mode, kind)
+        labels, p, groups = _answers(table, task, mode, kind)
         if not len(labels):
             continue
         prior, seed = _prior(subjects, task, kind, balanced), run.config.evaluate.seed
         trust = learn_trust(labels, p, groups, kind.classes, prior, method, level, score, risk, confidence, seed)
-        trust = replace(trust, notes=tuple(_of_part(trust.notes, source)))
-        tasks[task] = trust
-        own = _answers(judged["test"], task, mode, kind)
-        found[task] = {"notes": list(trust.notes), **_report(trust, kind.classes, *own, run)}
-    told = Trust(mode, trained, tasks).to_json() | {"source": source, "test": found, "strangers": {}, "notes": []}
+        tasks[task] = replace(trust, notes=tuple(_of_part(trust.notes, source)))
+    trust_of_run = Trust(mode, trained, tasks)
+    found = _on_test(run, trust_of_run, answers("test")) if judge else {}
+    told = trust_of_run.to_json() | {"source": source, "test": found, "strangers": {}, "notes": []}
     checks: dict[str, Any] = {}
     if false_alarms is not None:
         checks, told["strangers"], notes = learn_strangers(Predictor(run), false_alarms, progress, source)
@@ -119,6 +121,8 @@ def calibrate(
 def calibrate_trained(run: Run, progress: Progress | None = None) -> tuple[Path | None, str]:
     """Ends a training that asked for it (``train.calibrate``): :func:`calibrate` by its defaults, where it was not done before.
 
+    The test split is left alone: :func:`judge_calibration` is for when it has been evaluated.
+
     Args:
         run: A run with all members trained.
         progress: As in :func:`calibrate`.
@@ -130,12 +134,48 @@ def calibrate_trained(run: Run, progress: Progress | None = None) -> tuple[Path 
     if not run.config.train.calibrate or not classes or (run.folder / FILE).is_file():
         return None, ""
     try:
-        path, told = calibrate(run.folder, progress=progress, places=run.places)
+        path, told = calibrate(run.folder, progress=progress, places=run.places, judge=False)
     except DrifaError as error:
         return None, f"not calibrated: {error}"
-    notes = [f"{task}: {note}" for task, found in told["test"].items() for note in found["notes"]] + told["notes"]
+    notes = [f"{task}: {note}" for task, found in told["tasks"].items() for note in found["notes"]] + told["notes"]
     more = f" ({len(notes) - 1} more in {path})" if len(notes) > 1 else ""
     return path, f"{notes[0]}{more}" if notes else ""
+
+
+def judge_calibration(folder: str | Path) -> bool:
+    """Says in `calibration.json` how a run's calibration does on the test split, from the answers of an evaluation.
+
+    Args:
+        folder: A run that was evaluated.
+
+    Returns:
+        Whether it did: not where that is said already, where there is no calibration, and where the networks were asked in
+        another way than for it.
+    """
+    run = Run.open(folder)
+    trust, told = Trust.read(run.folder), read_json(run.folder / FILE)
+    table = run.folder / "predictions.parquet"
+    if trust is None or told is None or told.get("test") or not table.is_file():
+        return False
+    answers = pd.read_parquet(table)
+    if trust.mode not in set(answers["mode"]) or trust.members != len(run.trained_members()):
+        return False
+    write_json(run.folder / FILE, told | {"test": _on_test(run, trust, answers)})
+    return True
+
+
+def _on_test(run: Run, trust: Trust, table: pd.DataFrame) -> dict[str, Any]:
+    """Task -> notes and reports on images that nothing was fitted on."""
+    kinds = kinds_from(run.info.tasks)
+    found: dict[str, Any] = {}
+    for task, own in trust.tasks.items():
+        kind = kinds[task]
+        assert isinstance(kind, Classes)
+        found[task] = {
+            "notes": list(own.notes),
+            **_report(own, kind.classes, *_answers(table, task, trust.mode, kind), run),
+        }
+    return found
 
 
 def _of_part(notes: Sequence[str], source: str) -> list[str]:
@@ -166,7 +206,6 @@ def _prior(subjects: Subjects, task: str, kind: Classes, balanced: bool) -> Prio
 def _report(
     trust: TaskTrust, classes: Sequence[str], labels: np.ndarray, p: np.ndarray, groups: np.ndarray, run: Run
 ) -> dict[str, Any]:
-    """On images that nothing was fitted on."""
     if not len(labels):
         return {}
     settings, q = run.config.evaluate, trust(p)
