@@ -10,18 +10,23 @@ References:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from drifa.data.audit.alignment import MARGIN, aligned_agreement, fine_structure
+from drifa.data.audit.alignment import MARGIN, SIDE, aligned_agreement, best_shift, fine_structure
 
 #: Share of fine structure below which a picture is out of focus: above it lie brain MRI and all but a few CT slices.
 SHARP = 0.285
 #: Least agreement of the softer structure: of the whole window, and of the weaker quarter of its blocks.
 WHOLE, BLOCKS = 0.90, 0.75
-# Scales of the softer structure in pixels, and how well pictures must agree at first sight to be aligned.
-_SMALL, _LARGE, _ROUGH_LEAST, _STEPS, _CHUNK = 1.5, 5.0, 0.6, 6, 256
+# Scales of the softer structure in pixels; the step at which it is looked at first, how far moved in steps, and how well two
+# pictures must agree there, and after one step of alignment, to be aligned in full.
+_SMALL, _LARGE = 1.5, 5.0
+_STEP, _REACH, _ROUGH_LEAST, _FIRST_LEAST = 4, 2, 0.78, 0.75
+_CHUNK = 256
 
 
 def out_of_focus(pictures: np.ndarray) -> np.ndarray:
@@ -46,19 +51,13 @@ def out_of_focus(pictures: np.ndarray) -> np.ndarray:
 
 
 def soft_agreement(
-    pictures: np.ndarray,
-    pairs: np.ndarray,
-    rough: np.ndarray,
-    shift: np.ndarray,
-    turned: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    pictures: np.ndarray, pairs: np.ndarray, turned: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Agreement of the softer structure of candidates that are not proven.
 
     Args:
         pictures: Grey values.
         pairs: Numbers of the two pictures, and the orientation that turns the first into the second.
-        rough: Agreement at first sight; -1 for pairs that are left out.
-        shift: Where to begin, (rows, columns) in pixels.
         turned: Gives the first picture of each pair, turned.
 
     Returns:
@@ -66,18 +65,32 @@ def soft_agreement(
         out of focus, and for those that differ at first sight.
 
     Shape:
-        pictures [N, 64, 64]; pairs [P, 3]; rough [P]; shift [P, 2] -> [P], [P].
+        pictures [N, 64, 64]; pairs [P, 3] -> [P], [P].
     """
     whole, blocks = np.full(len(pairs), -1.0), np.full(len(pairs), -1.0)
     blurred = out_of_focus(pictures)
-    chosen = np.flatnonzero((rough > _ROUGH_LEAST) & (blurred[pairs[:, 0]] | blurred[pairs[:, 1]]))
+    chosen = np.flatnonzero(blurred[pairs[:, 0]] | blurred[pairs[:, 1]])
     # Only pictures that are looked at, as a collection may be large and sharp.
     used, place = np.unique(pairs[chosen, :2], return_inverse=True)
     own = np.concatenate([place.reshape(-1, 2), pairs[chosen, 2:]], axis=1)
-    soft = fine_structure(pictures[used], _SMALL, _LARGE)
-    for start in range(0, len(chosen), _CHUNK):
-        here, part = chosen[start : start + _CHUNK], own[start : start + _CHUNK]
-        whole[here], blocks[here] = aligned_agreement(turned(soft, part), soft[part[:, 1]], shift[here], steps=_STEPS)
+    parts = [fine_structure(pictures[used[start : start + 512]], _SMALL, _LARGE) for start in range(0, len(used), 512)]
+    soft = np.concatenate(parts) if parts else np.empty((0, SIDE, SIDE), dtype=np.float32)
+    coarse = soft.reshape(-1, SIDE // _STEP, _STEP, SIDE // _STEP, _STEP).mean(axis=(2, 4))
+
+    def look(start: int) -> None:
+        part = own[start : start + _CHUNK]
+        rough, shift = best_shift(turned(coarse, part), coarse[part[:, 1]], _REACH)
+        likely = np.flatnonzero(rough > _ROUGH_LEAST)
+        if not len(likely):
+            return
+        first, second, begin = turned(soft, part[likely]), soft[part[likely, 1]], shift[likely] * _STEP
+        kept = np.flatnonzero(aligned_agreement(first, second, begin, steps=1)[0] > _FIRST_LEAST)
+        if len(kept):
+            here = chosen[start + likely[kept]]
+            whole[here], blocks[here] = aligned_agreement(first[kept], second[kept], begin[kept])
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(look, range(0, len(chosen), _CHUNK)))
     return whole, blocks
 
 

@@ -123,11 +123,11 @@ def find_pairs(thumbnails: np.ndarray, digests: np.ndarray, progress: Progress |
     if len(rows) > 1:
         pictures = thumbnails[rows]
         pairs = _candidates(pictures)
-        whole, blocks, rough, shift = _proof(pictures, pairs, progress)
+        whole, blocks = _proof(pictures, pairs, progress)
         proven = (whole >= WHOLE) & (blocks >= BLOCKS)
         joined = {(int(a), int(b)) for a, b in pairs[proven, :2]}
         rest = np.array([(int(a), int(b)) not in joined for a, b in pairs[:, :2]], dtype=bool)
-        soft = soft_agreement(pictures, pairs[rest], rough[rest], shift[rest], _turned)
+        soft = soft_agreement(pictures, pairs[rest], _turned)
         proven[rest] = twins = better_than_strangers(pairs[rest], *soft)
         whole[proven & rest], blocks[proven & rest] = (agreement[twins] for agreement in soft)
         best: dict[tuple[int, int], Pair] = {}
@@ -197,40 +197,33 @@ def _turn_code(codes: np.ndarray, orientation: int) -> np.ndarray:
     return codes
 
 
-def _proof(
-    pictures: np.ndarray, pairs: np.ndarray, progress: Progress | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Agreement of every candidate pair, ``whole`` and ``blocks``, -1 where the coarse look already says no; and of that look
-    the agreement and the shift in pixels: [P], [P], [P], [P, 2].
-    """
+def _proof(pictures: np.ndarray, pairs: np.ndarray, progress: Progress | None) -> tuple[np.ndarray, np.ndarray]:
+    """Agreement of every candidate pair: [P], [P]; -1 where the coarse look already says no."""
     step = SIDE // _COARSE
     fine = np.concatenate([fine_structure(pictures[start : start + 512]) for start in range(0, len(pictures), 512)])
     coarse = np.concatenate([fine_structure(pictures[start : start + 512], 1.0, 6.0) for start in range(0, len(pictures), 512)])
     coarse = coarse.reshape(-1, _COARSE, step, _COARSE, step).mean(axis=(2, 4))
-    whole, blocks, first_sight = (np.full(len(pairs), -1.0) for _ in range(3))
-    begin = np.zeros((len(pairs), 2), dtype=np.float32)
+    whole, blocks = np.full(len(pairs), -1.0), np.full(len(pairs), -1.0)
 
     def look(start: int) -> None:
         part = pairs[start : start + _CHUNK]
-        here = slice(start, start + _CHUNK)
         rough, shift = best_shift(_turned(coarse, part), coarse[part[:, 1]], 2)
-        first_sight[here], begin[here] = rough, shift * step
         likely = np.flatnonzero(rough > _COARSE_LEAST)
         if not len(likely):
             return
         # One step tells most of the rest apart; only what it leaves is aligned in full.
         first, second = _turned(fine, part[likely]), fine[part[likely, 1]]
-        moved = begin[start + likely]
-        kept = np.flatnonzero(aligned_agreement(first, second, moved, steps=1)[0] > _FIRST_LEAST)
+        begin = shift[likely] * step
+        kept = np.flatnonzero(aligned_agreement(first, second, begin, steps=1)[0] > _FIRST_LEAST)
         if len(kept):
-            found = aligned_agreement(first[kept], second[kept], moved[kept])
+            found = aligned_agreement(first[kept], second[kept], begin[kept])
             whole[start + likely[kept]], blocks[start + likely[kept]] = found
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for done, _ in enumerate(pool.map(look, range(0, len(pairs), _CHUNK)), start=1):
             if progress is not None:
                 progress(min(done * _CHUNK, len(pairs)), len(pairs), "comparing")
-    return whole, blocks, first_sight, begin
+    return whole, blocks
 
 
 def _turned(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
