@@ -29,7 +29,7 @@ def predict(
     workers: Annotated[int, typer.Option(min=0, help="With --engine ray; 0 = one per GPU, or per CPU.")] = 0,
 ) -> None:
     """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
-    from drifa.files import atomic_path, write_json
+    from drifa.files import write_csv, write_json
     from drifa.prediction.answers import as_table
     from drifa.prediction.cases import cases_from_arguments, cases_from_table
     from drifa.prediction.predict import predict as predict_cases
@@ -57,9 +57,7 @@ def predict(
         write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")
     if csv_file is not None:
-        with atomic_path(csv_file) as temporary:
-            answers.to_csv(temporary, index=False)
-        typer.echo(f"wrote {csv_file}")
+        typer.echo(f"wrote {write_csv(csv_file, answers)}")
     if json_file is None and csv_file is None and len(answers) > 20:
         typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
     for case in result.cases if len(answers) <= 20 else ():
@@ -92,15 +90,13 @@ def _predict_parts(
     address: str | None,
     workers: int,
 ) -> None:
-    from drifa.files import atomic_path
+    from drifa.files import write_csv
     from drifa.prediction.parts import predict_table
 
     answers = predict_table(run, table, out, partners, places_of(settings), address, workers)
     typer.echo(f"wrote {out}")
     if csv_file is not None:
-        with atomic_path(csv_file) as temporary:
-            answers.to_csv(temporary, index=False)
-        typer.echo(f"wrote {csv_file}")
+        typer.echo(f"wrote {write_csv(csv_file, answers)}")
     failed = answers[answers["failure"].notna()] if "failure" in answers else answers[:0]
     for reason in failed["failure"] if len(failed) else ():
         typer.echo(f"no answer: {reason}", err=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from drifa.files import atomic_path, write_json, write_text
+from drifa.files import write_csv, write_json, write_text
 from drifa.version import __version__
 
 FORMAT = 1
@@ -82,8 +82,7 @@ class Reproduction:
 def write_reproduction(result: Reproduction, out: Path) -> None:
     """Writes `TABLE.csv`, `TABLE.md` and, last, `TABLE.json`."""
     out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out / f"{result.table}.csv") as temporary:
-        pd.DataFrame([asdict(cell) for cell in result.cells]).to_csv(temporary, index=False)
+    write_csv(out / f"{result.table}.csv", pd.DataFrame([asdict(cell) for cell in result.cells]))
     write_text(out / f"{result.table}.md", markdown(result))
     write_json(out / f"{result.table}.json", result.to_json())
 
