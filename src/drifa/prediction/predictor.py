@@ -34,6 +34,7 @@ from drifa.prediction.segmenting import segment
 from drifa.prediction.sources import PartnerPool, read_images
 from drifa.prediction.strangers import read_strangers
 from drifa.prediction.trust import Trust
+from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
@@ -169,7 +170,9 @@ class Predictor:
             for net in self.nets
         ]
 
-    def predict(self, cases: Sequence[Case], partners: bool = True, strict: bool = True) -> Prediction:
+    def predict(
+        self, cases: Sequence[Case], partners: bool = True, strict: bool = True, progress: Progress | None = None
+    ) -> Prediction:
         """Answers every task that the images of a case can answer. Images are read by batch, as they are needed.
 
         Args:
@@ -177,6 +180,7 @@ class Predictor:
             partners: In a run trained on unpaired modalities, fill the absent ones with K training images and average, as in
                 the headline numbers of the evaluation; without the training images, or with False, they stay absent.
             strict: One case that cannot be answered ends it all; else it is told in ``failures``, and the others are answered.
+            progress: Called with (done, total, what) after each batch.
 
         Raises:
             DrifaError: There is no case, a column is unknown, the run segments volumes, or, if strict, an image cannot be read
@@ -201,6 +205,8 @@ class Predictor:
                     some.append(case)
             answers += answer_batch(self, some, pixels, warnings, pool, why)
             answered += some
+            if progress:
+                progress(min(start + size, len(cases)), len(cases), "predicting cases")
         note = "; ".join(text for text in (why, unseen(answered, self.encoders)) if text)
         return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
 
