@@ -79,7 +79,7 @@ def _uses(function: Any, name: str) -> bool:
     """Whether a function, or one beside it that it calls, knows a name."""
     known = function.__code__.co_names
     beside = (function.__globals__.get(word) for word in known)
-    near = (one for one in beside if inspect.isfunction(one) and one.__module__ == function.__module__)
+    near = (one for one in beside if inspect.isfunction(one) and one is not function and one.__module__ == function.__module__)
     return name in known or any(_uses(one, name) for one in near)
 
 

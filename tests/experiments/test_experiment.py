@@ -76,8 +76,8 @@ def test_a_configuration_is_looked_for_beside_the_file_and_then_in_the_working_d
 ) -> None:
     base = yaml.safe_load(write().read_text())["config"]
     monkeypatch.chdir(tmp_path)
-    for place in ("elsewhere", "experiments"):
-        (tmp_path / place).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "experiments").mkdir()
     (tmp_path / "base.yaml").write_text(yaml.safe_dump({**base, "train": {"epochs": 7}}))
     path = write(config="base.yaml", overrides=[])
     moved = path.rename(tmp_path / "experiments" / "one.yaml")
@@ -86,5 +86,5 @@ def test_a_configuration_is_looked_for_beside_the_file_and_then_in_the_working_d
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert read_experiment(moved).arms["drifa"]["train"]["epochs"] == 8
     (moved.parent / "base.yaml").unlink()
-    with pytest.raises(DrifaError, match="config file base.yaml does not exist"):
+    with pytest.raises(DrifaError, match=r"config file base\.yaml does not exist"):
         read_experiment(moved)
