@@ -76,11 +76,10 @@ def test_help_starts_without_torch_and_mistakes_end_the_process_with_code_2() ->
 
 
 def _uses(function: Any, name: str) -> bool:
-    """Whether a function, or one beside it that it calls, knows a name."""
+    """Whether a function, or a helper beside it that it calls, knows a name."""
     known = function.__code__.co_names
-    beside = (function.__globals__.get(word) for word in known)
-    near = (one for one in beside if inspect.isfunction(one) and one is not function and one.__module__ == function.__module__)
-    return name in known or any(_uses(one, name) for one in near)
+    helpers = (function.__globals__.get(word) for word in known if word.startswith("_"))
+    return name in known or any(_uses(helper, name) for helper in helpers if inspect.isfunction(helper))
 
 
 def test_every_verb_that_shows_a_bar_can_be_quiet() -> None:

@@ -141,8 +141,9 @@ Pair = tuple[list[str], Any]
 def _beside(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """With the path of a configuration that stands beside the experiment's file; another counts from the working directory."""
     config = raw.get("config")
-    found = isinstance(config, str) and (path.parent / config).is_file()
-    return {**raw, "config": str(path.parent / config)} if found else raw
+    if isinstance(config, str) and (path.parent / config).is_file():
+        return {**raw, "config": str(path.parent / config)}
+    return raw
 
 
 def _experiment(raw: dict[str, Any], place: str) -> Experiment:
