@@ -45,7 +45,16 @@ def _make_mfa(options: dict[str, Any], channels: int) -> nn.Module:
 
 
 def coupled_stages(mifa_at: str | Sequence[str | int], names: Sequence[Sequence[str]], ends_level: Sequence[bool]) -> list[int]:
-    """The numbers of the stages that MIFA follows; a stage may bear the name that any of the branches gives it."""
+    """The numbers of the stages that MIFA follows, ascending.
+
+    Args:
+        mifa_at: ``"block"``, ``"stage"``, or stages by name or number.
+        names: Of each branch: the names of its stages, any of which may be said.
+        ends_level: Of each stage: whether it ends a resolution level.
+
+    Raises:
+        DrifaError: A stage is unknown, or there is none.
+    """
     if isinstance(mifa_at, str):
         return mifa_stages(mifa_at, ends_level)
     numbers = {name: k for branch in names for k, name in enumerate(branch)}
