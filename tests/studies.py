@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from drifa.config import Config, make_config
+from drifa.data import Study, make_phantom
 from drifa.data.study.subjects import Subjects
 
 TINY_NET = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
@@ -37,3 +38,12 @@ def tiny_config(*studies: Path, **train: Any) -> Config:
 def class_indices(subjects: Subjects) -> np.ndarray:
     """Class index of every subject and task, -1 where it is not known: int64 ``[S, t]``."""
     return np.where(subjects.known, np.stack([subjects.targets[task] for task in subjects.tasks], axis=1), -1)
+
+
+def siblings(folder: Path) -> Study:
+    """A phantom in which three subjects each are siblings."""
+    made = make_phantom(folder, subjects=120, image_size=32)
+    names = sorted(made.table["subject"].unique())
+    made.table["group"] = made.table["subject"].map({name: f"g{number // 3}" for number, name in enumerate(names)})
+    made.select(list(made.modalities), ["depth"]).save(folder)
+    return Study.load(folder)

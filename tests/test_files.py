@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from drifa.errors import DrifaError
-from drifa.files import LOCK_FILE, atomic_path, digest, locked, sweep, write_json, write_text
+from drifa.files import LOCK_FILE, atomic_path, digest, locked, sweep, write_csv, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -109,3 +110,10 @@ def test_a_folder_is_held_by_one_and_let_go(tmp_path: Path) -> None:
 def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
     a, b, c = (write_text(tmp_path / name, text) for name, text in (("a", "x"), ("b", "x"), ("c", "y")))
     assert digest(a) == digest(b) != digest(c)
+
+
+def test_a_table_is_written_whole_and_without_its_index(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [1, 2], "b": ["x", "y,z"]}, index=[7, 8])
+    path = write_csv(tmp_path / "a.csv", table)
+    assert pd.read_csv(path).equals(table.reset_index(drop=True))
+    assert names(tmp_path) == ["a.csv"]

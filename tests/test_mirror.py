@@ -11,6 +11,7 @@ EXCEPTIONS: dict[str, str] = {
     "prediction/sources.py": "tried through prediction/test_predict.py and evaluation/test_external.py",
     "prediction/masks.py": "tried through evaluation/test_judge_volumes.py",
     "prediction/cases.py": "tried through prediction/test_predict.py",
+    "prediction/answering.py": "tried through prediction/test_predict.py",
     "prediction/answers.py": "records, tried through prediction/test_predict.py",
     "cli/arguments.py": "tried through the verbs",
     "cli/calibrate.py": "tried through tests/test_documentation.py",

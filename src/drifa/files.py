@@ -13,9 +13,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drifa.errors import DrifaError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 try:
     import fcntl
@@ -161,6 +164,13 @@ def write_text(target: str | Path, text: str) -> Path:
     """Writes ``text`` as UTF-8, all or nothing."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+    return Path(target)
+
+
+def write_csv(target: str | Path, table: pd.DataFrame) -> Path:
+    """Writes a table as CSV without its index, all or nothing."""
+    with atomic_path(target) as temporary:
+        table.to_csv(temporary, index=False)
     return Path(target)
 
 

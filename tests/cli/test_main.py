@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 from unittest import mock
 
 import pandas as pd
 import pytest
+import typer
 import yaml
 
 from drifa import load
@@ -69,6 +73,25 @@ def test_help_starts_without_torch_and_mistakes_end_the_process_with_code_2() ->
     for verb in ("demo", "data", "train", "evaluate", "predict", "report"):
         assert verb in works("--help")
     assert works("--version").startswith("drifa ")
+
+
+def _uses(function: Any, name: str) -> bool:
+    """Whether a function, or a helper beside it that it calls, knows a name."""
+    known = function.__code__.co_names
+    helpers = (function.__globals__.get(word) for word in known if word.startswith("_"))
+    return name in known or any(_uses(helper, name) for helper in helpers if inspect.isfunction(helper))
+
+
+def test_every_verb_that_shows_a_bar_can_be_quiet() -> None:
+    def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            yield from verbs(command, f"{name} ") if hasattr(command, "commands") else [(before + name, command)]
+
+    found = dict(verbs(typer.main.get_command(cli.app)))
+    bars = {name for name, command in found.items() if _uses(inspect.unwrap(command.callback), "progress_bar")}
+    quiet = {name for name, command in found.items() if ["--quiet", "-q"] in [option.opts for option in command.params]}
+    assert bars == quiet
+    assert {"train", "predict", "compare", "data audit", "data leakage-cost", "reproduce"} <= bars
 
 
 @pytest.fixture(scope="module")

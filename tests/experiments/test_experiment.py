@@ -69,3 +69,22 @@ def test_a_mistake_is_named(write: Write, changes: dict[str, Any], message: str)
 def test_an_experiment_takes_no_fusions_from_outside(write: Write) -> None:
     with pytest.raises(DrifaError, match="leave --fusions and --seeds away"):
         read_experiment(write(), seeds=[0])
+
+
+def test_a_configuration_is_looked_for_beside_the_file_and_then_in_the_working_directory(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = yaml.safe_load(write().read_text())["config"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump({**base, "train": {"epochs": 7}}))
+    path = write(config="base.yaml", overrides=[])
+    moved = path.rename(tmp_path / "experiments" / "one.yaml")
+    assert read_experiment(moved).arms["drifa"]["train"]["epochs"] == 7
+    (moved.parent / "base.yaml").write_text(yaml.safe_dump({**base, "train": {"epochs": 8}}))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert read_experiment(moved).arms["drifa"]["train"]["epochs"] == 8
+    (moved.parent / "base.yaml").unlink()
+    with pytest.raises(DrifaError, match=r"config file base\.yaml does not exist"):
+        read_experiment(moved)

@@ -58,7 +58,7 @@ def test_row_order_and_block_size_change_nothing(monkeypatch: pytest.MonkeyPatch
     groups = random.integers(0, 20, 50)
     order = random.permutation(50)
     first = bootstrap(labels, p, groups, resamples=100)
-    monkeypatch.setattr("drifa.metrics.intervals.BLOCK", 128)
+    monkeypatch.setattr("drifa.metrics.resampling.BLOCK", 128)
     second = bootstrap(labels[order], p[:, order], groups[order], resamples=100)
     for name in METRICS:
         assert first[name] == pytest.approx(second[name])

@@ -147,9 +147,11 @@ def test_images_are_read_as_they_are_needed(paired_run: Run, monkeypatch: pytest
     read, drawn = sources.pixels_from, predictor.draw
     monkeypatch.setattr(sources, "pixels_from", lambda *given: events.append("read") or read(*given))
     monkeypatch.setattr(predictor, "draw", lambda *given: events.append("draw") or drawn(*given))
-    predictor.predict(cases)
+    steps: list[tuple[int, int, str]] = []
+    predictor.predict(cases, progress=lambda *step: steps.append(step))
     images = len(cases[0].images)
     assert events == ["read"] * (images * size) + ["draw"] + ["read"] * images + ["draw"]
+    assert steps == [(done, size + 1, "predicting cases") for done in (size, size + 1)]
 
 
 def test_a_table_of_images_becomes_a_table_of_answers(paired_run: Run, tmp_path: Path) -> None:

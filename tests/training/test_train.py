@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from drifa import DrifaError
 from drifa.config import Config
@@ -16,7 +15,7 @@ from drifa.data import make_phantom
 from drifa.files import atomic_path, locked
 from drifa.runs.run import Run
 from drifa.training import module as module_file
-from drifa.training.train import choose_precision, resume, train
+from drifa.training.train import resume, train
 from tests.studies import tiny_config
 from tests.training.recipes import recipe, weights
 
@@ -44,11 +43,6 @@ def test_a_run_folder_holds_what_the_others_read(whole: Run) -> None:
     assert json.loads((whole.folder / "split_receipt.json").read_text())["groups_in_two_splits"] == 0
     assert list(whole.member(0).glob("tensorboard/events*"))
     assert not list(whole.folder.rglob("*.tmp"))
-
-
-def test_automatic_precision_is_32_bit_on_a_cpu_and_a_choice_is_kept(study: Path) -> None:
-    assert choose_precision(tiny_config(study)) == "32-true"
-    assert choose_precision(tiny_config(study, precision="bf16-mixed")) == "bf16-mixed"
 
 
 @pytest.mark.slow
@@ -107,15 +101,6 @@ def test_class_weights_of_an_unknown_task_are_refused(study: Path, tmp_path: Pat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_network_that_is_no_better_than_the_most_common_class_says_so(
-    study: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    run = train(recipe(study, epochs=6, lr=1e-9), tmp_path / "run", quiet=True)
-    assert "the most common class alone has" in caplog.text
-    notes = json.loads((run.member(0) / "config.json").read_text())["training"]["notes"]
-    assert any("after 2 of 6 epochs" in note for note in notes)
-
-
 def test_a_killed_training_resumes_to_the_same_weights(
     whole: Run, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,14 +144,6 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_what_to_do(
             train(recipe(study, epochs=4), tmp_path / "run", quiet=True)
     assert last(Run.open(tmp_path / "run"))["epoch"] == 0
     assert_same_training(resume(tmp_path / "run", quiet=True), whole)
-
-
-def test_members_differ_by_seed_and_share_the_split(study: Path, tmp_path: Path) -> None:
-    run = train(tiny_config(study, epochs=1, members=2), tmp_path / "run", quiet=True)
-    a, b = (load_file(run.member(n) / "model.safetensors") for n in (0, 1))
-    assert any(not torch.equal(a[key], b[key]) for key in a)
-    alone = train(tiny_config(study, epochs=1, members=1, seed=1), tmp_path / "alone", quiet=True)
-    assert all(torch.equal(b[key], value) for key, value in weights(alone).items())
 
 
 class TestRefusals:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from drifa.cli.arguments import Quiet
 from drifa.cli.places import check_page, study_folder, writing
 from drifa.errors import DrifaError
 
@@ -27,7 +28,7 @@ def audit(
     run: Annotated[Path | None, typer.Option(help="Also rank the labels that this run, an evaluated one, contradicts.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show the notes in full, too.")] = False,
     raise_on: Annotated[Literal["error", "warning"], typer.Option(help="Exit code 1 from this severity on.")] = "error",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Duplicates, leakage, shortcuts, odd and damaged images. Exit code 1 if a finding is an error."""
     from drifa.cli.findings import print_findings, print_suspects

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drifa.cli.arguments import Quiet
 from drifa.cli.screen import progress_bar
 from drifa.errors import DrifaError
 
@@ -26,7 +27,7 @@ def compare(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Networks to train side by side, as processes.", min=1)] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Trains and judges all arms of an experiment on the same cases; continues where it stopped. Exit code 3 if one failed."""
     from drifa.experiments.experiment import read_experiment

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from drifa.cli.arguments import Quiet
 from drifa.cli.audit import audit
 from drifa.cli.places import study_folder, writing
 from drifa.data.splits.protocols import PROTOCOLS
@@ -166,7 +167,7 @@ def preview(
     out: Annotated[Path, typer.Option(help="HTML file to write. It holds images of the study.")],
     per_class: Annotated[int, typer.Option(help="Subjects per class.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of subjects and of the augmentation.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Training images by class as a network will see them, raw and augmented, on one page to look at before training."""
     from drifa.cli.screen import progress_bar

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from drifa.cli.arguments import Quiet
 from drifa.cli.compare import seeds_from, tell_outcome
 from drifa.cli.screen import progress_bar
 from drifa.errors import DrifaError
@@ -19,7 +20,7 @@ def leakage_cost(
     share: Annotated[str, typer.Option(help="Shares of the test groups with siblings that leak.")] = "0.1,0.5,1",
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or which, such as 0,1,2; 3 by default.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to write, or to continue.")] = Path("runs/leakage"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Trains with and without siblings of test images, on sets of equal size, and tells the points that they add."""
     from drifa.experiments.leakage import leakage_cost as measure

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from drifa.cli.arguments import Settings, places_of
+from drifa.cli.arguments import Quiet, Settings, places_of
+from drifa.cli.screen import progress_bar
 from drifa.errors import DrifaError
 
 
@@ -27,9 +28,10 @@ def predict(
     engine: Annotated[Literal["plain", "ray"], typer.Option(help="ray: a large table, in parts, by many workers.")] = "plain",
     ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="With --engine ray; 0 = one per GPU, or per CPU.")] = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
-    from drifa.files import atomic_path, write_json
+    from drifa.files import write_csv, write_json
     from drifa.prediction.answers import as_table
     from drifa.prediction.cases import cases_from_arguments, cases_from_table
     from drifa.prediction.predict import predict as predict_cases
@@ -43,23 +45,22 @@ def predict(
     if engine == "ray":
         if table is None or out is None or json_file is not None or strict:
             raise DrifaError("--engine ray takes --table FILE and --out FOLDER for the parts, and neither --json nor --strict")
-        _predict_parts(run, settings, table, out, csv_file, partners, ray_address, workers)
+        _predict_parts(run, settings, table, out, csv_file, partners, ray_address, workers, quiet)
         return
     if ray_address is not None or workers:
         raise DrifaError("--ray-address and --workers go with --engine ray")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
-        _predict_masks(run, cases, out, json_file, strict or not table)
+        _predict_masks(run, cases, out, json_file, strict or not table, quiet)
         return
-    result = predict_cases(run, cases, partners, places_of(settings), strict=strict or not table)
+    with progress_bar(quiet) as progress:
+        result = predict_cases(run, cases, partners, places_of(settings), strict or not table, progress)
     answers = as_table(result)
     if json_file is not None:
         write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")
     if csv_file is not None:
-        with atomic_path(csv_file) as temporary:
-            answers.to_csv(temporary, index=False)
-        typer.echo(f"wrote {csv_file}")
+        typer.echo(f"wrote {write_csv(csv_file, answers)}")
     if json_file is None and csv_file is None and len(answers) > 20:
         typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
     for case in result.cases if len(answers) <= 20 else ():
@@ -91,16 +92,16 @@ def _predict_parts(
     partners: bool,
     address: str | None,
     workers: int,
+    quiet: bool,
 ) -> None:
-    from drifa.files import atomic_path
+    from drifa.files import write_csv
     from drifa.prediction.parts import predict_table
 
-    answers = predict_table(run, table, out, partners, places_of(settings), address, workers)
+    with progress_bar(quiet) as progress:
+        answers = predict_table(run, table, out, partners, places_of(settings), address, workers, progress=progress)
     typer.echo(f"wrote {out}")
     if csv_file is not None:
-        with atomic_path(csv_file) as temporary:
-            answers.to_csv(temporary, index=False)
-        typer.echo(f"wrote {csv_file}")
+        typer.echo(f"wrote {write_csv(csv_file, answers)}")
     failed = answers[answers["failure"].notna()] if "failure" in answers else answers[:0]
     for reason in failed["failure"] if len(failed) else ():
         typer.echo(f"no answer: {reason}", err=True)
@@ -109,12 +110,13 @@ def _predict_parts(
         raise typer.Exit(3)
 
 
-def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None, strict: bool) -> None:
+def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None, strict: bool, quiet: bool) -> None:
     from drifa.files import write_json
     from drifa.prediction.answers import RegionsAnswer
     from drifa.prediction.predict import predict_volumes
 
-    result = predict_volumes(run, cases, out, strict)
+    with progress_bar(quiet) as progress:
+        result = predict_volumes(run, cases, out, strict, progress)
     if json_file is not None:
         write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")

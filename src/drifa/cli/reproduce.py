@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from drifa.cli.arguments import Quiet
 from drifa.cli.compare import seeds_from, show_plan, tell_outcome
 from drifa.cli.screen import progress_bar
 from drifa.errors import DrifaError
@@ -33,7 +34,7 @@ def reproduce(
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or which, such as 0,1,2; 3 by default.")] = None,
     weights: Annotated[Path | None, typer.Option(help="File of pretrained weights of the backbone.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """A table of the paper, made here beside the printed numbers; or a run, counted as the released code counts (authors)."""
     from drifa.config.reading import checked

@@ -19,7 +19,7 @@ from drifa.data.study.checks import UNUSED
 from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 from drifa.evaluation.record import Evaluation
-from drifa.files import atomic_path, digest, write_json
+from drifa.files import digest, write_csv, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
 from drifa.prediction.masks import check_mask_files, write_predictions
 from drifa.prediction.predictor import Predictor
@@ -72,8 +72,7 @@ def evaluate_volumes(
     if not rows:
         raise DrifaError(f"no subject of the {split} split of {study.name!r} has a mask, so there is nothing to judge")
     table = pd.DataFrame(rows)
-    with atomic_path(where / TABLE) as temporary:
-        table.to_csv(temporary, index=False)
+    write_csv(where / TABLE, table)
     metrics = _by("mode", table[table["subset"] == ""], run)
     write_json(where / "metrics.json", metrics)
     evaluation = Evaluation.of(

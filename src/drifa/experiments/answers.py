@@ -11,8 +11,8 @@ import pandas as pd
 
 from drifa.errors import DrifaError
 from drifa.files import digest, read_json
-from drifa.metrics.intervals import Measured
 from drifa.metrics.names import VOLUME_METRICS
+from drifa.metrics.resampling import Measured
 from drifa.metrics.weighted import Floats, ratio
 from drifa.runs.run import Run
 from drifa.tasks import SubjectKind, kinds_from
@@ -43,7 +43,7 @@ class Answers:
 
 
 class CaseMeans:
-    """Metrics that are means over cases, such as Dice; :class:`drifa.metrics.intervals.Measured`.
+    """Metrics that are means over cases, such as Dice; :class:`drifa.metrics.resampling.Measured`.
 
     Args:
         values: Metric -> one number per case, NaN where undefined. ``[N]``

@@ -38,7 +38,8 @@ class Experiment(Section):
     """The keys of an experiment file.
 
     Attributes:
-        config: The configuration that all arms share: a path, from the working directory, or its sections.
+        config: The configuration that all arms share: a path, beside the experiment's file or from the working directory, or
+            its sections.
         overrides: ``section.key=value``, for all arms.
         arms: Name -> what it sets: ``section.key=value`` texts, or sections. The first one is what others are compared with.
         seeds: Of the networks; the split's seed is that of the configuration.
@@ -96,7 +97,7 @@ def read_experiment(
     if "arms" in raw:
         if fusions is not None or seeds is not None:
             raise DrifaError(f"{path} is an experiment with arms and seeds of its own; leave --fusions and --seeds away")
-        experiment = _experiment(raw, str(path))
+        experiment = _experiment(_beside(raw, Path(path)), str(path))
     elif "data" in raw:
         if not fusions:
             raise DrifaError(f"{path} is a configuration; say what to compare with --fusions drifa,concat")
@@ -135,6 +136,14 @@ def ask(name: str, experiment: Experiment, overrides: Sequence[str] = (), place:
 
 
 Pair = tuple[list[str], Any]
+
+
+def _beside(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+    """With the path of a configuration that stands beside the experiment's file; another counts from the working directory."""
+    config = raw.get("config")
+    if isinstance(config, str) and (path.parent / config).is_file():
+        return {**raw, "config": str(path.parent / config)}
+    return raw
 
 
 def _experiment(raw: dict[str, Any], place: str) -> Experiment:

@@ -19,7 +19,8 @@ from drifa.experiments.jobs import JobRecord, Outcome, finished, run_folder
 from drifa.experiments.plan import Plan
 from drifa.experiments.verdict import judge
 from drifa.metrics.differences import Difference, holm, paired
-from drifa.metrics.intervals import Measured, bootstrap_draws, percentile_interval, seed_interval
+from drifa.metrics.intervals import bootstrap_draws, percentile_interval, seed_interval
+from drifa.metrics.resampling import Measured
 from drifa.metrics.weighted import Floats, mean_defined
 from drifa.runs.files import read_run
 from drifa.version import __version__

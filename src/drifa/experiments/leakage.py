@@ -8,7 +8,7 @@ leak alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ import numpy as np
 from drifa.config import make_config
 from drifa.config.reading import apply_override, read_plain
 from drifa.data import Study, split
-from drifa.data.study.checks import UNUSED
-from drifa.data.study.subjects import Subjects, subject_codes
-from drifa.errors import DrifaError
+from drifa.data.study.subjects import Subjects
 from drifa.experiments.answers import Answers, read_answers
 from drifa.experiments.experiment import Experiment, Primary, ask
-from drifa.experiments.jobs import Outcome, finished, run_folder
+from drifa.experiments.jobs import Outcome, begin, finished, run_folder
 from drifa.experiments.launch import Tell
+from drifa.experiments.leakage_sets import CLEAN, Sets, check_nested, column_of, paired_sets, shares_in, with_sets
 from drifa.experiments.plan import Plan, make_plan
 from drifa.experiments.run import run_experiment
 from drifa.files import write_json, write_text
@@ -34,28 +33,8 @@ from drifa.runs.run import Run
 from drifa.tasks import SubjectKind, kinds_from
 
 FORMAT = 1
-CLEAN = "clean"
 METRICS = ("accuracy", "balanced_accuracy", "auc")
 RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Sets:
-    """Who trains and who is tested, as indices of subjects.
-
-    Attributes:
-        test, val, clean: Without a group in common.
-        leaky: Share -> a training set as large as ``clean``, with siblings of test subjects in it.
-        siblings: Share -> those siblings.
-        exposed: Share -> the test subjects that have a sibling in it.
-    """
-
-    test: np.ndarray
-    val: np.ndarray
-    clean: np.ndarray
-    leaky: dict[float, np.ndarray]
-    siblings: dict[float, np.ndarray]
-    exposed: dict[float, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -78,97 +57,6 @@ class LeakageCost:
     difference: dict[str, float | None]
 
 
-def paired_sets(subjects: Subjects, shares: Sequence[float], seed: int = 0) -> Sets:
-    """Draws the sets from a study that is split by whole groups.
-
-    Of each test group with several subjects half stay in the test set, rounded up; the others are its siblings, held back from
-    the clean set. Each that is injected takes the place of a training subject with the same modalities and labels.
-
-    Args:
-        subjects: With a split that cuts no group.
-        shares: Of the test groups with siblings, those that leak; more leak with a larger share, never others.
-        seed: Of the draw.
-
-    Raises:
-        DrifaError: A share is not in (0, 1], no test group has several subjects, or no training subject can make room.
-    """
-    for share in shares:
-        if not 0 < share <= 1:
-            raise DrifaError(f"--share {share:g} is no share of the test groups with siblings; give more than 0 and at most 1")
-    random = np.random.default_rng(seed)
-    drawn, val, clean = (random.permutation(subjects.in_split(name)) for name in ("test", "val", "train"))
-    kept: list[int] = []
-    held: dict[str, tuple[list[int], list[int]]] = {}
-    by_group: dict[str, list[int]] = {}
-    for row in drawn.tolist():
-        by_group.setdefault(str(subjects.group[row]), []).append(row)
-    for group, rows in by_group.items():
-        staying = -(-len(rows) // 2)
-        kept += rows[:staying]
-        if len(rows) > 1:
-            held[group] = (rows[:staying], rows[staying:])
-    if not held:
-        raise DrifaError(
-            "no group of the test split holds two subjects, so that nothing can leak; group the study by what repeats in it, "
-            "such as lesion or patient, or find twins with `drifa data audit STUDY --fix groups`"
-        )
-    leaky, siblings, exposed = {}, {}, {}
-    groups = list(held)
-    for share in shares:
-        chosen = groups[: max(1, round(share * len(groups)))]
-        siblings[share] = np.sort([row for group in chosen for row in held[group][1]])
-        exposed[share] = np.sort([row for group in chosen for row in held[group][0]])
-        leaky[share] = _exchanged(subjects, clean, siblings[share])
-    return Sets(np.sort(kept), np.sort(val), np.sort(clean), leaky, siblings, exposed)
-
-
-def _exchanged(subjects: Subjects, clean: np.ndarray, coming: np.ndarray) -> np.ndarray:
-    """The clean set with as many of its subjects exchanged, each for one of the same modalities and labels."""
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for row in clean.tolist():
-        alike.setdefault(_stratum(subjects, row), []).append(row)
-    going = []
-    for row in coming.tolist():
-        room = alike.get(_stratum(subjects, row), [])
-        if len(room) < 2:
-            raise DrifaError(
-                f"too few training subjects have the labels of {str(subjects.ids[row])!r} to make room for all siblings of "
-                f"the test set; give smaller shares, or a smaller test set with data.fractions"
-            )
-        going.append(room.pop())
-    return np.sort(np.concatenate([clean[~np.isin(clean, going)], coming]))
-
-
-def _stratum(subjects: Subjects, row: int) -> tuple[int, ...]:
-    return (int(subjects.pattern[row]), *subjects.strata[row].tolist())
-
-
-def column_of(share: float | None) -> str:
-    """The column of the study that holds a training set, and the name of its arm."""
-    return CLEAN if share is None else f"share-{share:g}"
-
-
-def with_sets(study: Study, sets: Sets) -> Study:
-    """The study with one column of splits per training set.
-
-    Siblings get a group of their own, named GROUP (sibling), as no split may cut a group: here one is cut on purpose.
-    """
-    table = study.table.copy()
-    subjects = study.subjects()
-    codes, ids = subject_codes(table)
-    group = np.array(subjects.group, dtype=object)
-    for rows in sets.siblings.values():
-        group[rows] = [f"{name} (sibling)" for name in subjects.group[rows]]
-    table["group"] = group[codes]
-    for share, train in [(None, sets.clean), *sets.leaky.items()]:
-        side = np.full(len(ids), UNUSED, dtype=object)
-        for name, rows in (("train", train), ("val", sets.val), ("test", sets.test)):
-            side[rows] = name
-        table[column_of(share)] = side[codes]
-    table["split"] = ""
-    return replace(study, table=table, split_protocol="")
-
-
 def leakage_cost(
     study: str | Path,
     config: str | Path,
@@ -185,7 +73,8 @@ def leakage_cost(
     Args:
         study: Study folder.
         config: Configuration; its own study is not used.
-        shares: See :func:`paired_sets`.
+        shares: See :func:`drifa.experiments.leakage_sets.paired_sets`; those that the folder holds already are kept and
+            continued.
         out: Folder; new, or one to continue.
         seeds: Of the networks; all sets are the same for all.
         overrides: ``section.key=value``.
@@ -194,9 +83,9 @@ def leakage_cost(
         quiet: No progress bars.
 
     Raises:
-        DrifaError: Nothing can leak, a setting does not fit, or no job is finished.
+        DrifaError: Nothing can leak, a setting does not fit, the folder holds the sets of another split, or no job is finished.
     """
-    out, shares = Path(out), sorted(set(shares))
+    out = Path(out)
     plain = read_plain(config)
     for text in overrides:
         apply_override(plain, text)
@@ -207,20 +96,32 @@ def leakage_cost(
     loaded = Study.load(study)
     loaded = loaded.select(data.modalities or list(loaded.modalities), data.tasks or None)
     divided, _ = split(loaded, "strict", data.fractions, data.split_seed)
+    begun = Study.load(out / "study") if (out / "study" / "study.yaml").is_file() else None
+    known = [] if begun is None else shares_in(begun)
+    shares = sorted({column_of(share): share for share in (*shares, *known)}.values())
     sets = paired_sets(divided.subjects(), shares, data.split_seed)
-    arms: dict[str, Any] = {
-        name: ["data.protocol=column", f"data.column={name}"] for name in (CLEAN, *(column_of(share) for share in shares))
-    }
-    experiment = Experiment(
-        config=plain,
-        arms=arms,
-        seeds=list(seeds),
-        metrics=list(METRICS),
-        primary=Primary(arms=(column_of(shares[-1]), CLEAN), metric="balanced_accuracy"),
-    )
-    if not (out / "study" / "study.yaml").is_file():
-        with_sets(divided, sets).save(out / "study")
-    plan = make_plan(ask("leakage", experiment, place=str(config)))
+    held = with_sets(divided, sets)
+    if begun is not None:
+        check_nested(begun, held, known, out / "study")
+
+    def planned(shares: Sequence[float]) -> Plan:
+        arms: dict[str, Any] = {
+            name: ["data.protocol=column", f"data.column={name}"] for name in (CLEAN, *map(column_of, shares))
+        }
+        experiment = Experiment(
+            config=plain,
+            arms=arms,
+            seeds=list(seeds),
+            metrics=list(METRICS),
+            primary=Primary(arms=(column_of(shares[-1]), CLEAN), metric="balanced_accuracy"),
+        )
+        return make_plan(ask("leakage", experiment, place=str(config)))
+
+    if len(shares) > len(known):
+        if known:  # under other settings nothing is added
+            begin(planned(sorted(known)), out / "runs")
+        held.save(out / "study")
+    plan = planned(shares)
     outcomes, _ = run_experiment(plan, out / "runs", 1, tell, progress, quiet)
     found = costs(plan, out / "runs", divided.subjects(), sets)
     sizes = {"test": len(sets.test), "train": len(sets.clean)}

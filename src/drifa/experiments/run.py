@@ -13,7 +13,7 @@ from drifa.experiments.launch import Tell, run_jobs
 from drifa.experiments.page import page
 from drifa.experiments.plan import Plan
 from drifa.experiments.tables import markdown, table
-from drifa.files import atomic_path, write_json, write_text
+from drifa.files import write_csv, write_json, write_text
 from drifa.progress import Progress
 
 
@@ -65,11 +65,9 @@ def run_experiment(
 
 def write_comparison(found: Comparison, folder: Path) -> Sequence[Path]:
     """Writes `comparison.json`, `comparison.md`, `comparison.csv` and `comparison.html`."""
-    with atomic_path(folder / "comparison.csv") as temporary:
-        table(found).to_csv(temporary, index=False)
     return [
         write_json(folder / "comparison.json", found.to_json()),
         write_text(folder / "comparison.md", markdown(found)),
-        folder / "comparison.csv",
+        write_csv(folder / "comparison.csv", table(found)),
         write_text(folder / "comparison.html", page(found)),
     ]

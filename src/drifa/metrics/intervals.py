@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike
 from drifa.errors import suggest
 from drifa.metrics.classification import Judged
 from drifa.metrics.edges import at_edge, edge_interval
-from drifa.metrics.weighted import Floats, mean_defined
-
-# Weightings are judged a block at a time: a block of 2^18 numbers (2 MiB) stays in the processor's cache.
-BLOCK = 2**18
+from drifa.metrics.resampling import Measured, group_index, measure, weightings
+from drifa.metrics.weighted import Floats
 
 
 class Interval(TypedDict):
@@ -33,19 +31,6 @@ class SeedInterval(TypedDict):
     high: float | None
     sd: float | None
     n: int
-
-
-class Measured(Protocol):
-    """One network's answers on N rows, ready to be judged under any number of weightings.
-
-    :class:`drifa.metrics.classification.Judged` and :class:`drifa.metrics.regression.JudgedNumbers` are two.
-    """
-
-    def __len__(self) -> int:
-        """The number of rows."""
-
-    def measure(self, weights: Floats) -> dict[str, Floats]:
-        """Every metric under each of R weightings, [R, N] -> each [R]; NaN where undefined."""
 
 
 def bootstrap(
@@ -128,7 +113,7 @@ def bootstrap_measured(
         ValueError: There is no network, they differ in their rows or metrics, or the groups do not fit.
     """
     drawn = bootstrap_draws(networks, groups, resamples, seed)
-    names = _group_index(groups, networks)
+    names = group_index(groups, networks)
     labels = networks[0].labels if isinstance(networks[0], Judged) else None
     return {
         metric: at_edge(percentile_interval(value, draws, level), metric, names, labels, level)
@@ -153,9 +138,9 @@ def bootstrap_draws(
     Raises:
         ValueError: As :func:`bootstrap_measured`.
     """
-    names = _group_index(groups, networks)
-    value = _measure(networks, np.ones((1, len(names))))
-    blocks = [_measure(networks, weights) for weights in _weightings(names, resamples, seed)]
+    names = group_index(groups, networks)
+    value = measure(networks, np.ones((1, len(names))))
+    blocks = [measure(networks, weights) for weights in weightings(names, resamples, seed)]
     drawn = {metric: np.concatenate([block[metric] for block in blocks]) for metric in value}
     alone = names.max() == 0
     return {
@@ -231,18 +216,18 @@ def paired_difference_measured(
         ValueError: The metric is unknown, a method has no network, they differ in their rows or metrics, or the groups do
             not fit.
     """
-    names = _group_index(groups, a)
-    _group_index(groups, b)
+    names = group_index(groups, a)
+    group_index(groups, b)
 
     def difference(weights: Floats) -> Floats:
-        of_a, of_b = _measure(a, weights), _measure(b, weights)
+        of_a, of_b = measure(a, weights), measure(b, weights)
         for known in (of_a, of_b):
             if metric not in known:
                 raise ValueError(f"metric {metric!r} is unknown{suggest(metric, known)}")
         return of_a[metric] - of_b[metric]
 
     value = difference(np.ones((1, len(names))))[0]
-    draws = np.concatenate([difference(w) for w in _weightings(names, resamples, seed)])
+    draws = np.concatenate([difference(w) for w in weightings(names, resamples, seed)])
     return percentile_interval(value, draws if names.max() else np.full_like(draws, np.nan), level)
 
 
@@ -299,7 +284,7 @@ def mean_interval(
     if not len(numbers):
         return {"value": None, "low": None, "high": None}
     index = np.unique(names, return_inverse=True)[1]
-    draws = np.concatenate([weights @ numbers / weights.sum(axis=1) for weights in _weightings(index, resamples, seed)])
+    draws = np.concatenate([weights @ numbers / weights.sum(axis=1) for weights in weightings(index, resamples, seed)])
     mean = float(numbers.mean())
     if rate and mean in (0, 1) and index.max():
         return edge_interval(mean, int(index.max()) + 1, level)
@@ -317,37 +302,6 @@ def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLik
             raise ValueError(f"uncertainty of shape {table.shape} must be [networks, images] = {p.shape[:2]}")
         doubt = list(table)
     return [Judged(labels, one, its_doubt) for one, its_doubt in zip(p, doubt, strict=True)]
-
-
-def _group_index(groups: Sequence[object] | ArrayLike, networks: Sequence[Measured]) -> np.ndarray:
-    if not len(networks):
-        raise ValueError("there is no network to judge: give the answers of one or more")
-    rows = [len(network) for network in networks]
-    if len(set(rows)) > 1:
-        raise ValueError(f"the networks answer for {rows} rows: judge all of them on the same rows")
-    names = np.asarray(groups).astype(str)
-    if names.shape != (rows[0],):
-        raise ValueError(f"groups of shape {names.shape} do not fit {rows[0]} rows: give one group per row")
-    return np.unique(names, return_inverse=True)[1]
-
-
-def _weightings(group_index: np.ndarray, resamples: int, seed: int) -> Iterator[Floats]:
-    """Blocks of weightings [r, N], r summing to ``resamples``: how often each row's group was drawn."""
-    if resamples < 1:
-        raise ValueError(f"{resamples} resamples make no interval: ask for at least one, better 1000")
-    random, n_groups = np.random.default_rng(seed), int(group_index.max()) + 1
-    rows = max(1, BLOCK // len(group_index))
-    for start in range(0, resamples, rows):
-        drawn = random.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=min(rows, resamples - start))
-        yield drawn[:, group_index].astype(np.float64)
-
-
-def _measure(networks: Sequence[Measured], weights: Floats) -> dict[str, Floats]:
-    each = [network.measure(weights) for network in networks]
-    for one in each[1:]:
-        if one.keys() != each[0].keys():
-            raise ValueError(f"the networks report {list(each[0])} and {list(one)}: judge all of them by the same metrics")
-    return {metric: mean_defined(np.stack([one[metric] for one in each]), axis=0) for metric in each[0]}
 
 
 def percentile_interval(value: float, draws: Floats, level: float = 0.95) -> Interval:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from torch import nn
-
-from drifa.attention import MFA
 from drifa.backbones import Branch, EncoderBranch, align
 from drifa.backbones.tabular import TabularBranch
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion, FusionSpec, check_options, fusion_class
-from drifa.fusion.drifa import mifa_stages
 from drifa.links import DEFAULT_LINK, LINKS
 from drifa.names import check_name
 from drifa.networks.arguments import mapping_of
+from drifa.networks.coupling import coupled_stages, make_fusion, mfa_maker
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.matching import settled
 
@@ -184,7 +181,7 @@ def create_model(
         task_modalities=answered_by,
         links=links,
     )
-    coupled = _coupled(mifa_at, [[info.name for info in stages] for stages in infos], spec.ends_level)
+    coupled = coupled_stages(mifa_at, [[info.name for info in stages] for stages in infos], spec.ends_level)
     between = make_fusion(fusion_type, spec, fusion_args, mifa_at=coupled, mifa=mifa, reduction=reduction)
     net = FusionNet(branches, between, dropout, "head" if dropout_at == "mifa" else dropout_at)
     if dropout_at == "mifa":
@@ -244,54 +241,6 @@ def _each(value: Any, modalities: Mapping[str, Any], place: str, default: Any = 
         if name not in value and default is None:
             raise DrifaError(f"{place}={dict(value)!r} says nothing about the modality {name!r}; each modality needs one")
     return {name: value.get(name, default) for name in modalities}
-
-
-def _coupled(mifa_at: str | Sequence[str | int], names: Sequence[Sequence[str]], ends_level: Sequence[bool]) -> list[int]:
-    """The numbers of the stages that MIFA follows; a stage may bear the name that any of the branches gives it."""
-    if isinstance(mifa_at, str):
-        return mifa_stages(mifa_at, ends_level)
-    numbers = {name: k for branch in names for k, name in enumerate(branch)}
-    found: set[int] = set()
-    if not isinstance(mifa_at, Sequence):
-        raise DrifaError(f"mifa_at={mifa_at!r} is no list; write [{mifa_at!r}], or one of block and stage")
-    for stage in mifa_at:
-        number = stage if isinstance(stage, int) else numbers.get(stage, -1)
-        if not 0 <= number < len(ends_level):
-            raise DrifaError(f"mifa_at names the stage {stage!r}{suggest(stage, [*numbers, *range(len(ends_level))])}")
-        found.add(number)
-    if not found:
-        raise DrifaError("mifa_at=[] leaves no MIFA; leave the module out with mifa=False")
-    return sorted(found)
-
-
-def make_fusion(kind: type[Fusion], spec: FusionSpec, fusion_args: Mapping[str, Any], **of_drifa: Any) -> Fusion:
-    """The fusion between the branches; an option that does not fit is a DrifaError.
-
-    Args:
-        kind: Its class.
-        spec: What it is built for.
-        fusion_args: Options of a fusion other than DRIFA.
-        of_drifa: Options of DRIFA, which are arguments of the factories themselves.
-    """
-    try:
-        return kind(spec, **(of_drifa if kind.uses_mfa else fusion_args))
-    except TypeError as error:
-        place = f"mifa={of_drifa['mifa']!r}" if kind.uses_mfa else f"fusion_args={dict(fusion_args)!r}"
-        raise DrifaError(f"{place} holds an option that does not fit: {error}") from error
-
-
-def mfa_maker(fusion: type[Fusion], mfa: bool | dict[str, Any], reduction: int) -> Callable[[int], nn.Module] | None:
-    """What makes an MFA for a number of channels; ``None`` if there is to be none."""
-    if not fusion.uses_mfa or mfa is False:
-        return None
-    return partial(_make_mfa, {"reduction": reduction, **(mfa if isinstance(mfa, dict) else {})})
-
-
-def _make_mfa(options: dict[str, Any], channels: int) -> nn.Module:
-    try:
-        return MFA(channels, **options)
-    except TypeError as error:
-        raise DrifaError(f"mfa={options!r} holds an unknown option: {error}") from error
 
 
 def _check_names(modalities: dict[str, int], tasks: dict[str, int], links: Mapping[str, str]) -> None:

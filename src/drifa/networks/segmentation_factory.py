@@ -11,7 +11,7 @@ from drifa.errors import DrifaError, suggest
 from drifa.fusion import FusionSpec, check_options, fusion_class
 from drifa.names import check_name
 from drifa.networks.arguments import mapping_of
-from drifa.networks.factory import make_fusion, mfa_maker
+from drifa.networks.coupling import make_fusion, mfa_maker
 from drifa.networks.matching import settled
 from drifa.networks.norm import NORMS, to_group_norm
 from drifa.networks.regions import OUTPUTS, output_maps

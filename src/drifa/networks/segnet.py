@@ -12,7 +12,8 @@ from drifa.backbones.precision import full_precision
 from drifa.backbones.segnet_encoder import LAYOUT, SegNetEncoder
 from drifa.errors import DrifaError, suggest
 from drifa.fusion import Fusion
-from drifa.networks.branched import Begun, BranchedNet
+from drifa.networks.begun import Begun
+from drifa.networks.branched import BranchedNet
 from drifa.networks.dropout import Keys
 from drifa.networks.inputs import Features, Inputs
 from drifa.networks.segnet_decoder import SegNetDecoder

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import pickle
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from drifa.files import atomic_path, write_json
 from drifa.prediction.answers import as_table
 from drifa.prediction.cases import cases_of, check_values, table_of_cases
 from drifa.prediction.predictor import Predictor
+from drifa.progress import Progress
 from drifa.runs.places import Places
 
 #: Subjects of a part: some minutes of work, so that little is lost with a worker and no file is tiny.
@@ -53,7 +53,7 @@ def predict_table(
     address: str | None = None,
     workers: int = 0,
     part: int = PART,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Answers all subjects of a table on a Ray cluster; parts that an earlier call has finished are left alone.
 
@@ -66,7 +66,7 @@ def predict_table(
         address: Of a cluster; None starts one on this machine.
         workers: How many hold the networks; 0 = one per GPU of the cluster, or per CPU where it has none.
         part: Subjects per part.
-        progress: Called with (parts done, of how many).
+        progress: Called with (done, total, what) after each part.
 
     Returns:
         As :func:`drifa.prediction.answers.as_table`, in the order of the table.
@@ -110,7 +110,7 @@ def _ask(
     arguments: tuple[Any, ...],
     address: str | None,
     workers: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     import ray
     import ray.data
@@ -136,7 +136,7 @@ def _ask(
         )
         for number, _ in enumerate(done.iter_rows(), start=1):
             if progress is not None:
-                progress(number, len(items))
+                progress(number, len(items), "predicting parts")
     except ray.exceptions.RayError as error:
         cause: BaseException = error
         while not isinstance(cause, DrifaError) and (deeper := getattr(cause, "cause", None) or cause.__cause__):

@@ -12,18 +12,26 @@ from drifa.prediction.cases import Case, Sieve, check_case, check_cases
 from drifa.prediction.masks import check_mask_files, region_figures, write_predictions
 from drifa.prediction.plausible import implausible
 from drifa.prediction.predictor import Predictor
+from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.tasks.regions import RegionsAnswer
 
 
 def predict(
-    folder: str | Path, cases: Sequence[Case], partners: bool = True, places: Places | None = None, strict: bool = True
+    folder: str | Path,
+    cases: Sequence[Case],
+    partners: bool = True,
+    places: Places | None = None,
+    strict: bool = True,
+    progress: Progress | None = None,
 ) -> Prediction:
     """Opens a run and asks it; see :meth:`drifa.prediction.predictor.Predictor.predict`."""
-    return Predictor.open(folder, places=places).predict(cases, partners, strict)
+    return Predictor.open(folder, places=places).predict(cases, partners, strict, progress)
 
 
-def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path, strict: bool = True) -> Prediction:
+def predict_volumes(
+    folder: str | Path, cases: Sequence[Case], out: str | Path, strict: bool = True, progress: Progress | None = None
+) -> Prediction:
     """Segments the volumes of some cases and writes a mask per case and task, on the grid of the case's own volumes.
 
     Args:
@@ -31,6 +39,7 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path, 
         cases: What to segment; a case may lack modalities.
         out: Folder for the masks.
         strict: One case that cannot be answered ends it all, and no mask stays; else it is told in ``failures``.
+        progress: Called with (done, total, what) after each case.
 
     Raises:
         DrifaError: There is no case, a mask's file exists already, or, if strict, a modality is unknown, a volume cannot be
@@ -49,7 +58,7 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path, 
             raise DrifaError(f"{path} exists already; choose another --out, or move it away")
     sieve, answers = Sieve(strict), []
     written: list[Path] = []
-    for case in cases:
+    for number, case in enumerate(cases, start=1):
         with _all_or_nothing(written), sieve.catching():
             check_case(case, run.info.modalities, predictor.encoders)
             volume, found = predictor.segment(case)
@@ -62,6 +71,8 @@ def predict_volumes(folder: str | Path, cases: Sequence[Case], out: str | Path, 
                 tasks[task] = RegionsAnswer(tuple(map(str, files)), figures)
             used = {name: str(path) for name, path in case.images.items()}
             answers.append(Answer(case.subject, used, None, tasks, warnings=implausible(case, predictor.encoders)))
+        if progress:
+            progress(number, len(cases), "segmenting volumes")
     return Prediction(str(run.folder), predictor.mode, "", tuple(answers), tuple(sieve.failures))
 
 

@@ -14,41 +14,33 @@ import torch
 from torch import Tensor
 
 from drifa.data.reading.volumes import Volume
-from drifa.data.sampling.batch import Batch
 from drifa.errors import DrifaError
 from drifa.export import hub
 from drifa.export.folder import open_run
 from drifa.networks.dropout import row_seeds
 from drifa.networks.inputs import Inputs
+from drifa.prediction.answering import answer_batch
 from drifa.prediction.answers import Answer, Prediction
 from drifa.prediction.asking import CASE, Embedding, ask, case_of, embed
 from drifa.prediction.cases import (
     Case,
-    CaseWarning,
     Sieve,
     check_case,
     check_cases,
-    given,
     unseen,
 )
 from drifa.prediction.plausible import implausible
 from drifa.prediction.segmenting import segment
-from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, read_images, with_values
-from drifa.prediction.strangers import find_strangers, read_strangers
-from drifa.prediction.trust import Trust, trusted
-from drifa.prediction.verdict import judged
-from drifa.present import answers_task
+from drifa.prediction.sources import PartnerPool, read_images
+from drifa.prediction.strangers import read_strangers
+from drifa.prediction.trust import Trust
+from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
 from drifa.tasks import Regions, SubjectKind, kinds_from
-from drifa.tasks.classes import ClassAnswer
 from drifa.uncertainty.draws import Draws, Fetch, draw
-from drifa.uncertainty.modes import modes, over_partners
 from drifa.uncertainty.outliers import OutlierCheck
 from drifa.uncertainty.views import make_views
-
-#: The conditions of the headline numbers, in which runs are calibrated: nothing was learned of cases that lack a modality.
-HEADLINE = ("paired", "partners")
 
 
 class Predictor:
@@ -178,7 +170,9 @@ class Predictor:
             for net in self.nets
         ]
 
-    def predict(self, cases: Sequence[Case], partners: bool = True, strict: bool = True) -> Prediction:
+    def predict(
+        self, cases: Sequence[Case], partners: bool = True, strict: bool = True, progress: Progress | None = None
+    ) -> Prediction:
         """Answers every task that the images of a case can answer. Images are read by batch, as they are needed.
 
         Args:
@@ -186,6 +180,7 @@ class Predictor:
             partners: In a run trained on unpaired modalities, fill the absent ones with K training images and average, as in
                 the headline numbers of the evaluation; without the training images, or with False, they stay absent.
             strict: One case that cannot be answered ends it all; else it is told in ``failures``, and the others are answered.
+            progress: Called with (done, total, what) after each batch.
 
         Raises:
             DrifaError: There is no case, a column is unknown, the run segments volumes, or, if strict, an image cannot be read
@@ -208,8 +203,10 @@ class Predictor:
                     pixels.append(read_images(case, run.info.modalities, run.info.image_size))
                     warnings.append(implausible(case, self.encoders))
                     some.append(case)
-            answers += self._answer(some, pixels, warnings, pool, why)
+            answers += answer_batch(self, some, pixels, warnings, pool, why)
             answered += some
+            if progress:
+                progress(min(start + size, len(cases)), len(cases), "predicting cases")
         note = "; ".join(text for text in (why, unseen(answered, self.encoders)) if text)
         return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
 
@@ -222,70 +219,6 @@ class Predictor:
                 except DrifaError as error:
                     self._pooled = None, f"absent modalities stay absent, as the training images cannot be read ({error})"
             return self._pooled
-
-    def _answer(
-        self,
-        cases: Sequence[Case],
-        pixels: Sequence[Mapping[str, Tensor]],
-        warnings: Sequence[tuple[CaseWarning, ...]],
-        pool: PartnerPool | None,
-        why: str,
-    ) -> list[Answer]:
-        """The answers for some cases, those with as many partners in one batch."""
-        run, channels = self.run, self.run.info.modalities
-        files: Any = FileImages(pixels, channels, run.info.image_size)
-        if self.encoders and cases:
-            files = with_values(files, cases, self.encoders)
-        source, offset = (files, 0) if pool is None else (pool.before(files), pool.offset)
-        has = [given(case, self.encoders) for case in cases]
-        filled, conditions = [], []
-        for row, (case, own) in enumerate(zip(cases, has, strict=True)):
-            rows, condition = fill_absent(np.array([offset + row if name in own else -1 for name in channels]), case, run, pool)
-            filled.append(rows)
-            conditions.append(condition)
-
-        def fetch(chosen: np.ndarray) -> Batch:
-            shown = {name: source.read(name, chosen[:, i]) for i, name in enumerate(channels)}
-            return Batch(shown, torch.from_numpy(chosen >= 0))
-
-        strangers = find_strangers(self.nets[0], self.strangers, pixels)
-        found: dict[int, Answer] = {}
-        for count in sorted({len(rows) for rows in filled}):
-            alike = [row for row, rows in enumerate(filled) if len(rows) == count]
-            members = self.draw(fetch, np.stack([filled[row] for row in alike]), [cases[row].subject for row in alike])
-            for position, row in enumerate(alike):
-                own_draws = [{task: draws.of(position) for task, draws in member.items()} for member in members]
-                missing = tuple(name for name in channels if name not in has[row]) if conditions[row] not in HEADLINE else ()
-                able = {
-                    task: self._judged(task, answer, missing, strangers[row])
-                    for task, answer in self._tasks(own_draws).items()
-                    if answers_task(has[row], run.info.task_modalities[task], self.encoders)
-                }
-                used = {name: str(path) for name, path in cases[row].images.items()}
-                told = (*warnings[row], *strangers[row])
-                notes = [why if conditions[row] == "alone" else "", unseen([cases[row]], self.encoders)]
-                note = "; ".join(filter(None, notes)) or None
-                found[row] = Answer(cases[row].subject, used, conditions[row], able, missing, told, note)
-        return [found[row] for row in range(len(cases))]
-
-    def _judged(self, task: str, answer: Any, missing: Sequence[str], strangers: Sequence[CaseWarning]) -> Any:
-        """An answer with what was learned about such answers and about the images behind it."""
-        if not isinstance(answer, ClassAnswer):
-            return answer
-        trust = None if self.trust is None else self.trust.tasks.get(task)
-        strange = [one.modality for one in strangers if one.modality in self.run.info.task_modalities[task]]
-        return judged(answer if trust is None or missing else trusted(answer, trust), trust, missing, strange)
-
-    def _tasks(self, members: Sequence[Mapping[str, Draws]]) -> dict[str, Any]:
-        """Task -> answer, from the draws of the members for one case."""
-        tasks = {}
-        for task, kind in self.subject_kinds.items():
-            draws = [member[task] for member in members]
-            summaries = list(modes(draws, kind.summarise).values())[-1]
-            effects = list(over_partners(draws, kind.over_partners).values())
-            effect = float(np.mean([each[0] for each in effects[-1].values()])) if effects else None
-            tasks[task] = kind.answer(next(iter(summaries.values())), effect)
-        return tasks
 
     def __call__(self, /, subject: str = CASE, **given: Any) -> Answer:
         """The answers for one case, told by keywords.

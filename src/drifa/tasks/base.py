@@ -13,7 +13,7 @@ from torch import Tensor
 
 from drifa.config import Config
 from drifa.data.targets import Reads, Target
-from drifa.metrics.intervals import Measured
+from drifa.metrics.resampling import Measured
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from drifa.config import Config
 from drifa.errors import DrifaError, short
-from drifa.files import atomic_path
+from drifa.files import atomic_path, write_csv
 from drifa.networks.folder import save_weights
 from drifa.training.optim import cosine_factor, make_optimizer, running_average, trunk_parameters
 
@@ -165,8 +165,7 @@ class Recipe(L.LightningModule):
         if self.trainer.is_global_zero:
             if better:
                 save_weights(self.judged, self.folder / "model.safetensors")
-            with atomic_path(self.folder / "history.csv") as temporary:
-                pd.DataFrame(self.history).to_csv(temporary, index=False)
+            write_csv(self.folder / "history.csv", pd.DataFrame(self.history))
         checkpoint = self.folder / "last.ckpt"
         if self.trainer.world_size == 1:
             with atomic_path(checkpoint) as temporary:

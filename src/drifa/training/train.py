@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import logging
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, RichProgressBar
-from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from drifa.config import Config, make_config
 from drifa.data import Study, components, split, write_receipt
@@ -21,7 +15,6 @@ from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
 from drifa.files import LOCK_FILE, locked, sweep
 from drifa.networks import FusionNet
-from drifa.networks.folder import load_weights, save_model
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
 from drifa.runs.encoded import tell_why_not
@@ -29,11 +22,11 @@ from drifa.runs.info import RunInfo
 from drifa.runs.places import AS_STORED, Places, allow_cache
 from drifa.runs.run import Run, build_cache, load_study, use_threads, write_run
 from drifa.tasks import Kind, kinds_from, learn_kinds
-from drifa.training.job import build_network, check_training_split, common_shares, make_loaders
-from drifa.training.loggers import check_loggers, close_loggers, make_loggers
+from drifa.training.job import build_network, check_training_split
+from drifa.training.loggers import check_loggers
 from drifa.training.mappings import check_mappings
-from drifa.training.module import MultitaskModule
-from drifa.training.processes import check_launch, process_count, process_rank, wait_for
+from drifa.training.members import train_members
+from drifa.training.processes import check_launch, process_rank, wait_for
 from drifa.training.recipe import check_checkpoint
 
 #: What may change when a run is continued: how long and on what, never what is learned.
@@ -76,7 +69,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
     if process_rank() > 0:  # a process of a distributed training: the first one has made the folder, or is about to
         run = wait_for(folder)
         use_threads(run.config)
-        _train_members(run, run.study(), None, quiet=True)
+        train_members(run, run.study(), None, quiet=True)
         return run
     _check_new(folder)
     config = _absolute(config)
@@ -99,7 +92,7 @@ def train(config: Config, folder: str | Path, progress: Progress | None = None, 
         sweep(folder)
         write_receipt(study, receipt, folder)
         run = write_run(folder, config, _placed(_describe(config, study, net, kinds), config))
-        _train_members(run, study, progress, quiet)
+        train_members(run, study, progress, quiet)
     return run
 
 
@@ -139,7 +132,7 @@ def resume(
     info = replace(run.info, members=config.train.members)
     if process_rank() > 0:  # the first process holds the folder, and writes to it
         run = replace(run, config=config, info=info)
-        _train_members(run, study, None, quiet=True)
+        train_members(run, study, None, quiet=True)
         return run
     if run.places != AS_STORED:
         config.data.study = list(run.places.study) or config.data.study
@@ -155,7 +148,7 @@ def resume(
             for path in checkpoints:  # before anything is written
                 check_checkpoint(path, net)
         run = write_run(run.folder, config, info)
-        _train_members(run, study, progress, quiet)
+        train_members(run, study, progress, quiet)
     return run
 
 
@@ -167,97 +160,6 @@ def _check_new(folder: Path) -> None:
         raise DrifaError(f"{folder} exists and is not empty; choose a new --out, or {remedy}")
 
 
-def _train_members(run: Run, study: Study, progress: Progress | None, quiet: bool) -> None:
-    for number in range(run.config.train.members):
-        if run.is_trained(number):
-            continue
-        if process_rank() == 0:
-            # What was learned of the answers of other networks is not true of these.
-            for name in ("calibration.json", "strangers.npz"):
-                (run.folder / name).unlink(missing_ok=True)
-            # Written last, and so the one record that a member is complete.
-            (run.member(number) / "config.json").unlink(missing_ok=True)
-        try:
-            _train_member(run, study, number, progress, quiet)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DrifaError(
-                    f"the disk of {run.folder} is full; the last whole checkpoint is kept: make room, then "
-                    f"`drifa train --resume {run.folder}`"
-                ) from error
-            raise
-
-
-def _train_member(run: Run, study: Study, number: int, progress: Progress | None, quiet: bool) -> None:
-    config, folder = run.config, run.member(number)
-    seed = config.train.seed + number
-    L.seed_everything(seed, verbose=False)
-    # As they were learned when the run began, whatever has become of the study since.
-    kinds = kinds_from(run.info.tasks)
-    net = build_network(config, study, kinds)
-    source = run.cache(study, progress, [net])
-    folder.mkdir(parents=True, exist_ok=True)
-    module = MultitaskModule(net, config, seed, folder, kinds, common_shares(study, "val"))
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    trainer = L.Trainer(
-        max_epochs=config.train.epochs,
-        precision=choose_precision(config),
-        accelerator=config.train.accelerator,
-        devices=config.train.devices,
-        num_nodes=config.train.nodes,
-        strategy=_strategy(config),
-        logger=make_loggers(config.train.logger, folder, number),
-        callbacks=[] if quiet else _callbacks(number, config.train.members),
-        enable_progress_bar=not quiet,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-        accumulate_grad_batches=config.train.accumulate,
-        gradient_clip_val=config.train.gradient_clip or None,
-        log_every_n_steps=10,
-        use_distributed_sampler=False,
-        deterministic="warn" if torch.cuda.is_available() else False,
-    )
-    training, validation = make_loaders(config, study, source, module, seed, trainer.global_rank, trainer.world_size)
-    last = folder / "last.ckpt"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        try:
-            trainer.fit(module, training, validation, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from None
-        finally:
-            close_loggers(trainer.loggers)
-    if not (folder / "model.safetensors").is_file():
-        raise DrifaError(f"member {number}: the validation loss was never a number; lower train.lr ({config.train.lr})")
-    if trainer.is_global_zero:
-        load_weights(net, folder / "model.safetensors")
-        best = min(module.history, key=lambda row: row["val_loss"])
-        save_model(
-            net,
-            folder,
-            extra={
-                "classes": {name: list(task.classes) for name, task in study.tasks.items()},
-                "image_size": config.data.image_size,
-                "training": {
-                    "seed": seed,
-                    "epochs": len(module.history),
-                    "stopped_early": len(module.history) < config.train.epochs,
-                    "best_epoch": best["epoch"],
-                    "best_val_loss": best["val_loss"],
-                    "seconds": sum(row["seconds"] for row in module.history),
-                    **({"notes": module.notes} if module.notes else {}),
-                },
-            },
-        )
-
-
-def _strategy(config: Config) -> Strategy | str:
-    # Buffers are pooled once an epoch, by the module: processes with fewer validation batches than others could not take part
-    # in a broadcast of each batch.
-    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False) if process_count(config) > 1 else "auto"
-
-
 def check_device(config: Config) -> None:
     """Refuses an accelerator, or a number of them, that this machine does not have."""
     name, wanted, gpus = config.train.accelerator, config.train.devices, torch.cuda.device_count()
@@ -266,24 +168,6 @@ def check_device(config: Config) -> None:
         raise DrifaError(f"train.accelerator={name}: torch finds no such device here; take train.accelerator=auto")
     if gpus and name in ("auto", "gpu", "cuda") and wanted > gpus:
         raise DrifaError(f"train.devices={wanted} asks for more GPUs than the {gpus} that torch finds here")
-
-
-def choose_precision(config: Config) -> Any:
-    """The Lightning precision: bf16 only where the hardware computes in it (on other CPUs it is several times slower)."""
-    if config.train.precision != "auto":
-        return config.train.precision
-    on_gpu = config.train.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-
-
-def _callbacks(number: int, members: int) -> list[Callback]:
-    class Bar(RichProgressBar):
-        def get_metrics(self, trainer: L.Trainer, module: L.LightningModule) -> dict[str, Any]:
-            metrics = super().get_metrics(trainer, module)
-            metrics.pop("v_num", None)
-            return {"member": f"{number + 1}/{members}", **metrics}
-
-    return [Bar(leave=False)]
 
 
 def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet, kinds: Mapping[str, Kind]) -> RunInfo:

@@ -29,28 +29,13 @@ from pydicom.uid import (
 from drifa.data.reading import jpeg
 from drifa.data.reading.blocks import to_bytes
 from drifa.data.reading.dicom_grey import rescaled, shade
+from drifa.data.reading.dicom_header import GREY, PALETTE, Pixels, check_header
 from drifa.data.reading.dicom_numbers import name_of, number, whole
 from drifa.data.reading.dicom_tables import read_palette
 from drifa.data.reading.files import damaged, unsupported
 from drifa.errors import DrifaError
 
-_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-_PALETTE = "PALETTE COLOR"
-# Bytes per allowed pixel that an image may take uncompressed: three colours of 8 bits, or one of 16 and some.
-_BYTES_PER_PIXEL = 3
 _INSTALL = "pip install 'drifa[dicom]'"
-
-
-@dataclass(frozen=True)
-class _Pixels:
-    """How the pixels lie in the file."""
-
-    allocated: int
-    stored: int
-    high: int
-    signed: bool
-    samples: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +43,7 @@ class _Stored:
     """What a file stores, before its header says how it looks; `padded` marks pixels outside the image."""
 
     dataset: Dataset
-    layout: _Pixels
+    layout: Pixels
     pixels: np.ndarray
     padded: np.ndarray | None
     little: bool
@@ -81,12 +66,12 @@ def read_dicom(path: Path, max_pixels: float) -> np.ndarray:
     with _damage_named(path):
         stored = _load(path, max_pixels)
         dataset, layout, pixels = stored.dataset, stored.layout, stored.pixels
-        if dataset.PhotometricInterpretation in _GREY:
+        if dataset.PhotometricInterpretation in GREY:
             grey = shade(pixels, dataset, path, layout.signed, layout.stored, stored.little)
             if stored.padded is not None:
                 grey[stored.padded] = 0
             return grey
-        if dataset.PhotometricInterpretation == _PALETTE:
+        if dataset.PhotometricInterpretation == PALETTE:
             palette = read_palette(dataset, path, layout.signed, stored.little)
             return to_bytes(pixels, lambda block: palette(block) * (255 / palette.top), (3,))
         top = 2**layout.stored - 1
@@ -121,7 +106,7 @@ def read_values(path: Path, max_pixels: float) -> np.ndarray:
     with _damage_named(path):
         stored = _load(path, max_pixels)
         dataset, layout = stored.dataset, stored.layout
-        if dataset.PhotometricInterpretation not in _GREY:
+        if dataset.PhotometricInterpretation not in GREY:
             raise DrifaError(f"image {path} is {dataset.PhotometricInterpretation}, no grey values; a volume has one channel")
         return rescaled(stored.pixels, dataset, path, layout.signed, layout.stored, stored.little)
 
@@ -138,7 +123,7 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 def _load(path: Path, max_pixels: float) -> _Stored:
     syntax, dataset = _opened(path)
-    layout = _check(dataset, path, max_pixels)
+    layout = check_header(dataset, path, max_pixels)
     if not syntax:
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
     else:
@@ -166,66 +151,6 @@ def _transfer_syntax(path: Path) -> UID:
         return UID(meta.get("TransferSyntaxUID", ""))
 
 
-def _check(dataset: Dataset, path: Path, max_pixels: float) -> _Pixels:
-    if "Rows" not in dataset or "Columns" not in dataset:
-        kind = UID(str(dataset.get("SOPClassUID", "")))
-        what = f" ({kind.name})" if kind else ""
-        raise DrifaError(f"{path} is a DICOM file without an image{what}; remove its row from the study")
-    frames = whole(dataset, "NumberOfFrames", path, 1) or 1
-    width, height = whole(dataset, "Columns", path), whole(dataset, "Rows", path)
-    size = f"{width}x{height}" + (f"x{frames}" if frames > 1 else "")
-    if width * height * frames > max_pixels:
-        raise DrifaError(f"image {path} has {size} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down")
-    if frames > 1:
-        raise DrifaError(f"image {path} has {frames} frames ({size}); a row of a study is one image: save the frame you mean")
-    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-        raise DrifaError(f"image {path} holds floating-point pixels, whose range is unknown; window it to 8 or 16 bits")
-    if "PixelData" not in dataset:
-        raise DrifaError(f"image {path} has a DICOM header but no pixels: it was cut short or stripped; fetch it again")
-    kind = dataset.get("PhotometricInterpretation")
-    if kind not in (*_GREY, *_COLOUR, _PALETTE):
-        raise DrifaError(f"image {path} has the photometric interpretation {kind!r}; convert it to MONOCHROME2 or RGB")
-    layout = _layout(dataset, path)
-    needed = width * height * layout.samples * layout.allocated // 8
-    if needed > _BYTES_PER_PIXEL * max_pixels:
-        raise DrifaError(
-            f"image {path} has {size} pixels of {layout.samples} times {layout.allocated} bits, {needed / 1e6:.4g} MB, "
-            f"more than {_BYTES_PER_PIXEL * max_pixels / 1e6:g} MB; scale it down"
-        )
-    return layout
-
-
-def _layout(dataset: Dataset, path: Path) -> _Pixels:
-    def refuse(keyword: str, value: object, remedy: str) -> DrifaError:
-        return DrifaError(f"image {path} has {value!r} as {name_of(keyword)}; {remedy}")
-
-    samples = whole(dataset, "SamplesPerPixel", path)
-    expected = 3 if dataset.PhotometricInterpretation in _COLOUR else 1
-    if samples != expected:
-        raise refuse("SamplesPerPixel", samples, f"{dataset.PhotometricInterpretation} has {expected}: correct its header")
-    allocated, stored = whole(dataset, "BitsAllocated", path), whole(dataset, "BitsStored", path)
-    if allocated not in (1, 8, 16, 32):
-        raise refuse("BitsAllocated", allocated, "write it again with 8 or 16 bits")
-    if not 1 <= stored <= allocated:
-        raise refuse("BitsStored", stored, f"it should be 1 to {allocated}, the bits allocated: correct its header")
-    high = whole(dataset, "HighBit", path, stored - 1)
-    if not stored - 1 <= high < allocated:
-        raise refuse("HighBit", high, f"it should be {stored - 1} for {stored} stored bits: correct its header")
-    sign = whole(dataset, "PixelRepresentation", path)
-    if sign not in (0, 1) or (sign and samples > 1):
-        raise refuse(
-            "PixelRepresentation", sign, "it should be 0 (unsigned), or 1 (signed) for grey values: correct its header"
-        )
-    if samples > 1 and whole(dataset, "PlanarConfiguration", path) not in (0, 1):
-        raise refuse("PlanarConfiguration", dataset.PlanarConfiguration, "it should be 0 or 1: correct its header")
-    shape = dataset.get("PresentationLUTShape")
-    if shape == "INVERSE" and dataset.PhotometricInterpretation == "MONOCHROME2":
-        raise refuse("PresentationLUTShape", shape, "MONOCHROME2 contradicts it: correct one of them")
-    if dataset.get("PixelPresentation") in ("MIXED", "COLOR"):
-        raise refuse("PixelPresentation", dataset.PixelPresentation, "colours over grey values are not read: save it as RGB")
-    return _Pixels(allocated, stored, high, bool(sign), samples)
-
-
 def _check_syntax(syntax: UID, path: Path) -> None:
     if not syntax.is_transfer_syntax:
         raise DrifaError(f"image {path} has the unknown transfer syntax {syntax}; write it again uncompressed")
@@ -242,7 +167,7 @@ def _needs_package(syntax: UID, path: Path, variant: str = "") -> DrifaError:
     return DrifaError(f"image {path} is stored as {syntax.name} ({syntax}){variant}, which needs another package: {_INSTALL}")
 
 
-def _decoded(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _decoded(dataset: Dataset, layout: Pixels, syntax: UID, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """The stored values, and where they are padding."""
     if syntax and syntax.is_encapsulated:
         pixels = _unpacked(dataset, layout, syntax, path)
@@ -257,7 +182,7 @@ def _decoded(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> tupl
     return words, padded
 
 
-def _padding(words: np.ndarray, dataset: Dataset, layout: _Pixels, path: Path) -> np.ndarray | None:
+def _padding(words: np.ndarray, dataset: Dataset, layout: Pixels, path: Path) -> np.ndarray | None:
     if number(dataset, "PixelPaddingValue", path) is None or layout.samples > 1:
         return None
     first = whole(dataset, "PixelPaddingValue", path)
@@ -268,7 +193,7 @@ def _padding(words: np.ndarray, dataset: Dataset, layout: _Pixels, path: Path) -
     return padded if padded.any() else None
 
 
-def _unpacked(dataset: Dataset, layout: _Pixels, syntax: UID, path: Path) -> np.ndarray:
+def _unpacked(dataset: Dataset, layout: Pixels, syntax: UID, path: Path) -> np.ndarray:
     if layout.high != layout.stored - 1:
         raise DrifaError(
             f"image {path} has {layout.high} as {name_of('HighBit')} for {layout.stored} stored bits, which compressed pixels "
