@@ -36,7 +36,8 @@ from drifa.uncertainty.reports import REPORTED
 ROOT = Path(__file__).resolve().parents[1]
 # In the order of a reader: later pages use what earlier ones made.
 ORDER = (
-    *("README", "index", "install", "concepts", "datasets", "own_data", "study", "formats", "split", "audit", "scale"),
+    *("README", "index", "install", "tutorial", "notebooks"),
+    *("concepts", "datasets", "own_data", "study", "formats", "split", "audit", "scale"),
     *(
         "train",
         "evaluate",
@@ -102,6 +103,7 @@ def _fences(page: Path) -> list[Fence]:
 
 
 FENCES = [fence for page in _pages() for fence in _fences(page)]
+TITLED = {fence.title: fence.text for fence in FENCES if fence.title.endswith((".yaml", ".py"))}
 SNIPPETS = [fence for fence in FENCES if fence.language == "python"]
 
 
@@ -137,7 +139,7 @@ def _parse(words: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("words", _of("drifa"))
-def test_a_drifa_command_is_one_that_exists(words: list[str]) -> None:
+def test_a_drifa_command_is_one_that_exists(words: list[str], tmp_path: Path) -> None:
     try:
         values = _parse(words[1:])
     except Exception as error:
@@ -149,8 +151,12 @@ def test_a_drifa_command_is_one_that_exists(words: list[str]) -> None:
         return
     arguments = values["arguments"] or []
     if values["resume"] is None:
-        assert (ROOT / arguments[0]).is_file(), f"{arguments[0]} does not exist"
-        load_config(ROOT / arguments[0], arguments[1:])
+        config = ROOT / arguments[0]
+        if arguments[0] in TITLED:
+            config = tmp_path / "shown.yaml"
+            config.write_text(TITLED[arguments[0]], encoding="utf-8")
+        assert config.is_file(), f"{arguments[0]} does not exist"
+        load_config(config, arguments[1:])
     else:
         assert all(re.fullmatch(r"train\.\w+=.+", word) for word in arguments)
 
@@ -169,6 +175,11 @@ def test_a_make_target_exists(words: list[str]) -> None:
         pytest.skip("no Makefile")
     targets = re.findall(r"^([\w-]+)\s*:(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert {word for word in words[1:] if "=" not in word} <= set(targets)
+
+
+@pytest.mark.parametrize("words", _of("python"))
+def test_a_script_that_is_run_is_shown(words: list[str]) -> None:
+    assert words[1] in TITLED or words[1:3] == ["-m", "pytest"] or (ROOT / words[1]).is_file()
 
 
 @pytest.mark.parametrize("words", _of("pip"))
@@ -272,6 +283,8 @@ def _write_titled(fences: list[Fence], folder: Path) -> None:
 def test_a_snippet_runs_and_prints_what_stands_below_it(
     snippet: Fence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if re.search(r"^(?:from|import) monai\b", snippet.text, re.M):
+        pytest.importorskip("monai")
     page = snippet.place.split(":")[0]
     _write_titled([fence for fence in FENCES if fence.place.startswith(f"{page}:")], tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -304,9 +317,12 @@ def test_every_command_runs_in_the_order_of_the_pages(tmp_path: Path, monkeypatc
     _tiny_world(tmp_path)
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: None)  # it would serve for ever
     done: set[tuple[str, ...]] = set()
-    lines = [(place, words[1:]) for place, words in COMMANDS if words[0] == "drifa"]
+    lines = [(place, words) for place, words in COMMANDS if words[0] == "drifa" or (words[1:2] and words[1] in TITLED)]
     assert lines
-    for place, words in lines:
+    for place, (program, *words) in lines:
+        if program != "drifa":
+            runpy.run_path(words[0], run_name="__main__")
+            continue
         # The tests of the command line run the demo; downloads need a network.
         if tuple(words) in done or words[0] == "demo" or words[:2] == ["data", "download"]:
             continue

@@ -81,6 +81,15 @@ def test_the_known_datasets_are_recognised(name: str, tmp_path: Path) -> None:
     assert load_config(tmp_path / "data.yaml").data.study == "studies/data"
 
 
+def test_a_class_may_be_named_as_a_missing_value(tmp_path: Path) -> None:
+    folder = generate("folders", tmp_path / "clinic", 20)
+    for path in folder.glob("*/benign"):
+        path.rename(path.with_name("none"))
+    study = prepared(init(folder, tmp_path), tmp_path / "study")
+    assert study.tasks["label"].classes == ("malignant", "none")
+    assert (study.table["label"] == "none").any()
+
+
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     folder = generate("folders", tmp_path / "clinic")
     (tmp_path / "clinic.csv").write_text("mine")

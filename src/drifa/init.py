@@ -240,7 +240,7 @@ def _task(column: str, values: Sequence[str], table: pd.DataFrame) -> list[str]:
     lines = [f"  {_slug(column)}:", f"    column: {_quoted(column)}", "    classes:"]
     for value in sorted(values):
         lines += [f"      {_quoted(value)}: {_quoted(value)}  # {counts[value]} rows"]
-    for value in sorted(value for value in counts if plain(value) and is_missing(value)):
+    for value in sorted(value for value in counts if plain(value) and is_missing(value) and value not in values):
         lines += [f'      {_quoted(value)}: ""  # {counts[value]} rows: no label']
     return lines
 

@@ -13,7 +13,7 @@ from drifa.prediction.predictor import Predictor
 #: Name -> index of the class in both modalities, and whether both have the marker.
 EXAMPLES = {"smooth and thin": (0, False), "ragged and deep": (1, True)}
 _DEPTHS = {0: 0, 1: 2}
-_SIZE = 128
+_SIZE = 64  # as the phantom is drawn, or its check for strangers tells them apart
 _PAINTED = ("photo", "ultrasound")
 
 
