@@ -22,7 +22,7 @@ from drifa.serving.examples import examples_of, picture
 from drifa.serving.forms import columns_of, many_sent, one_sent, pictures_of
 from drifa.serving.gate import Gate, refused
 from drifa.serving.limits import Limits, Refusal, is_loopback
-from drifa.serving.multipart import read_form
+from drifa.serving.multipart import close_form, read_form
 from drifa.serving.page import FILES, content_of
 from drifa.version import __version__
 
@@ -90,12 +90,10 @@ def create_app(
     fields = len(pictures_of(predictor)) + len(columns_of(predictor)) + 1
 
     async def asked(request: Request, most: int, job: Callable[[FormData], Any]) -> JSONResponse:
-        async with desk.place():
+        async with desk.place() as place:
             form = await read_form(request, most)
-            try:
-                return JSONResponse(await desk.ask(lambda: job(form)))
-            finally:
-                await form.close()
+            place.at_end(lambda: close_form(form))
+            return JSONResponse(await place.ask(lambda: job(form)))
 
     @app.post("/v1/predict", responses=errors, openapi_extra=form_of(predictor))
     async def predict(request: Request) -> Response:
