@@ -4,8 +4,8 @@
     python benchmarks/serve_load.py --seconds 20 --clients 4
     python benchmarks/serve_load.py --model models/quick        # a run or model folder of the paired phantom
 
-The server is a process of its own; the clients are threads. The right answers are those of `drifa.load` in this process. It ends
-with an error where an answer is not the right one, where a request gets a status that is not due, or where SIGTERM loses a
+The server is a process of its own; the clients are threads. The right answers are those of `drifa.load` in this process. It
+ends with an error where an answer is not the right one, where a request gets a status that is not due, or where SIGTERM loses a
 request that was taken.
 """
 
@@ -73,6 +73,8 @@ def main() -> None:
         print(f"{kind}: {count} times {status}")
     print(f"memory {before:.0f} MiB after the warm-up, {after:.0f} MiB at the end")
     print(f"requests that SIGTERM met: {', '.join(f'{count} times {what}' for what, count in sorted(last.items()))}")
+    if not last.keys() & {"200", "503"}:
+        wrong.append("SIGTERM met no request")
     if not any(kind == "good" and status == 200 for kind, status in found):
         wrong.append("no good request was answered")
     wrong += [f"SIGTERM: {what}" for what in last if what not in ("200", "503", "not taken")]
@@ -168,8 +170,8 @@ def end(process: subprocess.Popen[str], address: str, requests: Sequence[list[As
 
     def client(number: int) -> None:
         good = itertools.cycle([asked for asked in requests[number] if asked.status == 200])
-        started.wait()
         with httpx.Client(base_url=address, timeout=PATIENCE) as http:
+            started.wait()
             for asked in good:
                 try:
                     response = http.post("/v1/predict", files=asked.files)
@@ -188,8 +190,10 @@ def end(process: subprocess.Popen[str], address: str, requests: Sequence[list[As
 
     clients = threading.Thread(target=_all, args=(client, len(requests)))
     clients.start()
-    started.wait()
-    time.sleep(0.5)
+    with httpx.Client(base_url=address, timeout=PATIENCE) as http:
+        started.wait()
+        while http.get("/metrics").text.endswith("drifa_waiting 0\n"):
+            time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     clients.join()
     if process.wait(PATIENCE) not in (0, -signal.SIGTERM):
