@@ -101,6 +101,7 @@ def test_what_is_no_whole_form_is_refused(predictor: Predictor) -> None:
         nowhere, method = client.get("/v1/nothing"), client.get("/v1/predict")
     found = [(one.status_code, one.json()["error"]["type"]) for one in (cut, other, many, nowhere, method)]
     assert found == [(400, "form"), (415, "media"), (400, "form"), (404, "not_found"), (405, "method")]
+    assert method.headers["Allow"] == "POST"
 
 
 def test_nothing_of_a_request_stays(predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,7 @@ from drifa.serving.limits import Limits, Refusal
 
 
 def test_jobs_run_one_after_the_other() -> None:
-    desk, inside, most = Desk(Limits()), 0, 0
+    desk, inside, most = Desk(Limits(waiting=50)), 0, 0
 
     def job() -> str:
         nonlocal inside, most
@@ -21,8 +22,12 @@ def test_jobs_run_one_after_the_other() -> None:
         inside -= 1
         return threading.current_thread().name
 
+    async def one() -> str:
+        async with desk.place() as place:
+            return await place.ask(job)
+
     async def all_of_them() -> list[str]:
-        return await asyncio.gather(*(desk.ask(job) for _ in range(50)))
+        return await asyncio.gather(*(one() for _ in range(50)))
 
     assert (len(set(asyncio.run(all_of_them()))), most) == (1, 1)
     desk.close()
@@ -48,6 +53,41 @@ def test_a_place_is_free_again_after_an_answer_an_error_and_a_delay() -> None:
 
     assert asyncio.run(tried()) == [429, 503, 0]
     desk.close()
+
+
+def test_a_place_is_held_until_the_work_has_ended_and_work_that_waited_too_long_never_begins() -> None:
+    desk, begun, may_end, ended = Desk(Limits(waiting=2, seconds=0.01)), threading.Event(), threading.Event(), []
+
+    def long() -> None:
+        begun.set()
+        may_end.wait()
+        ended.append("long")
+
+    async def late(job: Callable[[], object], name: str) -> None:
+        async with desk.place() as place:
+            place.at_end(lambda: ended.append(f"{name} left"))
+            await place.ask(job)
+
+    async def until_begun() -> None:
+        begun.wait()  # in the thread of the loop, where no time runs out meanwhile
+
+    async def asked() -> None:
+        with pytest.raises(Refusal, match="no answer within"):
+            await asyncio.gather(late(long, "long"), until_begun())
+        assert (desk.waiting, ended) == (1, [])
+        with pytest.raises(Refusal, match="no answer within"):
+            await late(lambda: ended.append("never"), "never")
+        assert (desk.waiting, ended) == (1, ["never left"])
+        desk.limits = Limits(waiting=1)
+        with pytest.raises(Refusal, match="1 requests are waiting"):
+            await late(lambda: ended.append("refused"), "refused")
+        desk.limits = Limits(waiting=2)
+        may_end.set()
+        await late(lambda: ended.append("next"), "next")
+
+    asyncio.run(asked())
+    desk.close()
+    assert (desk.waiting, ended) == (0, ["never left", "long", "long left", "next", "next left"])
 
 
 def test_a_desk_that_closes_takes_nobody() -> None:

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from drifa.serving.limits import Refusal
-from drifa.serving.multipart import LONGEST_VALUE, read_form
+from drifa.serving.multipart import LONGEST_VALUE, close_form, read_form
 
 FORM = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\ncontent\r\n'
@@ -34,6 +34,12 @@ def test_a_whole_form_is_read(step: int) -> None:
     form = read(PART + VALUE % b"45" + b"--b--\r\n", step=step)
     assert (list(form), form["age"]) == (["photo", "age"], "45")
     assert form["photo"].file.read() == b"content"  # type: ignore[union-attr]
+
+
+def test_a_form_that_is_closed_keeps_no_file_open() -> None:
+    form = read(PART + VALUE % b"45" + b"--b--")
+    close_form(form)
+    assert form["photo"].file.closed  # type: ignore[union-attr]
 
 
 def test_a_form_that_is_cut_anywhere_is_refused() -> None:

@@ -22,34 +22,13 @@ from drifa.serving.examples import examples_of, picture
 from drifa.serving.forms import columns_of, many_sent, one_sent, pictures_of
 from drifa.serving.gate import Gate, refused
 from drifa.serving.limits import Limits, Refusal, is_loopback
-from drifa.serving.multipart import read_form
+from drifa.serving.multipart import close_form, read_form
 from drifa.serving.page import FILES, content_of
+from drifa.serving.schema import EXPLANATION, HEALTH, OF_FORMS, answer_of, answers_of, errors, responses
 from drifa.version import __version__
 
 NOTICE = "For research use only. Not a medical device."
-ERRORS = {
-    400: "The form is damaged",
-    401: "The token is missing or wrong",
-    413: "The request is too large",
-    415: "The request is no form",
-    422: "A file or value cannot be used",
-    429: "Too many requests wait",
-    503: "The server ends, or took too long",
-}
 _KINDS = {404: "not_found", 405: "method"}
-_ERROR = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {
-                "type": {"type": "string"},
-                "message": {"type": "string", "description": "one sentence that names value, place and remedy"},
-                "field": {"type": ["string", "null"], "description": "the field of the form that is to blame"},
-            },
-        }
-    },
-}
 
 
 def create_app(
@@ -84,41 +63,43 @@ def create_app(
     own = {host, "localhost", "127.0.0.1", "[::1]", f"[{host}]"}
     app.add_middleware(Gate, limits=limits, counts=counts, token=token, hosts=own if is_loopback(host) else ())
     _say_no(app)
-    errors: dict[int | str, dict[str, Any]] = {
-        status: {"description": words, "content": {"application/json": {"schema": _ERROR}}} for status, words in ERRORS.items()
-    }
+    of_forms, nothing = responses(answer_of(predictor), OF_FORMS), {404: "There is nothing at this address"}
+    of_batches, of_explanations = responses(answers_of(predictor), OF_FORMS), responses(EXPLANATION, OF_FORMS)
     fields = len(pictures_of(predictor)) + len(columns_of(predictor)) + 1
 
     async def asked(request: Request, most: int, job: Callable[[FormData], Any]) -> JSONResponse:
-        async with desk.place():
+        async with desk.place() as place:
             form = await read_form(request, most)
-            try:
-                return JSONResponse(await desk.ask(lambda: job(form)))
-            finally:
-                await form.close()
+            place.at_end(lambda: close_form(form))
+            return JSONResponse(await place.ask(lambda: job(form)))
 
-    @app.post("/v1/predict", responses=errors, openapi_extra=form_of(predictor))
+    @app.post("/v1/predict", responses=of_forms, openapi_extra=form_of(predictor))
     async def predict(request: Request) -> Response:
         """The answers for one case, as `drifa predict --json` gives a case."""
         return await asked(request, 2 * fields, lambda form: answer_one(predictor, one_sent(form, predictor)))
 
-    @app.post("/v1/predict/batch", responses=errors, openapi_extra=form_of(predictor, "SUBJECT."))
+    @app.post("/v1/predict/batch", responses=of_batches, openapi_extra=form_of(predictor, "SUBJECT."))
     async def predict_batch(request: Request) -> Response:
         """The answers for some cases; those that cannot be answered are told in `failures`."""
         most = 2 * fields * limits.batch
         return await asked(request, most, lambda form: answer_many(predictor, many_sent(form, predictor, limits.batch)))
 
-    @app.post("/v1/explain", responses=errors, openapi_extra=form_of(predictor))
+    @app.post("/v1/explain", responses=of_explanations, openapi_extra=form_of(predictor))
     async def explain(request: Request, layer: str | None = None) -> Response:
         """Grad-CAM of the predicted classes, absent modalities left absent; `layer` names the stage, the last by default."""
         return await asked(request, 2 * fields, lambda form: explain_one(predictor, one_sent(form, predictor), layer))
 
-    @app.get("/v1/model")
+    @app.get("/v1/model", responses=responses({"type": "object"}))
     async def of_model() -> Response:
         """What the model answers from what, and its card."""
         return JSONResponse(model)
 
-    @app.get("/v1/examples/{number}/{modality}", include_in_schema=bool(model["examples"]))
+    @app.get(
+        "/v1/examples/{number}/{modality}",
+        include_in_schema=bool(model["examples"]),
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}, **errors(nothing, {422: "The number is none"})},
+    )
     async def example(number: int, modality: str) -> Response:
         """A picture to try the model with."""
         found = picture(number, modality) if examples_of(predictor) else None
@@ -126,12 +107,12 @@ def create_app(
             raise HTTPException(404)
         return Response(found, media_type="image/png")
 
-    @app.get("/health")
+    @app.get("/health", responses=HEALTH)
     async def health() -> Response:
         """Whether the server takes requests."""
         return JSONResponse({"status": "closing" if desk.closing else "ok"}, 503 if desk.closing else 200)
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse, responses=errors())
     async def metrics() -> Response:
         """Counts for Prometheus."""
         return PlainTextResponse(counts.text(desk.waiting), media_type="text/plain; version=0.0.4")
@@ -161,7 +142,7 @@ def _say_no(app: FastAPI) -> None:
     async def of_http(request: Request, error: HTTPException) -> Response:
         words = "there is nothing at this address; GET /openapi.json lists what there is"
         message = f"this address takes another method than {request.method}" if error.status_code == 405 else words
-        return refused(Refusal(error.status_code, _KINDS.get(error.status_code, "http"), message))
+        return refused(Refusal(error.status_code, _KINDS.get(error.status_code, "http"), message), error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def of_validation(request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -120,6 +120,11 @@ def too_large(most: int) -> Refusal:
     return Refusal(413, "size", f"the request is larger than {most / 2**20:g} MiB, the most that is taken; send smaller files")
 
 
-def refused(refusal: Refusal) -> JSONResponse:
-    """The response that says so."""
-    return JSONResponse(refusal.to_json(), refusal.status, WITH_REFUSALS.get(refusal.status))
+def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response that says so.
+
+    Args:
+        refusal: Why.
+        headers: Of this response, beside those of its status.
+    """
+    return JSONResponse(refusal.to_json(), refusal.status, {**WITH_REFUSALS.get(refusal.status, {}), **(headers or {})})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -49,6 +49,13 @@ async def read_form(request: Request, most: int) -> FormData:
         await form.close()
         raise _damaged("its end is missing")
     return form
+
+
+def close_form(form: FormData) -> None:
+    """Closes its files, in any thread; those that wait on the disk are gone then."""
+    for _, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            value.file.close()
 
 
 def _damaged(reason: str) -> Refusal:

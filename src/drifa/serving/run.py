@@ -53,6 +53,8 @@ def serve(
         log.addHandler(logging.StreamHandler())
         log.setLevel(logging.INFO)
         log.propagate = False
+        # It tells what is odd in a form.
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
         # Its own logs name addresses of clients and what they ask for.
         config = uvicorn.Config(
             *(app,),
