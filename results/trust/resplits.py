@@ -42,7 +42,8 @@ def resplit(rows: pd.DataFrame, classes: tuple[str, ...], prior: PriorCorrection
     number = {name: place for place, name in enumerate(classes)}
     labels = rows["label"].map(number).to_numpy(dtype=np.int64)
     p, groups = np.stack(list(rows["probabilities"])), rows["group"].to_numpy()
-    own = np.unique(groups)
+    own, place, size = np.unique(groups, return_inverse=True, return_counts=True)
+    weight = 1 / size[place]  # a random image of each group
     coverage, inside = [], 0
     risks: dict[float, list[tuple[float, float, float]]] = {risk: [] for risk in RISKS}
     for seed in range(SPLITS):
@@ -63,30 +64,25 @@ def resplit(rows: pd.DataFrame, classes: tuple[str, ...], prior: PriorCorrection
                 inside += low <= hits <= high
             if trust.abstention is not None:
                 wrong, kept = q.argmax(axis=1) != labels, trust.abstention(doubt_of(q))
-                share = [
-                    wrong[chosen][kept[chosen]].mean() if kept[chosen].any() else 0.0 for chosen in (judge, np.arange(len(q)))
-                ]
-                risks[risk].append((share[0], share[1], kept.mean()))
+                everyone = float((wrong * kept * weight).sum() / max((kept * weight).sum(), 1e-12))
+                judging = float(wrong[judge][kept[judge]].mean()) if kept[judge].any() else 0.0
+                risks[risk].append((judging, everyone, float(kept.mean())))
     return {
         "images": len(rows),
         "groups": len(own),
         "accuracy": float((p.argmax(axis=1) == labels).mean()),
-        "sets": {"learned": len(coverage), "inside": inside, "coverage": float(np.mean(coverage)) if coverage else None},
+        "sets": {"learned": len(coverage), "inside": int(inside), "coverage": float(np.mean(coverage)) if coverage else None},
         "abstention": {
             str(risk): {
                 "promised": len(found),
-                "above_judging": sum(judging > risk for judging, _, _ in found),
-                "above_all": sum(everyone > risk for _, everyone, _ in found),
+                "above_judging": int(sum(judging > risk for judging, _, _ in found)),
+                "above_all": int(sum(everyone > risk for _, everyone, _ in found)),
                 "risk": float(np.mean([everyone for _, everyone, _ in found])) if found else None,
                 "answered": float(np.mean([answered for _, _, answered in found])) if found else None,
             }
             for risk, found in risks.items()
         },
     }
-
-
-def _risk(wrong: np.ndarray, kept: np.ndarray) -> float:
-    return float(wrong[kept].mean()) if kept.any() else 0.0
 
 
 def judged(folder: str) -> list[dict[str, Any]]:
@@ -138,9 +134,9 @@ def tables(rows: list[dict[str, Any]]) -> list[str]:
         f"the other judges, by one random image of each group. `inside`: halvings whose coverage lay in the {BAND:.0%} "
         "interval of the beta-binomial distribution that split conformal prediction implies for these numbers of groups.",
         "",
-        f"A bar of abstention promises that the risk of the answers given is at most the target, with a probability of "
-        f"{CONFIDENCE:.0%} over what it learned from. `broken`: halvings whose bar has a higher risk on all images of the "
-        "pool, which stand for the truth; `higher when judged`: on the judging half, which adds the chance of a small sample.",
+        "A bar of abstention promises that a random image of a new group, if it is answered, is answered wrongly with a "
+        f"probability of at most the target; this holds with a probability of {CONFIDENCE:.0%} over what it learned from. "
+        "`broken`: halvings whose bar has a higher risk over all groups of the pool; `higher when judged`: on the judging half alone.",
         "",
         "| run | task | images, groups | sets learned | inside | mean coverage |",
         "|---|---|---|---|---|---|",

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
+import drifa.serving
 from drifa.cli.main import app
 from drifa.errors import DrifaError
 from drifa.runs.run import Run
@@ -49,6 +50,7 @@ def test_mistakes_are_named(paired_run: Run, tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_is_named(paired_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drifa, "serving", drifa.serving)  # put back as well
     for name in [name for name in sys.modules if name.startswith("drifa.serving")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
