@@ -136,7 +136,8 @@ def tables(rows: list[dict[str, Any]]) -> list[str]:
         "",
         "A bar of abstention promises that a random image of a new group, if it is answered, is answered wrongly with a "
         f"probability of at most the target; this holds with a probability of {CONFIDENCE:.0%} over what it learned from. "
-        "`broken`: halvings whose bar has a higher risk over all groups of the pool; `higher when judged`: on the judging half alone.",
+        "`broken`: halvings whose bar has a higher risk over all groups of the pool; `higher when "
+        "judged`: on the judging half alone.",
         "",
         "| run | task | images, groups | sets learned | inside | mean coverage |",
         "|---|---|---|---|---|---|",
