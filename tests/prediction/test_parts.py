@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from drifa import DrifaError
+from drifa.export.folder import pack
 from drifa.prediction import parts
 from drifa.prediction.answers import as_table
 from drifa.prediction.cases import cases_from_table
@@ -48,7 +49,7 @@ def test_two_workers_answer_as_one_predictor_and_continue(paired_run: Run, table
 
 
 def test_parts_of_another_question_are_refused_and_kept(paired_run: Run, table: Path, tmp_path: Path, monkeypatch) -> None:
-    pytest.importorskip("ray")
+    monkeypatch.setattr(parts, "find_spec", lambda name: name)  # only the way to the workers is Ray's
 
     def written(items, arguments, *rest) -> None:
         for item in items:
@@ -57,6 +58,11 @@ def test_parts_of_another_question_are_refused_and_kept(paired_run: Run, table: 
     monkeypatch.setattr(parts, "_ask", written)
     predict_table(paired_run.folder, table, tmp_path / "out", part=4)
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    # A model folder answers as well, and is another question.
+    packed = pack(paired_run.folder, tmp_path / "packed")
+    assert set(predict_table(packed, table, tmp_path / "of_packed", part=4)["subject"]) >= {"lost"}
+    with pytest.raises(DrifaError, match="another run, table or setting"):
+        predict_table(packed, table, tmp_path / "out", part=4)
     with pytest.raises(DrifaError, match="another run, table or setting"):
         predict_table(paired_run.folder, table, tmp_path / "out", partners=False, part=4)
     with pytest.raises(DrifaError, match="not empty"):

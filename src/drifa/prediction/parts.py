@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import pickle
 from importlib.util import find_spec
@@ -15,7 +13,7 @@ import pandas as pd
 
 from drifa.errors import DrifaError, short
 from drifa.export.folder import open_run
-from drifa.files import atomic_path, write_json
+from drifa.files import atomic_path, digest, read_json, write_json
 from drifa.prediction.answers import as_table
 from drifa.prediction.cases import cases_of, check_values, table_of_cases
 from drifa.prediction.predictor import Predictor
@@ -25,6 +23,8 @@ from drifa.runs.places import Places
 #: Subjects of a part: some minutes of work, so that little is lost with a worker and no file is tiny.
 PART = 2000
 RECEIPT = "parts.json"
+#: Files of a run or a model folder that its answers hang on.
+ANSWERS = ("model.json", "config.*", "calibration.json", "strangers.npz", "model.safetensors", "members/*/model.safetensors")
 
 
 class Worker:
@@ -83,8 +83,8 @@ def predict_table(
     check_values(cases_of(rows[:1], table), opened.encoders)
     numbers = pd.factorize(rows["subject"])[0] // part
     count = int(numbers.max()) + 1
-    asked = {"run": str(run), "model": _digest(run / "model.json"), "table": _digest(table)}
-    _claim(folder, {**asked, "part": part, "partners": partners})
+    model = {path.relative_to(run).as_posix(): digest(path) for name in ANSWERS for path in sorted(run.glob(name))}
+    _claim(folder, {"model": model, "table": digest(table), "part": part, "partners": partners})
     missing = [number for number in range(count) if not _file(folder, number).is_file()]
     if missing:
         own = {number: rows[numbers == number] for number in missing}
@@ -151,17 +151,12 @@ def _claim(folder: Path, asked: dict[str, Any]) -> None:
     """Refuses a folder that holds the parts of another question."""
     receipt = folder / RECEIPT
     if receipt.is_file():
-        if json.loads(receipt.read_text(encoding="utf-8")) != asked:
+        if read_json(receipt) != asked:
             raise DrifaError(f"{folder} holds answers of another run, table or setting; choose another --out, or move it away")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DrifaError(f"{folder} exists and is not empty; choose another --out, or move away what is in it")
     else:
         write_json(receipt, asked)
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _file(folder: Path, number: int) -> Path:
