@@ -15,7 +15,6 @@ EXCEPTIONS: dict[str, str] = {
     "prediction/answers.py": "records, tried through prediction/test_predict.py",
     "cli/arguments.py": "tried through the verbs",
     "cli/calibrate.py": "tried through tests/test_documentation.py",
-    "cli/predict.py": "tried through cli/test_pack.py, evaluation/test_judge_volumes.py and tests/test_documentation.py",
     "prediction/segmenting.py": "tried through evaluation/test_judge_volumes.py",
     "cli/doctor.py": "prints what tests/test_doctor.py looks at, and is run by tests/test_documentation.py",
     "data/targets/base.py": "the contract, tried through tests/tasks/contract.py by every kind",

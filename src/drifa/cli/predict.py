@@ -40,8 +40,6 @@ def predict(
         raise DrifaError("give --image or --table, not both")
     if value and table:
         raise DrifaError(f"--value {value[0]!r} goes with --image; in a table each column is a value: add it to {table}")
-    if out is not None and csv_file is not None:
-        raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
     if engine == "ray":
         if table is None or out is None or json_file is not None or strict:
             raise DrifaError("--engine ray takes --table FILE and --out FOLDER for the parts, and neither --json nor --strict")
@@ -49,6 +47,8 @@ def predict(
         return
     if ray_address is not None or workers:
         raise DrifaError("--ray-address and --workers go with --engine ray")
+    if out is not None and csv_file is not None:
+        raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
     if out is not None:
         _predict_masks(run, cases, out, json_file, strict or not table, quiet)
