@@ -185,8 +185,9 @@ class FusionNet(BranchedNet):
 
     def _last(self, begun: Begun, keys: Keys | None) -> Features:
         """The last maps, in front of their dropout."""
-        *_, features = self._tails(begun, keys)
-        return features
+        for features in self._tails(begun, keys):  # one at a time: those behind are let go
+            last = features
+        return last
 
     def _tails(self, begun: Begun, keys: Keys | None) -> Iterator[Features]:
         """The maps behind every stage from where the pass has begun."""
