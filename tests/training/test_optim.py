@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 import drifa
 from drifa.config import TrainConfig
 from drifa.networks.folder import save_weights
-from drifa.training.optim import cosine_factor, make_optimizer, parameter_groups, running_average, trunk_parameters
+from drifa.training.optim import RunningAverage, cosine_factor, make_optimizer, parameter_groups, trunk_parameters
 from tests.studies import TINY_NET
 
 
@@ -87,7 +88,7 @@ def test_the_cosine_rises_falls_and_ends_at_its_floor() -> None:
 
 def test_the_average_follows_slowly_and_at_first_fast() -> None:
     net = nn.BatchNorm1d(2)
-    averaged = running_average(net, 0.9)
+    averaged = RunningAverage(net, 0.9)
     with torch.no_grad():
         net.weight.fill_(5.0)
     averaged.update_parameters(net)
@@ -101,3 +102,31 @@ def test_the_average_follows_slowly_and_at_first_fast() -> None:
     torch.testing.assert_close(averaged.module.weight, torch.full((2,), 6.0))
     torch.testing.assert_close(averaged.module.running_mean, torch.full((2,), 0.3))
     assert not any(parameter.requires_grad for parameter in averaged.parameters())
+
+
+def test_the_average_is_torchs_own_and_leaves_what_is_not_trained() -> None:
+    torch.manual_seed(0)
+    shared = nn.Linear(3, 3)
+    net = nn.Sequential(shared, nn.BatchNorm1d(3), shared, nn.Linear(3, 2))
+    net[3].requires_grad_(False)
+
+    def step(averaged: list[torch.Tensor], current: list[torch.Tensor], count: torch.Tensor) -> None:
+        for old, new in zip(averaged, current, strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - min(0.95, (1 + int(count)) / (10 + int(count))))
+            else:
+                old.copy_(new)
+
+    ours, theirs = RunningAverage(net, 0.95), AveragedModel(net, multi_avg_fn=step, use_buffers=True)
+    optimizer = torch.optim.SGD([parameter for parameter in net.parameters() if parameter.requires_grad], lr=0.1)
+    for _ in range(7):
+        optimizer.zero_grad()
+        net(torch.rand(8, 3)).square().mean().backward()
+        optimizer.step()
+        ours.update_parameters(net)
+        theirs.update_parameters(net)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value), name
+    assert torch.equal(ours.module[3].weight, net[3].weight)
+    assert not torch.equal(ours.module[0].weight, net[0].weight)

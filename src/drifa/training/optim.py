@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from drifa.attention import MFA
@@ -73,17 +73,55 @@ def cosine_factor(progress: float, warmup: float, floor: float) -> float:
     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
 
 
-def running_average(net: nn.Module, decay: float) -> AveragedModel:
-    """A copy of a network whose weights and statistics follow it slowly; faster in the first steps, which know nothing."""
+class RunningAverage(AveragedModel):
+    """A copy of a network whose weights and statistics follow it slowly; faster in the first steps, which know nothing.
 
-    def average(averaged: Sequence[Tensor], current: Sequence[Tensor], count: int | Tensor) -> None:
-        steps = int(count)
-        weight = 1 - min(decay, (1 + steps) / (10 + steps))
-        for old, new in zip(averaged, current, strict=True):
-            if old.is_floating_point():
+    torch walks both networks at every step, which takes as long as the step of a small network; here they are walked once.
+
+    Args:
+        net: The network that is followed.
+        decay: What is kept of the average at each step, in (0, 1).
+    """
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        super().__init__(net, use_buffers=True)
+        self.requires_grad_(False)
+        self.decay = decay
+        self._followed: tuple[nn.Module, list[_Place], list[_Place]] | None = None
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Steps towards the network as it is."""
+        if self._followed is None or self._followed[0] is not model:
+            self._followed = model, _places(self.module), _places(model)
+        steps = int(self.n_averaged)
+        # Before the first step everything is taken over; later what is not trained stays as it was.
+        pairs = [
+            (own[name], other[name])
+            for (own, name), (other, _) in zip(*self._followed[1:], strict=True)
+            if not steps or other[name].requires_grad or not isinstance(other[name], nn.Parameter)
+        ]
+        weight = 1 - min(self.decay, (1 + steps) / (10 + steps)) if steps else 1.0
+        for old, new in pairs:
+            if steps and old.is_floating_point():
                 old.lerp_(new.to(old.dtype), weight)
             else:
                 old.copy_(new)
+        self.n_averaged += 1
 
-    copy = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
-    return copy.requires_grad_(False)
+
+_Place = tuple[dict[str, Any], str]
+
+
+def _places(net: nn.Module) -> list[_Place]:
+    """Where a network keeps each of its tensors, each once: a move to another device changes what is there, not the place."""
+    seen: set[int] = set()
+    places: list[_Place] = []
+    for kind in ("_parameters", "_buffers"):
+        for module in net.modules():
+            held = getattr(module, kind)
+            for name, tensor in held.items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    places.append((held, name))
+    return places

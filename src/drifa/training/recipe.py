@@ -18,7 +18,7 @@ from drifa.config import Config
 from drifa.errors import DrifaError, short
 from drifa.files import atomic_path, write_csv
 from drifa.networks.folder import save_weights
-from drifa.training.optim import cosine_factor, make_optimizer, running_average, trunk_parameters
+from drifa.training.optim import RunningAverage, cosine_factor, make_optimizer, trunk_parameters
 
 #: A training of fewer epochs is a trial, of which nobody expects that it has learned something after a third.
 FEW_EPOCHS = 6
@@ -75,7 +75,7 @@ class Recipe(L.LightningModule):
         self.floors = floors or {}
         self.notes: list[str] = []
         recipe = config.train
-        self.averaged = running_average(net, recipe.ema) if recipe.ema else None
+        self.averaged = RunningAverage(net, recipe.ema) if recipe.ema else None
         self.trunk = trunk_parameters(net)
         self.pretrained = [net.branches[name] for name in net.loaded]
 
