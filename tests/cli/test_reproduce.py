@@ -31,6 +31,7 @@ def test_a_dry_run_of_one_run_of_members(tmp_path: Path, monkeypatch: pytest.Mon
         (["figure5", "--out", "nowhere"], "nowhere holds no experiment"),
         (["figure5", "layer=layer2.0", "--out", "nowhere"], "figure5 takes no 'layer'"),
         (["figure4", "cases=0", "--out", "nowhere"], "cases=0 draws nothing"),
+        (["all", "--scale", "huge"], "--scale 'huge' is none"),
         (["authors"], "drifa reproduce authors RUN"),
     ],
 )
@@ -40,3 +41,12 @@ def test_mistakes_are_told(words: list[str], message: str, tmp_path: Path, monke
     assert isinstance(result.exception, DrifaError)
     assert message in str(result.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_all_goes_through_every_table_and_one_that_fails_ends_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["reproduce", "all", "--dry-run", "--scale", "standard"])
+    assert result.exit_code == 3
+    assert result.output.count("no study at") == 4  # of tables 1, 4, 5 and 6
+    assert "table7, D1+D2: " in result.output
+    assert "left out, as there is no scale 'standard' of theirs: table2, table3" in result.output

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drifa.experiments.comparison import Comparison
-from drifa.experiments.jobs import JobRecord, Outcome, finished, run_job
+from drifa.experiments.jobs import JobRecord, Outcome, _take_over, finished, run_job
 from drifa.experiments.launch import placed
 from drifa.experiments.plan import Plan
 
@@ -45,3 +45,19 @@ def test_the_record_says_what_the_network_costs(plan: Plan, done: Done) -> None:
         assert record.parameters > 0
         assert record.macs
         assert record.seconds > 0
+
+
+def test_a_network_that_another_experiment_has_is_taken_over(plan: Plan, done: Done, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    job = replace(placed(plan.jobs[1], folder), name="renamed-s0", arm="renamed")
+    # What a kill left of a copy is no hindrance.
+    (folder / "jobs" / ".renamed-s0.copy").mkdir(parents=True)
+    assert run_job(job, folder, quiet=True, others=[tmp_path / "none", done[0]]) == Outcome("renamed-s0", "done")
+    own, their = folder / "jobs" / job.name, done[0] / "jobs" / plan.jobs[1].name
+    weights = Path("members", "0", "model.safetensors")
+    assert (own / weights).stat().st_mtime == (their / weights).stat().st_mtime  # copied, not trained
+    record, was = finished(folder, job), finished(done[0], plan.jobs[1])
+    assert record == replace(was, name="renamed-s0", arm="renamed")
+    assert sorted(path.name for path in (folder / "jobs").iterdir()) == [job.name]
+    # Another network is not.
+    assert not _take_over(replace(job, name="other", key="another"), folder, [done[0]])

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from drifa.attention import MFA, MIFA
 from drifa.config import make_config
 from drifa.config.reading import read_plain
 from drifa.errors import DrifaError
-from drifa.experiments.paper_tables import SCALES, TABLES, Setting, asked, base_config, needed_studies, read_table
+from drifa.experiments.paper_tables import SCALES, TABLES, Setting, asked, base_config, needed_studies, read_table, tables_at
 from drifa.experiments.printed import printed
 from drifa.networks.presets import PRESETS
 
@@ -41,6 +42,10 @@ def test_every_arm_is_a_configuration_of_its_own(name: str) -> None:
                 continue
             configs = [make_config(raw) for raw in asked(name, part, setting).arms.values()]
             assert all(one != other for number, one in enumerate(configs) for other in configs[:number])
+            for config in configs:  # options that contradict each other are refused where the modules are made
+                mfa, mifa = (options if isinstance(options, dict) else {} for options in (config.model.mfa, config.model.mifa))
+                MFA(16, **mfa)
+                MIFA(16, 2, **mifa)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -102,3 +107,10 @@ def test_names_that_do_not_exist_are_told() -> None:
         read_table("tabel1")
     with pytest.raises(DrifaError, match="--scale 'frozen' is none of segnet"):
         asked("table3", "D5", Setting(scale="frozen"))
+
+
+def test_a_scale_says_which_tables_it_has() -> None:
+    assert tables_at("quick") == list(TABLES)
+    assert tables_at("standard") == [name for name in TABLES if "standard" in scales(name)]
+    with pytest.raises(DrifaError, match="did you mean 'frozen'"):
+        tables_at("frozn")

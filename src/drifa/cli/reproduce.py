@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +15,12 @@ from drifa.cli.compare import seeds_from, show_plan, tell_outcome
 from drifa.cli.screen import progress_bar
 from drifa.errors import DrifaError
 
+if TYPE_CHECKING:
+    from drifa.experiments.paper_tables import Setting
+
 
 def reproduce(
-    what: Annotated[str, typer.Argument(help="table1 … table7, figure4, figure5, or authors.")],
+    what: Annotated[str, typer.Argument(help="table1 … table7, figure4, figure5, all of these, or authors.")],
     rest: Annotated[
         list[str] | None,
         typer.Argument(
@@ -33,14 +39,13 @@ def reproduce(
     studies: Annotated[Path, typer.Option(help="Folder of the studies.")] = Path("studies"),
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or which, such as 0,1,2; 3 by default.")] = None,
     weights: Annotated[Path | None, typer.Option(help="File of pretrained weights of the backbone.")] = None,
+    jobs: Annotated[int, typer.Option(help="Networks to train side by side, as processes.", min=1)] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """A table of the paper, made here beside the printed numbers; or a run, counted as the released code counts (authors)."""
     from drifa.config.reading import checked
-    from drifa.experiments.paper_tables import Setting, plan_part, read_table
-    from drifa.experiments.reproduce import prepare_missing, run_config
-    from drifa.experiments.reproduce import reproduce as reproduce_table
+    from drifa.experiments.paper_tables import Setting
 
     if what == "authors":
         _authors(rest or [], quiet)
@@ -55,28 +60,73 @@ def reproduce(
         **{"weights": str(weights or ""), "overrides": rest or []},
     }
     setting, folder = checked(Setting, told, "reproduce"), out or Path("runs") / f"reproduce-{what}"
-    table = read_table(what)
+    if what == "all":
+        failed = _all(setting, folder, data, dry_run, quiet, jobs)
+    else:
+        failed = _table(what, setting, folder, data, dry_run, quiet, jobs)
+    if failed:
+        typer.echo(f"{failed} jobs failed (exit code 3); the same command tries them again", err=True)
+        raise typer.Exit(3)
+
+
+def _all(setting: Setting, folder: Path, data: Path | None, dry_run: bool, quiet: bool, jobs: int) -> int:
+    """Makes all tables and figures that a scale has, each below the folder; one that cannot be made does not end the others."""
+    from drifa.experiments.paper_tables import TABLES, tables_at
+
+    names = tables_at(setting.scale)
+    places = [folder / name for name in names]
+    setting.overrides.insert(0, f"data.cache={json.dumps(str((folder / 'cache').resolve()))}")
+    failed = 0
+    works: list[Callable[[], int | None]] = [
+        partial(_table, name, setting, place, data, dry_run, quiet, jobs, places)
+        for name, place in zip(names, places, strict=True)
+    ]
+    works += [] if dry_run else [partial(_figure, name, [], folder / "table1", quiet) for name in ("figure5", "figure4")]
+    for work in works:
+        try:
+            failed += work() or 0
+        except DrifaError as error:
+            failed += 1
+            typer.echo(f"error: {error}", err=True)
+    missing = [name for name in TABLES if name not in names]
+    if missing:
+        typer.echo(f"left out, as there is no scale {setting.scale!r} of theirs: {', '.join(missing)}")
+    return failed
+
+
+def _table(
+    name: str,
+    setting: Setting,
+    folder: Path,
+    data: Path | None,
+    dry_run: bool,
+    quiet: bool,
+    jobs: int,
+    others: Sequence[Path] = (),
+) -> int:
+    """Makes a table, or shows what it would take; returns how many of its jobs failed."""
+    from drifa.experiments.paper_tables import plan_part, read_table
+    from drifa.experiments.reproduce import prepare_missing, reproduce, run_config
+
+    table = read_table(name)
     if data is not None and not dry_run:
-        prepare_missing(what, setting, data, lambda study: typer.echo(f"wrote {study}"))
+        prepare_missing(name, setting, data, lambda study: typer.echo(f"wrote {study}"))
     if dry_run:
         for part in table.parts:
-            typer.echo(f"{what}, {part}: {table.title}")
+            typer.echo(f"{name}, {part}: {table.title}")
             if table.modes:
                 config = run_config(table, part, setting)
                 typer.echo(f"one run of {config.train.members} members, asked in the modes {', '.join(table.modes)}")
                 typer.echo("nothing was trained or written; leave --dry-run away to begin")
             else:
-                show_plan(plan_part(what, part, setting), folder / part)
-        return
+                show_plan(plan_part(name, part, setting), folder / part)
+        return 0
     with progress_bar(quiet) as progress:
-        result, outcomes = reproduce_table(what, setting, folder, tell_outcome, progress, quiet)
+        result, outcomes = reproduce(name, setting, folder, tell_outcome, progress, quiet or jobs > 1, jobs, others)
     for verdict in result.verdicts.values():
         typer.echo(verdict)
-    typer.echo(f"wrote {folder}/{what}.md, {what}.csv and {what}.json")
-    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    if failed:
-        typer.echo(f"{len(failed)} jobs failed (exit code 3); the same command tries them again", err=True)
-        raise typer.Exit(3)
+    typer.echo(f"wrote {folder}/{name}.md, {name}.csv and {name}.json")
+    return sum(outcome.state == "failed" for outcome in outcomes)
 
 
 def _figure(name: str, words: list[str], out: Path | None, quiet: bool) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -129,7 +131,9 @@ def _other_settings(folder: Path, job: Job) -> DrifaError:
     )
 
 
-def run_job(job: Job, folder: Path, progress: Progress | None = None, quiet: bool = False) -> Outcome:
+def run_job(
+    job: Job, folder: Path, progress: Progress | None = None, quiet: bool = False, others: Sequence[Path] = ()
+) -> Outcome:
     """Does a job that nobody else is doing; a mistake in it becomes its outcome.
 
     Args:
@@ -137,6 +141,7 @@ def run_job(job: Job, folder: Path, progress: Progress | None = None, quiet: boo
         folder: Of the experiment.
         progress: As in :func:`drifa.training.train.train`.
         quiet: No progress bars.
+        others: Folders of other experiments; where one of them has trained the same network, it is copied.
     """
     with ExitStack() as claim:
         try:
@@ -149,12 +154,29 @@ def run_job(job: Job, folder: Path, progress: Progress | None = None, quiet: boo
         try:
             if finished(folder, job) is not None:
                 return Outcome(job.name, "finished")
-            _do(job, folder, progress, quiet)
+            if not _take_over(job, folder, others):
+                _do(job, folder, progress, quiet)
         except DrifaError as error:
             return Outcome(job.name, "failed", str(error))
         except Exception as error:  # out of memory, a broken driver: the reason of this job, not the end of the others
             return Outcome(job.name, "failed", f"{type(error).__name__}: {short(error)}")
     return Outcome(job.name, "done")
+
+
+def _take_over(job: Job, folder: Path, others: Sequence[Path]) -> bool:
+    place = run_folder(folder, job.name)
+    for path in sorted(path for other in others if other != folder for path in other.glob(f"jobs/*/{RECORD}")):
+        record = JobRecord.read(path)
+        if record is None or record.key != job.key or place.exists():
+            continue
+        copy = place.with_name(f".{place.name}.copy")  # renamed when whole, so that a kill leaves no half of a run
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(path.parent, copy, ignore=shutil.ignore_patterns(RECORD))
+        copy.rename(place)
+        own = {name: getattr(job, name) for name in ("name", "arm", "seed", "fold", "split")}
+        write_json(place / RECORD, replace(record, **own).to_json())
+        return True
+    return False
 
 
 def _do(job: Job, folder: Path, progress: Progress | None, quiet: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -48,6 +48,7 @@ def run_jobs(
     tell: Tell | None = None,
     progress: Progress | None = None,
     quiet: bool = False,
+    others: Sequence[Path] = (),
 ) -> list[Outcome]:
     """Does all jobs that are not done and that no other process is doing; one that fails does not end the others.
 
@@ -58,12 +59,15 @@ def run_jobs(
         tell: Called whenever a job has ended.
         progress: As in :func:`drifa.training.train.train`, for one at a time.
         quiet: No progress bars.
+        others: As in :func:`drifa.experiments.jobs.run_job`.
     """
     outcomes = [Outcome(job.name, "finished") for job in plan.jobs if finished(folder, job) is not None]
     known = {outcome.name for outcome in outcomes}
     left = [placed(job, folder, side_by_side > 1) for job in plan.jobs if job.name not in known]
     ended = (
-        _processes(left, folder, side_by_side) if side_by_side > 1 else (run_job(job, folder, progress, quiet) for job in left)
+        _processes(left, folder, side_by_side, others)
+        if side_by_side > 1
+        else (run_job(job, folder, progress, quiet, others) for job in left)
     )
     for outcome in ended:
         outcomes.append(outcome)
@@ -72,11 +76,11 @@ def run_jobs(
     return outcomes
 
 
-def _processes(jobs: list[Job], folder: Path, side_by_side: int) -> Iterator[Outcome]:
+def _processes(jobs: list[Job], folder: Path, side_by_side: int, others: Sequence[Path]) -> Iterator[Outcome]:
     running: dict[str, subprocess.Popen[str]] = {}
 
     def work(job: Job) -> Outcome:
-        command = [sys.executable, "-m", "drifa.experiments.worker", str(folder)]
+        command = [sys.executable, "-m", "drifa.experiments.worker", str(folder), *map(str, others)]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
             running[job.name] = process

@@ -115,6 +115,18 @@ def _yaml(name: str) -> dict[str, Any]:
     return found
 
 
+def tables_at(scale: str) -> list[str]:
+    """The tables that a scale has.
+
+    Raises:
+        DrifaError: There is no such scale.
+    """
+    if scale not in SCALES:
+        raise DrifaError(f"--scale {scale!r} is none{suggest(scale, SCALES)}")
+    scales = _yaml("scales.yaml")
+    return [name for name in TABLES if scale in scales[read_table(name).network]]
+
+
 def base_config(table: PaperTable, part: str, setting: Setting) -> tuple[dict[str, Any], int]:
     """The plain data of the configuration that all arms of a part share, and its number of folds.
 

@@ -33,6 +33,8 @@ def reproduce(
     tell: Tell | None = None,
     progress: Progress | None = None,
     quiet: bool = False,
+    jobs: int = 1,
+    others: Sequence[Path] = (),
 ) -> tuple[Reproduction, list[Outcome]]:
     """Trains what is left of a table, and writes `TABLE.md`, `TABLE.csv` and `TABLE.json` beside the comparison of each part.
 
@@ -43,6 +45,8 @@ def reproduce(
         tell: Called whenever a job has ended.
         progress: As in :func:`drifa.training.train.train`.
         quiet: No progress bars.
+        jobs: How many networks are trained at a time.
+        others: Folders of other tables, whose networks are taken where they are the same.
 
     Returns:
         The table, and how the jobs ended that were not finished before.
@@ -51,6 +55,7 @@ def reproduce(
         DrifaError: A study is missing, a setting does not fit, or no job of a part is finished.
     """
     table, out = read_table(name), Path(out)
+    known = [*(out / part for part in table.parts), *(folder for other in others for folder in sorted(other.glob("*/")))]
     cells: list[Cell] = []
     verdicts: dict[str, str] = {}
     outcomes: list[Outcome] = []
@@ -62,7 +67,7 @@ def reproduce(
             values = _ask_run(train_run(table, part, setting, folder, progress, quiet), progress)
             cells += _cells(name, table, part, table.modes, values)
             continue
-        ended, found = run_experiment(plans[part], out / part, 1, tell, progress, quiet)
+        ended, found = run_experiment(plans[part], out / part, jobs, tell, progress, quiet, known)
         outcomes += ended
         verdicts[part] = found.verdict
         cells += _cells(name, table, part, table.arms_of(part), _values(found))

@@ -24,6 +24,7 @@ def run_experiment(
     tell: Tell | None = None,
     progress: Progress | None = None,
     quiet: bool = False,
+    others: Sequence[Path] = (),
 ) -> tuple[list[Outcome], Comparison]:
     """Does what is left of an experiment, and writes what all of its finished jobs say, also where it is interrupted.
 
@@ -34,6 +35,7 @@ def run_experiment(
         tell: Called whenever a job has ended.
         progress: As in :func:`drifa.training.train.train`.
         quiet: No progress bars.
+        others: Folders of other experiments, whose networks are taken where they are the same.
 
     Returns:
         How each job ended that was not finished before, and the comparison.
@@ -53,7 +55,7 @@ def run_experiment(
             tell(outcome, done, total)
 
     try:
-        run_jobs(plan, folder, side_by_side, keep, progress, quiet)
+        run_jobs(plan, folder, side_by_side, keep, progress, quiet, others)
     except KeyboardInterrupt:
         if any(outcome.state == "done" for outcome in outcomes):
             write_comparison(compare(plan, folder, outcomes), folder)

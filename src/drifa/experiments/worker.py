@@ -1,4 +1,4 @@
-"""``python -m drifa.experiments.worker FOLDER``: does the job on standard input; the last line printed is its outcome."""
+"""``python -m drifa.experiments.worker FOLDER [OTHER]...``: does the job on standard input, and prints last how it ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from drifa.experiments.launch import from_text, outcome_text
 
 def main() -> None:
     """Does the job and prints how it ended."""
-    outcome = run_job(from_text(sys.stdin.read()), Path(sys.argv[1]), quiet=True)
+    outcome = run_job(
+        from_text(sys.stdin.read()), Path(sys.argv[1]), quiet=True, others=[Path(other) for other in sys.argv[2:]]
+    )
     print(outcome_text(outcome))
 
 
