@@ -49,11 +49,18 @@ def test_without_a_bar_everything_is_answered(trust: TaskTrust) -> None:
 def test_nothing_is_sure_where_nothing_was_promised(trust: TaskTrust) -> None:
     sure = answer(1.0, 0.0, 0.0)
     assert judged(sure, replace(trust, abstention=None), (), ()).verdict.startswith(UNSURE)
-    missing = judged(sure, trust, ("photo",), ())
+    missing = judged(sure, None, ("photo",), (), calibrated=True)
     assert missing.abstain.refer
     assert missing.verdict.startswith(UNSURE)
     assert "photo" in missing.abstain.reason
     assert judged(sure, None, (), ()) == sure  # a run that is not calibrated says nothing
+    assert judged(sure, None, ("photo",), ()) == sure
+
+
+def test_what_was_learned_without_a_modality_decides_and_its_absence_is_named(trust: TaskTrust) -> None:
+    complete, partial = (judged(answer(0.9, 0.1, 0.0), trust, missing, (), True) for missing in ((), ("photo", "ct")))
+    assert partial.abstain.refer is complete.abstain.refer
+    assert partial.abstain.reason == f"without photo and ct: {complete.abstain.reason}"
 
 
 def test_a_stranger_overrules_all_else(trust: TaskTrust) -> None:

@@ -21,6 +21,9 @@ def calibrate(
     confidence: Annotated[float, typer.Option(help="Probability that the risk is kept.")] = 0.9,
     false_alarms: Annotated[float, typer.Option(help="Share of usual images that may be called strangers.")] = 0.05,
     strangers: Annotated[bool, typer.Option(help="Learn to tell images unlike those of training.")] = True,
+    subsets: Annotated[
+        bool, typer.Option("--subsets", help="Learn also of every subset of the modalities, for cases that lack some.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """When a run can be trusted, learned beside training: probabilities, sets of classes, abstention, strangers."""
@@ -32,6 +35,7 @@ def calibrate(
             false_alarms if strangers else None,
             progress,
             places_of(settings),
+            subsets=subsets,
         )
     print_trust(told)
     part = "validation" if told["source"] == "val" else told["source"]

@@ -14,6 +14,7 @@ from drifa.data import Subjects
 from drifa.data.study.checks import CALIBRATION
 from drifa.errors import DrifaError, suggest
 from drifa.evaluation.evaluate import evaluate
+from drifa.evaluation.partial import partial_answers
 from drifa.evaluation.strangers import learn_strangers
 from drifa.files import read_json, write_json
 from drifa.prediction.predictor import Predictor
@@ -43,13 +44,15 @@ def calibrate(
     progress: Progress | None = None,
     places: Places | None = None,
     judge: bool = True,
+    subsets: bool = False,
 ) -> tuple[Path, dict[str, Any]]:
     """Learns when a run can be trusted and writes `calibration.json` and `strangers.npz`, which `predict` applies.
 
-    For every task of classes: calibration, prediction sets, and the bar of an abstention; for every modality of images: a check
-    for strangers. Members and passes are averaged first, in the most thorough mode of the run. What learns is the part that
-    was cut off for it (``data.calibration_fraction``), else the validation split, which also chose the epoch of each network
-    and so flatters a little; what counts are the figures on the test split, which nothing was fitted on.
+    For every task of classes: calibration, prediction sets, and the bar of an abstention, of complete answers and of those that
+    go without some modalities; for every modality of images: a check for strangers. Members and passes are averaged first, in
+    the most thorough mode of the run. What learns is the part that was cut off for it (``data.calibration_fraction``), else
+    the validation split, which also chose the epoch of each network and so flatters a little; what counts are the figures on
+    the test split, which nothing was fitted on.
 
     Args:
         folder: The run.
@@ -62,11 +65,14 @@ def calibrate(
         progress: As in :func:`drifa.evaluation.evaluate.evaluate`.
         places: Likewise.
         judge: Whether to say how it does on the test split, too; :func:`judge_calibration` can later.
+        subsets: Learn of every subset of the modalities, by taking the others away from subjects who have them; else of those
+            of which there are subjects with no more, and in an unpaired study of answers without partners.
 
     Returns:
         The file, and its content: of interest are ``source`` (``val`` or ``calibration``), ``test``, task ->
         ``notes``, ``calibration``, ``coverage`` and ``abstention`` on the test split (see :mod:`drifa.uncertainty.reports`),
-        ``strangers`` (see :func:`drifa.evaluation.strangers.learn_strangers`), and ``notes``.
+        ``test_subsets``, the same by subset, ``strangers`` (see :func:`drifa.evaluation.strangers.learn_strangers`), and
+        ``notes``.
 
     Raises:
         DrifaError: The run answers nothing in classes, its study is not there, or an argument is not as described.
@@ -95,20 +101,30 @@ def calibrate(
     table = answers(source)
     mode = max(table["mode"].unique(), key=MODES.index)
     balanced = run.config.train.sampling == "balanced"
-    tasks: dict[str, TaskTrust] = {}
-    for task, kind in kinds.items():
-        labels, p, groups = _answers(table, task, mode, kind)
-        if not len(labels):
-            continue
-        prior, seed = _prior(subjects, task, kind, balanced), run.config.evaluate.seed
+
+    def learned(task: str, labels: np.ndarray, p: np.ndarray, groups: np.ndarray) -> TaskTrust:
+        kind, seed = kinds[task], run.config.evaluate.seed
+        prior = _prior(subjects, task, kind, balanced)
         trust = learn_trust(labels, p, groups, kind.classes, prior, method, level, score, risk, confidence, seed)
-        tasks[task] = replace(trust, notes=tuple(_of_part(trust.notes, source)))
-    trust_of_run = Trust(mode, trained, tasks)
+        return replace(trust, notes=tuple(_of_part(trust.notes, source)))
+
+    complete = {task: _answers(table, task, mode, kind) for task, kind in kinds.items()}
+    tasks = {task: learned(task, *own) for task, own in complete.items() if len(own[0])}
+    predictor = Predictor(run)
+    partial: dict[str, dict[str, TaskTrust]] = {}
+    for one in partial_answers(predictor, source, subsets, progress):
+        partial.setdefault("+".join(one.subset), {})[one.task] = learned(one.task, one.labels, one.probabilities, one.groups)
+    trust_of_run = Trust(mode, trained, tasks, partial)
     found = _on_test(run, trust_of_run, answers("test")) if judge else {}
-    told = trust_of_run.to_json() | {"source": source, "test": found, "strangers": {}, "notes": []}
+    told = trust_of_run.to_json() | {"source": source, "test": found, "test_subsets": {}, "strangers": {}, "notes": []}
+    for one in partial_answers(predictor, "test", subsets, progress) if judge else ():
+        name, trust = "+".join(one.subset), partial.get("+".join(one.subset), {}).get(one.task)
+        if trust is not None:
+            report = _report(trust, kinds[one.task].classes, one.labels, one.probabilities, one.groups, run)
+            told["test_subsets"].setdefault(name, {})[one.task] = {"notes": list(trust.notes), **report}
     checks: dict[str, Any] = {}
     if false_alarms is not None:
-        checks, told["strangers"], notes = learn_strangers(Predictor(run), false_alarms, progress, source)
+        checks, told["strangers"], notes = learn_strangers(predictor, false_alarms, progress, source)
         told["notes"] = _of_part(notes, source)
     if checks:
         told["strangers_file"] = write_strangers(run.folder, checks)

@@ -25,7 +25,7 @@ from drifa.uncertainty.modes import modes, over_partners
 if TYPE_CHECKING:
     from drifa.prediction.predictor import Predictor
 
-#: The conditions of the headline numbers, in which runs are calibrated: nothing was learned of cases that lack a modality.
+#: The conditions of the headline numbers, in which runs are calibrated; what lacks a modality has a calibration of its own.
 HEADLINE = ("paired", "partners")
 
 
@@ -71,8 +71,9 @@ def answer_batch(
         for position, row in enumerate(alike):
             own_draws = [{task: draws.of(position) for task, draws in member.items()} for member in members]
             missing = tuple(name for name in channels if name not in has[row]) if conditions[row] not in HEADLINE else ()
+            subset = tuple(name for name in channels if name in has[row]) if missing else None
             able = {
-                task: _with_trust(predictor, task, answer, missing, strangers[row])
+                task: _with_trust(predictor, task, answer, subset, missing, strangers[row])
                 for task, answer in _tasks(predictor.subject_kinds, own_draws).items()
                 if answers_task(has[row], run.info.task_modalities[task], predictor.encoders)
             }
@@ -84,13 +85,22 @@ def answer_batch(
     return [found[row] for row in range(len(cases))]
 
 
-def _with_trust(predictor: Predictor, task: str, answer: Any, missing: Sequence[str], strangers: Sequence[CaseWarning]) -> Any:
+def _with_trust(
+    predictor: Predictor,
+    task: str,
+    answer: Any,
+    subset: Sequence[str] | None,
+    missing: Sequence[str],
+    strangers: Sequence[CaseWarning],
+) -> Any:
     """An answer with what was learned about such answers and about the images behind it."""
     if not isinstance(answer, ClassAnswer):
         return answer
-    trust = None if predictor.trust is None else predictor.trust.tasks.get(task)
+    learned = predictor.trust
+    trust = None if learned is None else learned.of(task, subset)
     strange = [one.modality for one in strangers if one.modality in predictor.run.info.task_modalities[task]]
-    return judged(answer if trust is None or missing else trusted(answer, trust), trust, missing, strange)
+    calibrated = learned is not None and learned.of(task) is not None
+    return judged(answer if trust is None else trusted(answer, trust), trust, missing, strange, calibrated)
 
 
 def _tasks(kinds: Mapping[str, SubjectKind[Any]], members: Sequence[Mapping[str, Draws]]) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, short
 from drifa.files import read_json
 from drifa.metrics.weighted import Floats
 from drifa.tasks.classes import ClassAnswer
@@ -83,16 +83,19 @@ class Trust:
         mode: How the networks were asked, see :data:`drifa.uncertainty.modes.MODES`; it holds for no other.
         members: Number of networks that were asked.
         tasks: Task of classes -> its own.
+        subsets: Modalities that are there where others are missing, as ``photo+ultrasound`` -> task of classes -> its own.
     """
 
     mode: str
     members: int
     tasks: Mapping[str, TaskTrust]
+    subsets: Mapping[str, Mapping[str, TaskTrust]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""
-        tasks = {name: task.to_json() for name, task in self.tasks.items()}
-        return {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members, "tasks": tasks}
+        tasks, *partial = ({name: task.to_json() for name, task in own.items()} for own in (self.tasks, *self.subsets.values()))
+        subsets = dict(zip(self.subsets, partial, strict=True))
+        return {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members, "tasks": tasks, "subsets": subsets}
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -108,11 +111,30 @@ class Trust:
         remedy = f"run `drifa calibrate {folder}` again"
         if value.get("drifa_calibration") != FORMAT:
             raise DrifaError(f"{path} has format {value.get('drifa_calibration')!r}; this drifa reads {FORMAT}: {remedy}")
-        tasks = value.get("tasks")
-        if not isinstance(tasks, dict) or not all(isinstance(task, dict) for task in tasks.values()):
-            raise DrifaError(f"{path} says nothing of tasks: {remedy}")
-        found = {name: TaskTrust.from_json(task, f"{path}: {name}") for name, task in tasks.items()}
-        return cls(str(value.get("mode")), int(value.get("members") or 0), found)
+        subsets = value.get("subsets", {})
+        if not isinstance(subsets, dict):
+            raise DrifaError(f"{path}: subsets = {short(subsets)} is no mapping: {remedy}")
+
+        def learned(tasks: object, place: str) -> dict[str, TaskTrust]:
+            if not isinstance(tasks, dict) or not all(isinstance(task, dict) for task in tasks.values()):
+                raise DrifaError(f"{place} says nothing of tasks: {remedy}")
+            return {name: TaskTrust.from_json(task, f"{place}: {name}") for name, task in tasks.items()}
+
+        return cls(
+            str(value.get("mode")),
+            int(value.get("members") or 0),
+            learned(value.get("tasks"), str(path)),
+            {name: learned(tasks, f"{path}: {short(name)}") for name, tasks in subsets.items()},
+        )
+
+    def of(self, task: str, subset: Sequence[str] | None = None) -> TaskTrust | None:
+        """What was learned of a task; None for nothing.
+
+        Args:
+            task: Its name.
+            subset: The modalities that are there, in the run's order, where others are missing.
+        """
+        return (self.tasks if subset is None else self.subsets.get("+".join(subset), {})).get(task)
 
     def fits(self, mode: str, members: int) -> bool:
         """Whether it was fitted on answers that came about like these."""

@@ -11,21 +11,26 @@ from drifa.tasks.classes import Abstain, ClassAnswer
 SURE, UNSURE, STRANGE = "sure", "unsure: show a person", "not my kind of image"
 
 
-def judged(answer: ClassAnswer, trust: TaskTrust | None, missing: Sequence[str], strange: Sequence[str]) -> ClassAnswer:
+def judged(
+    answer: ClassAnswer, trust: TaskTrust | None, missing: Sequence[str], strange: Sequence[str], calibrated: bool = False
+) -> ClassAnswer:
     """An answer with the decision whether to act on it.
 
     Args:
-        answer: Calibrated, if the run is and nothing is missing.
-        trust: What the run has learned about the task; None for nothing.
+        answer: By ``trust``.
+        trust: What the run has learned about such answers: of all modalities, or without those that are missing.
         missing: Modalities that the answer goes without.
         strange: Modalities of the task whose images are unlike those of training.
+        calibrated: Whether the run has learned something about complete answers of the task.
     """
     if strange:
         reason = f"{STRANGE}: {', '.join(strange)}"
         return replace(answer, abstain=Abstain(True, reason), verdict=reason)
-    if trust is None:
+    if trust is None and not (missing and calibrated):
         return answer
-    abstain = _of_incomplete(missing) if missing else _of_confidence(answer, trust)
+    abstain = _of_incomplete(missing) if trust is None else _of_confidence(answer, trust)
+    if trust is not None and missing:
+        abstain = replace(abstain, reason=f"without {' and '.join(missing)}: {abstain.reason}")
     return replace(answer, abstain=abstain, verdict=f"{UNSURE if abstain.refer else SURE} ({abstain.reason})")
 
 
