@@ -21,7 +21,7 @@ def hooks(net: torch.nn.Module) -> int:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("fusion", ["drifa", "concat", "single", "gloria", "mttu_net", "caf", "mtf_ma"])
+@pytest.mark.parametrize("fusion", ["drifa", "concat", "single", "gloria", "mttu_net", "caf", "mtf_ma", "drifa_plus"])
 def test_every_fusion_gives_maps_of_the_size_of_the_images(fusion: str, method: str) -> None:
     net, given = tiny(fusion), images()
     found = relevance(net, given, None, TASK, CLASSES, method=method)

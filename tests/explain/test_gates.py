@@ -49,5 +49,5 @@ def test_a_gate_that_sees_the_same_image_four_times_does_not_move() -> None:
 
 
 def test_a_fusion_without_gates_is_refused() -> None:
-    with pytest.raises(DrifaError, match="fusion 'concat' has neither MFA nor MIFA"):
+    with pytest.raises(DrifaError, match="fusion 'concat' has no gates to look at"):
         gates(tiny("concat"), [(images(), ALL)])

@@ -15,6 +15,10 @@ class TestDrifa(FusionContract):
     fusion = "drifa"
 
 
+class TestDrifaPlus(FusionContract):
+    fusion = "drifa_plus"
+
+
 class TestConcat(FusionContract):
     fusion = "concat"
 

@@ -120,7 +120,9 @@ def print_trust(told: Mapping[str, Any]) -> None:
             everyone = own.get("abstention", ())[:1]
             told_of = [f"ECE on test {_span(own['calibration']['ece']['after'])}"] if "calibration" in own else []
             told_of += [f"{_span(one['coverage'])} answered, {_span(one['risk'])} of these wrongly" for one in everyone]
-            typer.echo(f"{task}, from {name} alone: {', '.join(told_of) or '; '.join(own['notes']) or 'nothing could be judged'}")
+            typer.echo(
+                f"{task}, from {name} alone: {', '.join(told_of) or '; '.join(own['notes']) or 'nothing could be judged'}"
+            )
     for name, found in told["strangers"].items():
         alarms = f", {_span(found['false_alarms'])} on test" if "false_alarms" in found else ""
         typer.echo(f"{name}: strangers are told at {found['rate']:.0%} false alarms{alarms}")

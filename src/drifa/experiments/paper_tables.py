@@ -165,10 +165,11 @@ def asked(name: str, part: str, setting: Setting) -> Asked:
     """A part of a table as an experiment of `drifa compare`."""
     table = read_table(name)
     raw, folds = base_config(table, part, setting)
+    narrower = _yaml("scales.yaml")[table.network][setting.scale].get("arms", {})
     metric = "dice" if "dice" in table.metrics else "balanced_accuracy"
     experiment = Experiment(
         config=raw,
-        arms={arm: list(row.sets) for arm, row in table.arms_of(part).items()},
+        arms={arm: [*row.sets, *narrower.get(arm, ())] for arm, row in table.arms_of(part).items()},
         seeds=setting.seeds or [0, 1, 2],
         folds=folds,
         primary=Primary(arms=(table.primary[0], table.primary[1]), metric=metric),

@@ -16,7 +16,7 @@ from drifa.explain import figures
 from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, shows_patients, thinned
 from drifa.explain.cam import METHODS, Relevance, ensemble_relevance, stage_of
 from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, nearest, pca, perplexity, readouts, silhouette, tsne
-from drifa.explain.gates import Gate, gates
+from drifa.explain.gates import Gate, gates, has_gates
 from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRecord, TaskRecord
 from drifa.explain.shapley import Shares, cohort, of_nothing, shares
 from drifa.explain.trust import faithfulness, randomisation
@@ -189,7 +189,7 @@ class _Whole:
 
     def _gates(self, rows: np.ndarray) -> list[Gate]:
         net = self.predictor.nets[0]
-        if not net.fusion.uses_mfa:
+        if not has_gates(net):
             return []
         return gates(net, (on_device(self.predictor, b) for b in self.batches(rows, "gates")))
 

@@ -1,4 +1,4 @@
-"""Whether DRIFA's gates do anything: the attention a of every MFA (eq. 4) and A of every MIFA (eq. 8), over samples.
+"""Whether gates do anything: the attention a of every MFA (eq. 4), A of every MIFA (eq. 8), and those of DRIFA+, over samples.
 
 A gate that is the same for every sample is a fixed scale of its channels, which a convolution could have learned as well.
 """
@@ -17,6 +17,7 @@ from drifa.backbones import Branch, EncoderBranch
 from drifa.errors import DrifaError
 from drifa.explain.cam import undisturbed
 from drifa.fusion.drifa import Drifa
+from drifa.fusion.drifa_plus import DrifaPlus
 from drifa.networks.fusionnet import FusionNet
 
 #: A gate whose values move less than this over the samples, in standard deviations, is told to be constant.
@@ -28,8 +29,8 @@ class Gate:
     """One gate over some samples.
 
     Attributes:
-        kind: ``mfa`` or ``mifa``.
-        block: Name of the module in its branch, or of the stage that MIFA follows.
+        kind: ``mfa``, ``mifa`` or ``plus``.
+        block: Name of the module in its branch, or of the stage that it follows.
         modality: Whose maps it scales.
         mean: Over channels and samples.
         spread: Standard deviation over the samples, mean over the channels: does it look at the image?
@@ -67,6 +68,11 @@ class _Sums:
         return Gate(kind, block, modality, float(mean.mean()), float(spread.mean()), float(mean.std(correction=0)), self.count)
 
 
+def has_gates(net: FusionNet) -> bool:
+    """Whether :func:`gates` has something to look at."""
+    return net.fusion.uses_mfa or isinstance(net.fusion, DrifaPlus)
+
+
 def gates(net: FusionNet, batches: Iterable[tuple[Mapping[str, Tensor], Tensor]]) -> list[Gate]:
     """What every gate of a network does over some samples, in the order in which they are run.
 
@@ -75,7 +81,7 @@ def gates(net: FusionNet, batches: Iterable[tuple[Mapping[str, Tensor], Tensor]]
         batches: Images by modality, and present, bool ``[B, m]``.
 
     Raises:
-        DrifaError: The network has neither MFA nor MIFA.
+        DrifaError: The network has no gates.
 
     Examples:
         >>> from drifa import create_model
@@ -104,9 +110,11 @@ def gates(net: FusionNet, batches: Iterable[tuple[Mapping[str, Tensor], Tensor]]
     def of_fusion(block: str) -> Any:
         def hook(module: nn.Module, given: tuple[Any, ...]) -> None:
             values = module.attention(*given)  # type: ignore[operator]
+            kind, shared = ("mifa", True) if isinstance(values, Tensor) else ("plus", False)
             for i, modality in enumerate(net.modalities):
                 if bool(present[:, i].any()):
-                    found.setdefault(("mifa", block, modality), _Sums()).add(values[present[:, i]])
+                    own = values if shared else values[i]
+                    found.setdefault((kind, block, modality), _Sums()).add(own[present[:, i]])
 
         return hook
 
@@ -114,12 +122,13 @@ def gates(net: FusionNet, batches: Iterable[tuple[Mapping[str, Tensor], Tensor]]
         for block, part in branch.named_modules():
             if isinstance(part, MFA):
                 handles.append(part.register_forward_pre_hook(of_branch(block, modality)))
-    if isinstance(net.fusion, Drifa):
-        for stage, part in net.fusion.mifa.items():
+    if isinstance(net.fusion, Drifa | DrifaPlus):
+        coupling = net.fusion.mifa if isinstance(net.fusion, Drifa) else net.fusion.gates
+        for stage, part in coupling.items():
             handles.append(part.register_forward_pre_hook(of_fusion(f"stage {stage}")))
     try:
         if not handles:
-            raise DrifaError(f"fusion {net.fusion.name!r} has neither MFA nor MIFA, so there are no gates to look at")
+            raise DrifaError(f"fusion {net.fusion.name!r} has no gates to look at")
         with torch.no_grad(), undisturbed(net):
             for images, there in batches:
                 given = net.to_input(images)

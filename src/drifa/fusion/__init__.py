@@ -8,6 +8,7 @@ from drifa.errors import DrifaError, suggest
 from drifa.fusion.base import Fusion, FusionSpec, check_options
 from drifa.fusion.caf import Caf
 from drifa.fusion.drifa import Drifa
+from drifa.fusion.drifa_plus import DrifaPlus
 from drifa.fusion.gloria import Gloria
 from drifa.fusion.mtf_ma import MtfMa
 from drifa.fusion.mttu_net import MttuNet
@@ -15,7 +16,7 @@ from drifa.fusion.se_matched import SeMatched
 from drifa.fusion.single import Single
 
 FUSIONS: dict[str, type[Fusion]] = {
-    fusion.name: fusion for fusion in (Drifa, Gloria, MttuNet, Caf, MtfMa, Fusion, Single, SeMatched)
+    fusion.name: fusion for fusion in (Drifa, Gloria, MttuNet, Caf, MtfMa, Fusion, Single, SeMatched, DrifaPlus)
 }
 
 
@@ -30,6 +31,7 @@ __all__ = [
     "FUSIONS",
     "Caf",
     "Drifa",
+    "DrifaPlus",
     "Fusion",
     "FusionSpec",
     "Gloria",
