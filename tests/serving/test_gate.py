@@ -43,6 +43,16 @@ def test_with_the_token_all_is_said(guarded: TestClient, predictor: Predictor) -
     assert guarded.get("/v1/model", headers=header | {"Host": "clinic.example"}).status_code == 200
 
 
+def test_the_description_says_how_to_say_the_token(guarded: TestClient, predictor: Predictor) -> None:
+    told = guarded.get("/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}).json()
+    schemes = told["components"]["securitySchemes"]
+    assert [(one["type"], one["scheme"]) for one in schemes.values()] == [("http", "bearer")]
+    asked = [route["security"] for path, routes in told["paths"].items() for route in routes.values() if path.startswith("/v1")]
+    assert asked == [[{key: [] for key in schemes}]] * len(asked)
+    with client_of(predictor) as free:
+        assert "securitySchemes" not in free.get("/openapi.json").json().get("components", {})
+
+
 def test_the_page_itself_needs_no_token(guarded: TestClient) -> None:
     assert {guarded.get(path).status_code for path in OPEN} == {200}
 

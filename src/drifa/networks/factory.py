@@ -51,8 +51,8 @@ def create_model(
     Args:
         backbone: Name of a timm model, or a mapping modality -> name. Stages of different backbones are aligned by
             resolution level (:func:`drifa.backbones.align`).
-        fusion: ``"drifa"``, a control (``"concat"``, ``"single"``, ``"se_matched"``) or a rival (``"gloria"``,
-            ``"mttu_net"``, ``"caf"``, ``"mtf_ma"``); see :data:`drifa.fusion.FUSIONS`.
+        fusion: ``"drifa"``, a control (``"concat"``, ``"single"``, ``"se_matched"``), a rival (``"gloria"``,
+            ``"mttu_net"``, ``"caf"``, ``"mtf_ma"``) or ``"drifa_plus"``; see :data:`drifa.fusion.FUSIONS`.
         modalities: Name -> image channels.
         tasks: Name -> number of outputs: of a task of classes, how many it has.
         attach: ``"stages"`` (the backbone, which must be sequential, is cut into stages) or ``"intermediates"`` (any encoder

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
@@ -58,7 +59,10 @@ def create_app(
         desk.close()
 
     # The pages of FastAPI for people fetch scripts from elsewhere.
-    app = FastAPI(title="drifa", version=__version__, description=NOTICE, lifespan=lifespan, docs_url=None, redoc_url=None)
+    # The gate in front checks the token; this tells the description of it.
+    bearer = [Depends(HTTPBearer(auto_error=False, description="The text of the server's --token-file"))] if token else []
+    about: dict[str, Any] = {"title": "drifa", "version": __version__, "description": NOTICE, "dependencies": bearer}
+    app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.desk = desk
     own = {host, "localhost", "127.0.0.1", "[::1]", f"[{host}]"}
     app.add_middleware(Gate, limits=limits, counts=counts, token=token, hosts=own if is_loopback(host) else ())
