@@ -18,6 +18,7 @@ import pandas as pd
 
 from drifa.files import write_json, write_text
 from drifa.metrics.intervals import paired_difference, seed_interval
+from drifa.runs.files import MAIN_CONDITIONS
 from drifa.runs.run import Run
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ def collect(folder: Path) -> tuple[str, dict[str, Any], pd.DataFrame]:
     history = pd.read_csv(run.member(0) / "history.csv")
     receipt = json.loads((folder / "split_receipt.json").read_text())
     answers = pd.read_parquet(folder / "predictions.parquet")
-    answers = answers[(answers["mode"] == "deterministic") & answers["condition"].isin(("partners", "paired"))]
+    answers = answers[(answers["mode"] == "deterministic") & answers["condition"].isin(MAIN_CONDITIONS)]
     metrics = json.loads((folder / "metrics.json").read_text())
     pair = "_".join(sorted(run.info.tasks))
     name = f"{pair}/{run.config.model.fusion}-{run.config.train.seed}"

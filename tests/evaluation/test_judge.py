@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,14 @@ from drifa.uncertainty.modes import MODES
 
 KIND = Classes(("no", "yes"))
 NAMES = np.array(["s0", "s1", "s2", "s3"])
-TRUTH = Truth(NAMES, np.array(["p", "p", "q", "r"]), np.full(4, "test"), np.array([1, 0, 1, 0]), np.array([True] * 3 + [False]))
+TRUTH = Truth(
+    subject=NAMES,
+    group=np.array(["p", "p", "q", "r"]),
+    split=np.full(4, "test"),
+    values=np.array([1, 0, 1, 0]),
+    known=np.array([True] * 3 + [False]),
+    complete=np.full(4, True),
+)
 
 
 def sure(*answers: tuple[float, ...]) -> np.ndarray:
@@ -88,8 +97,15 @@ def test_there_is_a_row_per_subject_mode_member_and_condition() -> None:
         assert first[name].isna().tolist() == [False] * 3 + [True]
 
 
+def test_who_lacks_a_modality_is_called_as_prediction_calls_them() -> None:
+    truth = replace(TRUTH, complete=np.array([True, False, True, True]))
+    for condition, second in (("paired", "partial"), ("partners", "partners")):
+        frames = prediction_rows(KIND, "asked", truth, {condition: MAIN})
+        assert all(frame["condition"].tolist() == [condition, second, condition, condition] for frame in frames)
+
+
 def test_numbers_are_judged_by_the_same_way() -> None:
-    truth = Truth(NAMES, TRUTH.group, TRUTH.split, np.array([40.0, 50, 60, 0]), TRUTH.known)
+    truth = Truth(NAMES, TRUTH.group, TRUTH.split, np.array([40.0, 50, 60, 0]), TRUTH.known, TRUTH.complete)
     members = [Draws(np.full((1, 4, 1), value), np.empty((0, 4, 1))) for value in (0.0, 1.0)]
     found = judge_task(Number("years", 50.0, 10.0, "mse"), truth, members, None, 20, 0)
     # In years the members always say 50 and 60, their average 55.

@@ -17,6 +17,7 @@ from drifa.evaluation.evaluate import evaluate
 from drifa.evaluation.partial import partial_answers
 from drifa.evaluation.strangers import learn_strangers
 from drifa.files import read_json, write_json
+from drifa.prediction.answering import COMPLETE
 from drifa.prediction.predictor import Predictor
 from drifa.prediction.strangers import FILE as STRANGERS_FILE
 from drifa.prediction.strangers import write_strangers
@@ -200,8 +201,9 @@ def _of_part(notes: Sequence[str], source: str) -> list[str]:
 
 
 def _answers(table: pd.DataFrame, task: str, mode: str, kind: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, probabilities and groups of the first member (of all, in the modes of ensembles), in the headline condition."""
-    rows = table[(table["task"] == task) & (table["mode"] == mode) & (table["condition"] != "alone") & table["label"].notna()]
+    """Labels, probabilities and groups of the first member (of all, in the modes of ensembles), of complete answers."""
+    complete = table["condition"].isin(COMPLETE) & table["label"].notna()
+    rows = table[(table["task"] == task) & (table["mode"] == mode) & complete]
     rows = rows[rows["member"] == rows["member"].min()]
     numbers = {name: number for number, name in enumerate(kind.classes)}
     p = np.stack(list(rows["probabilities"])) if len(rows) else np.empty((0, len(kind.classes)))

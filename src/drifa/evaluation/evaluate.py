@@ -43,7 +43,8 @@ def evaluate(
     """Judges a run and writes metrics.json, evaluation.json and predictions.parquet (segmentation: volumes.csv and masks).
 
     In unpaired studies every image is judged with K partners from the training split, averaged (condition ``partners``), and
-    without any (``alone``); in paired ones as it is (``paired``). Nothing is fitted here.
+    without any (``alone``); in paired ones as it is (``paired``, or ``partial`` where a modality is missing). Nothing is
+    fitted here.
 
     Args:
         folder: The run.
@@ -165,7 +166,8 @@ def _judge(
         for task in tasks:
             kind, known = predictor.subject_kinds[task], subjects.known_of(task)[chosen]
             names = (subjects.ids[chosen], subjects.group[chosen], subjects.split[chosen])
-            truth = Truth(*names, subjects.targets[task][chosen], known)
+            complete = subjects.present[chosen][:, list(components(subjects)[number])].all(axis=1)
+            truth = Truth(*names, subjects.targets[task][chosen], known, complete)
             by_condition = {name: [member[task] for member in members] for name, members in conditions.items()}
             found["predictions"] += prediction_rows(kind, task, truth, by_condition)
             if not known.any():

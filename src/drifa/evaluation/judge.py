@@ -23,6 +23,7 @@ class Truth:
         subject, group, split: Names. ``[N]``
         values: Of the task; they mean nothing where they are not known. ``[N]``
         known: bool ``[N]``.
+        complete: Whether the subject has every modality of its side of the study. bool ``[N]``
     """
 
     subject: np.ndarray
@@ -30,6 +31,7 @@ class Truth:
     split: np.ndarray
     values: np.ndarray
     known: np.ndarray
+    complete: np.ndarray
 
 
 def judge_task(
@@ -63,7 +65,7 @@ def describe_task(kind: SubjectKind[Any], truth: Truth, main: Sequence[Draws]) -
 def prediction_rows(
     kind: SubjectKind[Any], task: str, truth: Truth, conditions: Mapping[str, Sequence[Draws]]
 ) -> list[pd.DataFrame]:
-    """One row per subject, mode, member and condition (``paired``, ``partners`` or ``alone``)."""
+    """One row per subject, mode, member and condition; who is not complete is ``partial`` in place of ``paired``."""
     frames = []
     for condition, members in conditions.items():
         effects = over_partners(members, kind.over_partners)
@@ -75,7 +77,7 @@ def prediction_rows(
                     "split": truth.split,
                     "task": task,
                     "mode": mode,
-                    "condition": condition,
+                    "condition": np.where(truth.complete, condition, "partial") if condition == "paired" else condition,
                     "member": member,
                 }
                 columns = kind.columns(summary, truth.values, truth.known, effects.get(mode, {}).get(member))

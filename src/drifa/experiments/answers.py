@@ -14,11 +14,9 @@ from drifa.files import digest, read_json
 from drifa.metrics.names import VOLUME_METRICS
 from drifa.metrics.resampling import Measured
 from drifa.metrics.weighted import Floats, ratio
+from drifa.runs.files import MAIN_CONDITIONS
 from drifa.runs.run import Run
 from drifa.tasks import SubjectKind, kinds_from
-
-#: Conditions of the headline numbers; ``alone`` is not one of them.
-MAIN_CONDITIONS = ("paired", "partners")
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ import pandas as pd
 
 from drifa.errors import DrifaError
 from drifa.evaluation.evaluate import evaluate
-from drifa.experiments.answers import MAIN_CONDITIONS
 from drifa.files import write_json, write_text
 from drifa.progress import Progress
+from drifa.runs.files import MAIN_CONDITIONS
 from drifa.runs.run import Run
 
 FORMAT = 1

@@ -25,8 +25,8 @@ from drifa.uncertainty.modes import modes, over_partners
 if TYPE_CHECKING:
     from drifa.prediction.predictor import Predictor
 
-#: The conditions of the headline numbers, in which runs are calibrated; what lacks a modality has a calibration of its own.
-HEADLINE = ("paired", "partners")
+#: The conditions of answers that go without nothing; what lacks a modality has a calibration of its own.
+COMPLETE = ("paired", "partners")
 
 
 def answer_batch(
@@ -70,7 +70,7 @@ def answer_batch(
         members = predictor.draw(fetch, np.stack([filled[row] for row in alike]), [cases[row].subject for row in alike])
         for position, row in enumerate(alike):
             own_draws = [{task: draws.of(position) for task, draws in member.items()} for member in members]
-            missing = tuple(name for name in channels if name not in has[row]) if conditions[row] not in HEADLINE else ()
+            missing = tuple(name for name in channels if name not in has[row]) if conditions[row] not in COMPLETE else ()
             subset = tuple(name for name in channels if name in has[row]) if missing else None
             able = {
                 task: _with_trust(predictor, task, answer, subset, missing, strangers[row])

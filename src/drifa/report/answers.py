@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drifa.runs.files import RunFiles
+from drifa.runs.files import MAIN_CONDITIONS, RunFiles
 from drifa.uncertainty.modes import ALL_MEMBERS, MODE_NAMES, mode_order
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# From the way the model is meant to be used to the least tested one.
-CONDITIONS = ("partners", "paired", "alone")
 
 
 def one_answer_each(task: str, files: RunFiles, known: str | None = None) -> pd.DataFrame | None:
@@ -54,11 +51,12 @@ def answers_of_all(task: str, files: RunFiles, known: str | None = None) -> pd.D
     for column, order in (
         ("split", [split]),
         ("mode", mode_order(table["mode"].unique())),
-        ("condition", CONDITIONS),
     ):
         found = next((value for value in order if (table[column] == value).any()), None)
         if found is not None:
             table = table[table[column] == found]
+    main = table["condition"].isin(MAIN_CONDITIONS)
+    table = table[main if main.any() else table["condition"] == "alone"]
     return None if table.empty else table
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from drifa.data import Study
 
+#: Conditions of the headline numbers, in which every subject is asked once; ``alone`` is a second question without partners.
+MAIN_CONDITIONS = ("paired", "partial", "partners")
 #: What names a row of ``predictions.parquet``, whatever its task answers.
 ROW_COLUMNS = ("subject", "split", "task", "mode", "condition", "member")
 #: What the report reads of a row beside that, by kind of task.
