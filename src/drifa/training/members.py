@@ -9,7 +9,6 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from drifa.config import Config
@@ -19,6 +18,7 @@ from drifa.networks.folder import load_weights, save_model
 from drifa.progress import Progress
 from drifa.runs.run import Run
 from drifa.tasks import kinds_from
+from drifa.training.bar import EpochBar
 from drifa.training.job import build_network, common_shares, make_loaders
 from drifa.training.loggers import close_loggers, make_loggers
 from drifa.training.module import MultitaskModule
@@ -76,7 +76,7 @@ def _train_member(run: Run, study: Study, number: int, progress: Progress | None
         num_nodes=config.train.nodes,
         strategy=_strategy(config),
         logger=make_loggers(config.train.logger, folder, number),
-        callbacks=[] if quiet else _callbacks(number, config.train.members),
+        callbacks=[] if quiet else [EpochBar(number, config.train.members)],
         enable_progress_bar=not quiet,
         enable_model_summary=False,
         enable_checkpointing=False,
@@ -133,13 +133,3 @@ def choose_precision(config: Config) -> Any:
         return config.train.precision
     on_gpu = config.train.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-
-
-def _callbacks(number: int, members: int) -> list[Callback]:
-    class Bar(RichProgressBar):
-        def get_metrics(self, trainer: L.Trainer, module: L.LightningModule) -> dict[str, Any]:
-            metrics = super().get_metrics(trainer, module)
-            metrics.pop("v_num", None)
-            return {"member": f"{number + 1}/{members}", **metrics}
-
-    return [Bar(leave=False)]
