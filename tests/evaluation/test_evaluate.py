@@ -142,3 +142,13 @@ def test_settings_told_anew_are_used_and_written_and_the_run_stays(paired_run: R
     assert (paired_run.folder / "config.yaml").read_bytes() == before
     with pytest.raises(DrifaError, match=r"evaluate\.passs.*did you mean 'passes'|evaluate\.passs.*passes"):
         evaluate(paired_run.folder, out=folder, settings={"passs": 0})
+
+
+def test_what_it_will_cost_is_told_before_it_costs(paired_run: Run, tmp_path: Path) -> None:
+    steps: list[tuple[int, int, str]] = []
+    evaluate(paired_run.folder, out=tmp_path / "out", progress=lambda *step: steps.append(step))
+    settings, members = paired_run.config.evaluate, len(paired_run.trained_members())
+    asked = [step for step in steps if step[2].startswith("asking ")]
+    count = len(paired_run.study().subjects().in_split("test"))
+    assert asked[0] == (0, count, f"asking photo+ultrasound {members * (1 + settings.passes)} times")
+    assert asked[-1][:2] == (count, count)

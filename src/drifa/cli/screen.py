@@ -72,7 +72,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     import rich.progress
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn())
     tasks: dict[str, Any] = {}
     bar: rich.progress.Progress | None = None
 

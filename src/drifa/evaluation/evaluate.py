@@ -26,6 +26,7 @@ from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run, with_tabular
 from drifa.uncertainty.draws import Draws
+from drifa.uncertainty.views import make_views
 
 SPLITS = ("test", "val", CALIBRATION, "train", "all")
 
@@ -205,11 +206,17 @@ def _conditions(
         conditions = {"partners": samples, "alone": alone_samples(subjects, chosen, number)}
     fetch = partial(make_batch, source, subjects)
     total, done = len(conditions) * len(chosen), 0
+    views, nets = len(make_views(settings.tta)), len(predictor.nets)
+    each = sum(nets * (rows.shape[1] * views + settings.passes) for rows in conditions.values())
+    names = "+".join(subjects.modalities[i] for i in components(subjects)[number])
+    what = f"asking {names} {each} times"
+    if progress:
+        progress(0, total, what)  # what it will cost, before it costs
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
         if progress:
-            progress(done, total, "predicting " + "+".join(subjects.modalities[i] for i in components(subjects)[number]))
+            progress(done, total, what)
 
     return {name: predictor.draw(fetch, rows, subjects.ids[chosen], advance) for name, rows in conditions.items()}
