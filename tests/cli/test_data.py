@@ -40,7 +40,7 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     given = drifa("split", tmp_path / "s", "--protocol", "given").out
     assert "warning: val is empty" in given
     assert "next:" not in given
-    assert "--protocol strict" in given
+    assert "--protocol official (val is cut from train) or strict" in given
     replace(study, table=study.table.assign(kind=["b"] + ["a"] * 11)).save(tmp_path / "s")
     strict = drifa("split", tmp_path / "s", "--fractions", 0.8, 0, 0.2).out
     assert "warning: val is empty, so training refuses this split; give it a share by --fractions" in strict

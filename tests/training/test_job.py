@@ -66,7 +66,7 @@ def test_a_setting_of_segmentation_networks_is_refused_for_images(study: Path, t
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"val": "train"}, "the val split of study 'phantom' is empty; it needs more groups or other fractions"),
+        ({"val": "train"}, "the val split of study 'phantom' is empty; it needs more groups, other fractions, or"),
         ({"test": "train"}, "the test split of study 'phantom' is empty"),
     ],
 )

@@ -10,15 +10,12 @@ import typer
 from drifa.cli.arguments import Quiet
 from drifa.cli.audit import audit
 from drifa.cli.places import study_folder, writing
-from drifa.data.splits.protocols import PROTOCOLS
+from drifa.data.splits.protocols import PROTOCOLS, SMALL
 from drifa.errors import DrifaError
 
 if TYPE_CHECKING:
     from drifa.config import Config
     from drifa.data import Study
-
-#: What to do about a class that is too small.
-_SMALL = "join it with another class (classes: {rare: [a, b]} in the mapping of a table), or leave the task out"
 
 data_app = typer.Typer(help="Known datasets, raw folders to studies, audit, splits.", no_args_is_help=True)
 
@@ -118,10 +115,10 @@ def _warn_of_small_classes(study: Study) -> None:
         for name, has in counted.items():
             groups = len(set(subjects.group[has].tolist()))
             if (subjects.split != "").any() and not (has & (subjects.split == "train")).any():
-                typer.echo(f"  warning: {name} of task {task.name} has no subject in train, so training refuses it; {_SMALL}")
+                typer.echo(f"  warning: {name} of task {task.name} has no subject in train, so training refuses it; {SMALL}")
             elif groups < 3:
                 number = f"{groups} group{'s' if groups != 1 else ''}"
-                typer.echo(f"  warning: {name} of task {task.name} has {number}, too few for train, val and test; {_SMALL}")
+                typer.echo(f"  warning: {name} of task {task.name} has {number}, too few for train, val and test; {SMALL}")
 
 
 def _phantom(words: list[str], out: Path, overwrite: bool) -> Study:
@@ -249,7 +246,7 @@ def _warn_of_gaps(receipt: dict[str, Any]) -> None:
     """Names splits without subjects, and classes without a subject in one of the others."""
     by_hand = {
         "column": f"correct the column {receipt['column']!r} of the table",
-        "given": "correct the column 'split' of the table, or split with --protocol strict",
+        "given": "correct the column 'split' of the table, or split with --protocol official (val is cut from train) or strict",
         "official": "use --protocol strict",
     }.get(receipt["protocol"])
     shares = "--sizes" if receipt["sizes"] else "--fractions"
@@ -261,4 +258,4 @@ def _warn_of_gaps(receipt: dict[str, Any]) -> None:
     if missing:
         listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
         again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
-        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups, {_SMALL}")
+        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups, {SMALL}")

@@ -200,7 +200,8 @@ def check_training_split(study: Study, tested: bool = True) -> None:
     subjects = study.subjects()
     for name in ("train", "val", "test") if tested else ("train", "val"):
         if not len(subjects.in_split(name)):
-            raise DrifaError(f"the {name} split of study {study.name!r} is empty; it needs more groups or other fractions")
+            remedy = "it needs more groups, other fractions, or another protocol (`drifa data split`)"
+            raise DrifaError(f"the {name} split of study {study.name!r} is empty; {remedy}")
     for name, task in study.tasks.items():
         for part in ("train", "val"):
             chosen = subjects.in_split(part)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from drifa.data.adapters.prepare import prepare, prepare_table
+from drifa.data.splits.split import split
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError
 from tests.data.adapters.miniatures import Folder, rewritten, set_cell, set_keys, to_long
@@ -83,6 +84,7 @@ def test_splits_masks_and_values_without_a_label(fake: Folder) -> None:
 
     study = prepare_table(rewritten(fake("table"), change))
     assert set(study.subjects().split) == {"train", "val", "test"}
+    assert study.table["official"].equals(study.table["split"])
     assert study.tasks["lesion"].target.kind == "regions"
     assert [path is not None and path.is_file() for path in study.mask_paths("lesion")] == [True] * 6
     assert (~study.subjects().known_of("diagnosis")).sum() == 2
@@ -136,6 +138,19 @@ def test_a_table_that_is_wrong_is_named_with_row_and_remedy(fake: Folder, change
 def test_cells_that_would_pass_for_something_else_are_named(fake: Folder, change: Callable[..., None], message: str) -> None:
     with pytest.raises(DrifaError, match=message):
         prepare_table(rewritten(fake("table"), change))
+
+
+def test_a_published_split_without_a_val_keeps_its_test_and_gets_one_from_train(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        del mapping["group"]
+        return table.assign(fold=["train", "train", "train", "train", "test", "test"])
+
+    study = prepare_table(rewritten(fake("table"), change))
+    made, _ = split(study, "official", fractions=(0.5, 0.25, 0.25))
+    before, after = study.subjects().split, made.subjects().split
+    assert ((before == "test") == (after == "test")).all()
+    assert set(after) == {"train", "val", "test"}
 
 
 def test_unused_subjects_are_a_split_of_a_table_too(fake: Folder) -> None:

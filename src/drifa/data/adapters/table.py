@@ -77,6 +77,8 @@ def prepare_table(mapping_file: Path) -> Study:
     for column in table.columns:
         if column not in used:
             result[column] = images[column]
+    if mapping.split and "official" not in result and set(result["split"]) <= set(SPLITS):
+        result["official"] = result["split"]  # as other adapters keep what was published: `drifa data split` may replace it
     for column in ("path", *(name for name, task in tasks.items() if task.target.reads == "pixels")):
         result[column] = _found(result[column], images[_ROW], root, place)
     counted = _counted(table, images, result, mapping, place)

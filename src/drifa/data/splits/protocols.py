@@ -16,6 +16,8 @@ PROTOCOLS = {
     "column": "a column of your own with train, val and test, verified",
     "given": "the split column as it stands, verified",
 }
+#: What can be done about a class of which there is too little.
+SMALL = "join it with another class (classes: {rare: [a, b]} in the mapping of a table), or leave the task out"
 #: Settings that belong to some protocols only.
 _TAKES = {
     "sizes": ("strict", "paper"),

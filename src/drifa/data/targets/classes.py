@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from drifa.data.splits.protocols import SMALL
 from drifa.data.targets.base import Target, list_of_names, refuse_repeated, refuse_rows
 from drifa.errors import DrifaError, suggest
 from drifa.names import ids_of, is_missing, look
@@ -114,7 +115,7 @@ class ClassTarget(Target):
             return
         for name, has in self.counted(values, known).items():
             if not has.any():
-                raise DrifaError(f"class {name!r} of task {task!r} has no image in the training split of {study!r}")
+                raise DrifaError(f"class {name!r} of task {task!r} has no image in the training split of {study!r}; {SMALL}")
 
     def translated(self, theirs: Target, values: np.ndarray, task: str, study: str) -> np.ndarray:
         """Their classes by name; a class that they lack is no fault, one that the run does not know is."""
