@@ -39,8 +39,10 @@ def measured(folder: str) -> dict[str, Any]:
                 value = getattr(module, name)
                 if value is not None:
                     own.setdefault(name, []).append(float(value.detach().mean()))
+    config = predictor.run.config.model_dump(mode="json", include={"model": True, "train": {"recipe", "epochs", "seed"}})
+    config["model"]["pretrained"] = Path(str(config["model"]["pretrained"])).name
     return {
-        "config": predictor.run.config.model_dump(mode="json", include={"model": True, "train": {"recipe", "epochs", "seed"}}),
+        "config": config,
         "samples": len(rows),
         "gates": [asdict(gate) for gate in found],
         "weights": {kind: {name: [min(each), max(each)] for name, each in own.items()} for kind, own in weights.items()},
@@ -54,7 +56,7 @@ def summary(results: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, own in results.items():
-        for kind in ("mfa", "mifa"):
+        for kind in ("mfa", "mifa", "plus"):
             some = [gate for gate in own["gates"] if gate["kind"] == kind]
             if some:
                 low = {key: min(gate[key] for gate in some) for key in ("mean", "spread", "across")}
