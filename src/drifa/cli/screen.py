@@ -123,6 +123,10 @@ def print_trust(told: Mapping[str, Any]) -> None:
             typer.echo(
                 f"{task}, from {name} alone: {', '.join(told_of) or '; '.join(own['notes']) or 'nothing could be judged'}"
             )
+    for task, regions in told.get("test_regions", {}).items():
+        for region, own in regions.items():
+            before, after = (_span(own["nll"][when]) for when in ("before", "after"))
+            typer.echo(f"{task}, {region}: NLL of voxels on test before {before}, after {after}")
     for name, found in told["strangers"].items():
         alarms = f", {_span(found['false_alarms'])} on test" if "false_alarms" in found else ""
         typer.echo(f"{name}: strangers are told at {found['rate']:.0%} false alarms{alarms}")

@@ -13,6 +13,7 @@ import pandas as pd
 from drifa.data import Subjects
 from drifa.data.study.checks import CALIBRATION
 from drifa.errors import DrifaError, suggest
+from drifa.evaluation.calibrate_regions import judge_regions, learn_regions
 from drifa.evaluation.evaluate import evaluate
 from drifa.evaluation.partial import partial_answers
 from drifa.evaluation.strangers import learn_strangers
@@ -25,7 +26,7 @@ from drifa.prediction.trust import FILE, TaskTrust, Trust, doubt_of, learn_trust
 from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run
-from drifa.tasks import Classes, kinds_from
+from drifa.tasks import Classes, Regions, kinds_from
 from drifa.uncertainty.abstention import least_clean
 from drifa.uncertainty.calibration import CALIBRATIONS
 from drifa.uncertainty.conformal import Score
@@ -50,10 +51,11 @@ def calibrate(
     """Learns when a run can be trusted and writes `calibration.json` and `strangers.npz`, which `predict` applies.
 
     For every task of classes: calibration, prediction sets, and the bar of an abstention, of complete answers and of those that
-    go without some modalities; for every modality of images: a check for strangers. Members and passes are averaged first, in
-    the most thorough mode of the run. What learns is the part that was cut off for it (``data.calibration_fraction``), else
-    the validation split, which also chose the epoch of each network and so flatters a little; what counts are the figures on
-    the test split, which nothing was fitted on.
+    go without some modalities; for every modality of images: a check for strangers; of a segmentation run only a temperature
+    for each region (:mod:`drifa.evaluation.calibrate_regions`). Members and passes are averaged first, in the most thorough
+    mode of the run. What learns is the part that was cut off for it (``data.calibration_fraction``), else the validation
+    split, which also chose the epoch of each network and so flatters a little; what counts are the figures on the test split,
+    which nothing was fitted on.
 
     Args:
         folder: The run.
@@ -73,10 +75,10 @@ def calibrate(
         The file, and its content: of interest are ``source`` (``val`` or ``calibration``), ``test``, task ->
         ``notes``, ``calibration``, ``coverage`` and ``abstention`` on the test split (see :mod:`drifa.uncertainty.reports`),
         ``test_subsets``, the same by subset, ``strangers`` (see :func:`drifa.evaluation.strangers.learn_strangers`), and
-        ``notes``.
+        ``notes``; of a segmentation run ``test_regions``, task -> region -> ``nll`` and ``brier`` ``before`` and ``after``.
 
     Raises:
-        DrifaError: The run answers nothing in classes, its study is not there, or an argument is not as described.
+        DrifaError: The run answers nothing in classes or regions, its study is not there, or an argument is not as described.
     """
     for name, value, choices in (("method", method, tuple(CALIBRATIONS)), ("score", score, get_args(Score))):
         if value not in choices:
@@ -88,10 +90,12 @@ def calibrate(
     least_clean(risk, confidence)
     run = Run.open(folder, places)
     kinds = {task: kind for task, kind in kinds_from(run.info.tasks).items() if isinstance(kind, Classes)}
-    if not kinds:
-        raise DrifaError(f"{run.folder} has no task of classes, and only their probabilities are calibrated")
+    if not kinds and run.info.reads != "pixels":
+        raise DrifaError(f"{run.folder} has no task of classes or regions, and only their probabilities are calibrated")
     subjects, trained = run.study().subjects(), len(run.trained_members())
     source = CALIBRATION if len(subjects.in_split(CALIBRATION)) else "val"
+    if run.info.reads == "pixels":
+        return _calibrate_regions(Predictor(run), source, judge, progress)
 
     def answers(split: str) -> pd.DataFrame:
         where, _ = evaluate(
@@ -135,6 +139,17 @@ def calibrate(
     return path, told
 
 
+def _calibrate_regions(
+    predictor: Predictor, source: str, judge: bool, progress: Progress | None
+) -> tuple[Path, dict[str, Any]]:
+    learned, notes = learn_regions(predictor, source, progress)
+    trust = Trust(predictor.mode, len(predictor.nets), {}, regions=learned)
+    found = judge_regions(predictor, learned, "test", progress) if judge else {}
+    told = trust.to_json() | {"source": source, "test": {}, "test_regions": found, "strangers": {}}
+    told["notes"] = _of_part(notes, source)
+    return write_json(predictor.run.folder / FILE, told), told
+
+
 def calibrate_trained(run: Run, progress: Progress | None = None) -> tuple[Path | None, str]:
     """Ends a training that asked for it (``train.calibrate``): :func:`calibrate` by its defaults, where it was not done before.
 
@@ -147,8 +162,8 @@ def calibrate_trained(run: Run, progress: Progress | None = None) -> tuple[Path 
     Returns:
         The file that was written, None without one; and a sentence on what could not be learned, empty where all could.
     """
-    classes = any(isinstance(kind, Classes) for kind in kinds_from(run.info.tasks).values())
-    if not run.config.train.calibrate or not classes or (run.folder / FILE).is_file():
+    able = any(isinstance(kind, Classes | Regions) for kind in kinds_from(run.info.tasks).values())
+    if not run.config.train.calibrate or not able or (run.folder / FILE).is_file():
         return None, ""
     try:
         path, told = calibrate(run.folder, progress=progress, places=run.places, judge=False)

@@ -63,7 +63,7 @@ def evaluate_volumes(
     chosen = np.flatnonzero(wanted)
     check_mask_files(where / "predictions", subjects.ids[chosen].tolist(), predictor.regions)
     names = subsets_of(list(run.info.modalities)) if subsets else []
-    judge = _Judge(predictor, study, cache)
+    judge = VolumeJudge(predictor, study, cache)
     rows: list[dict[str, Any]] = []
     for done, subject in enumerate(chosen.tolist(), start=1):
         rows += judge.subject(subject, names, where)
@@ -92,7 +92,15 @@ def evaluate_volumes(
     return metrics
 
 
-class _Judge:
+class VolumeJudge:
+    """What a segmentation run says about the volumes of a study, beside their truth.
+
+    Args:
+        predictor: The run.
+        study: Whose volumes.
+        cache: Of that study.
+    """
+
     def __init__(self, predictor: Predictor, study: Study, cache: VolumeCache) -> None:
         self.predictor, self.run, self.study, self.cache = predictor, predictor.run, study, cache
         self.source, self.subjects = SliceSource(study, cache), study.subjects()
@@ -112,10 +120,17 @@ class _Judge:
                     rows += self._rows(subject, task, mode, member, "", probabilities, whole, volume, brain)
             for name, probabilities in by_subset[task].items():
                 rows += self._rows(subject, task, "subset", ALL_MEMBERS, name, probabilities, whole, volume, brain)
-            best = next(iter(list(answers[task].values())[-1].values()))
-            predicted = self.cache.restore(subject, best) >= 0.5
+            predicted = self.cache.restore(subject, _best(answers[task])) >= 0.5
             write_predictions(where / "predictions", str(self.subjects.ids[subject]), task, regions, predicted, volume)
         return rows
+
+    def averaged(self, subject: int) -> dict[str, np.ndarray]:
+        """Region probabilities of all slices in the most thorough mode, of the first member where it asks each alone.
+
+        Returns:
+            Task -> ``[n, R, s, s]``.
+        """
+        return {task: _best(modes) for task, modes in self._answers(subject, [])[0].items()}
 
     def _rows(
         self,
@@ -182,6 +197,10 @@ class _Judge:
         index = self.cache.index
         names = [f"{self.subjects.ids[index.subject[row]]}/{index.z[row]}" for row in rows]
         return slices(self.predictor, member, batch.tensors, present, names, subsets)
+
+
+def _best(modes: Answers) -> np.ndarray:
+    return next(iter(list(modes.values())[-1].values()))
 
 
 def _about(regions: Sequence[str], study: Study, rows: pd.DataFrame) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def slices(
 
 
 def segment(predictor: Predictor, case: Case) -> tuple[Volume, dict[str, np.ndarray]]:
-    """Region probabilities of one case on the grid of its own volumes, averaged over members and passes.
+    """Region probabilities of one case on the grid of its own volumes, averaged over members and passes, then calibrated.
 
     Args:
         predictor: Whom to ask.
@@ -103,4 +103,7 @@ def segment(predictor: Predictor, case: Case) -> tuple[Volume, dict[str, np.ndar
             for task, values in found["drawn" if settings.passes else "fixed"].items():
                 total = sums.setdefault(task, np.zeros((count, *values.shape[1:]), dtype=np.float32))
                 total[rows] += values / len(predictor.nets)
+    for task, temperatures in predictor.trust.regions.items() if predictor.trust is not None else ():
+        # Before they are put back: outside of what was seen there is nothing, and that for certain.
+        sums[task] = np.moveaxis(temperatures(np.moveaxis(sums[task], 1, 0)), 0, 1).astype(np.float32)
     return next(iter(volumes.values())), {task: prepared.geometry.restore(values) for task, values in sums.items()}

@@ -18,6 +18,7 @@ from drifa.uncertainty.abstention import LAYS, Abstention, least_clean
 from drifa.uncertainty.calibration import ClassCalibration, fit_calibration, read_calibration
 from drifa.uncertainty.conformal import ConformalSets
 from drifa.uncertainty.prior import PriorCorrection
+from drifa.uncertainty.region_calibration import RegionTemperatures
 
 FILE = "calibration.json"
 FORMAT = 2
@@ -83,6 +84,7 @@ class Trust:
         mode: How the networks were asked, see :data:`drifa.uncertainty.modes.MODES`; it holds for no other.
         members: Number of networks that were asked.
         tasks: Task of classes -> its own.
+        regions: Task of regions -> the temperatures of its voxels.
         subsets: Modalities that are there where others are missing, as ``photo+ultrasound`` -> task of classes -> its own.
     """
 
@@ -90,12 +92,15 @@ class Trust:
     members: int
     tasks: Mapping[str, TaskTrust]
     subsets: Mapping[str, Mapping[str, TaskTrust]] = field(default_factory=dict)
+    regions: Mapping[str, RegionTemperatures] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""
         tasks, *partial = ({name: task.to_json() for name, task in own.items()} for own in (self.tasks, *self.subsets.values()))
         subsets = dict(zip(self.subsets, partial, strict=True))
-        return {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members, "tasks": tasks, "subsets": subsets}
+        regions = {name: temperatures.to_json() for name, temperatures in self.regions.items()}
+        head = {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members}
+        return {**head, "tasks": tasks, "subsets": subsets, "regions": regions}
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -111,9 +116,10 @@ class Trust:
         remedy = f"run `drifa calibrate {folder}` again"
         if value.get("drifa_calibration") != FORMAT:
             raise DrifaError(f"{path} has format {value.get('drifa_calibration')!r}; this drifa reads {FORMAT}: {remedy}")
-        subsets = value.get("subsets", {})
-        if not isinstance(subsets, dict):
-            raise DrifaError(f"{path}: subsets = {short(subsets)} is no mapping: {remedy}")
+        subsets, regions = value.get("subsets", {}), value.get("regions", {})
+        for name, part in (("subsets", subsets), ("regions", regions)):
+            if not isinstance(part, dict):
+                raise DrifaError(f"{path}: {name} = {short(part)} is no mapping: {remedy}")
 
         def learned(tasks: object, place: str) -> dict[str, TaskTrust]:
             if not isinstance(tasks, dict) or not all(isinstance(task, dict) for task in tasks.values()):
@@ -125,6 +131,7 @@ class Trust:
             int(value.get("members") or 0),
             learned(value.get("tasks"), str(path)),
             {name: learned(tasks, f"{path}: {short(name)}") for name, tasks in subsets.items()},
+            {name: RegionTemperatures.from_json(one, f"{path}: {short(name)}") for name, one in regions.items()},
         )
 
     def of(self, task: str, subset: Sequence[str] | None = None) -> TaskTrust | None:
