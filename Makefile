@@ -51,6 +51,7 @@ bench: $(BIN)/.installed
 	$(if $(FROZEN_WEIGHTS),$(BIN)/python benchmarks/frozen.py --weights $(FROZEN_WEIGHTS))
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/serve_load.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/export.py
 
 quick: $(BIN)/.installed

@@ -121,7 +121,7 @@ def print_trust(told: Mapping[str, Any]) -> None:
             told_of = [f"ECE on test {_span(own['calibration']['ece']['after'])}"] if "calibration" in own else []
             told_of += [f"{_span(one['coverage'])} answered, {_span(one['risk'])} of these wrongly" for one in everyone]
             typer.echo(
-                f"{task}, from {name} alone: {', '.join(told_of) or '; '.join(own['notes']) or 'nothing could be judged'}"
+                f"{task}, from {name} alone: {', '.join(told_of) or none}"
             )
     for task, regions in told.get("test_regions", {}).items():
         for region, own in regions.items():

@@ -27,7 +27,9 @@ def test_all_that_was_found_is_told(run: Path) -> None:
     }
     sets = {"tasks": {"cell": {"sets": {"level": 0.9}}}}
     strangers = {"photo": {"rate": 0.05, "false_alarms": interval(0.06)}}
-    write(run / "calibration.json", {"drifa_calibration": 1, **sets, "test": {"cell": found}, "strangers": strangers})
+    subsets = {"photo+ct": {"cell": found}, "ct": {"cell": {"notes": ["too few"]}}}
+    told = {"test": {"cell": found}, "test_subsets": subsets, "strangers": strangers}
+    write(run / "calibration.json", {"drifa_calibration": 1, **sets, **told})
     page = report(run)
     for words in (
         "No calibration: too few.",
@@ -38,6 +40,8 @@ def test_all_that_was_found_is_told(run: Path) -> None:
         "sex: female",
         "few: 4 groups",
         "false alarms",
+        "cell, from photo and ct alone",
+        "cell, from ct alone",
     ):
         assert page.has("trust", words), words
     assert "5.0" in page.text["trust"]
@@ -47,6 +51,7 @@ def test_what_is_not_there_names_the_command(run: Path, numbers: Path) -> None:
     assert report(run).has("trust", "calibration.json is not in this run folder; drifa calibrate RUN writes it")
     write(run / "calibration.json", {"drifa_calibration": 1, "tasks": {}, "test": {"cell": {}}})
     page = report(run)
+    assert not page.has("trust", "Cases that lack a modality")
     assert page.has("trust", "No rule for leaving cases to a person was learned for cell")
     assert page.has("trust", "no check for images of another kind")
     assert page.has("trust", "Learned on the validation split")

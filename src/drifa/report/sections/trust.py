@@ -22,6 +22,13 @@ def record(files: RunFiles) -> dict[str, Any] | None:
         "calibrated": files.calibration is not None,
         "source": SPLIT_NAMES.get(str(told.get("source", "val")), "calibration"),
         "tasks": [_task(name, found, learned.get(name) or {}) for name, found in tests.items()],
+        "partial": [
+            _partial(task, subset, found)
+            for subset, tasks in (told.get("test_subsets") or {}).items()
+            if isinstance(tasks, dict)
+            for task, found in tasks.items()
+            if isinstance(found, dict)
+        ],
         "strangers": [
             {
                 "modality": modality,
@@ -51,6 +58,19 @@ def _task(name: str, found: dict[str, Any], learned: dict[str, Any]) -> dict[str
         ],
         "coverage": [_set_row(row) for row in found.get("coverage") or []],
         "abstention": [_abstention_row(row) for row in found.get("abstention") or []],
+    }
+
+
+def _partial(task: str, subset: str, found: dict[str, Any]) -> dict[str, Any]:
+    """What the calibration of a task is worth on cases that have no more than a subset of the modalities."""
+    sets, answered = (next(iter(found.get(name) or []), {}) for name in ("coverage", "abstention"))
+    error = ((found.get("calibration") or {}).get("ece") or {}).get("after")
+    return {
+        **_who(f"{task}, from {subset.replace('+', ' and ')} alone", sets or answered),
+        "ece": words.written_as(metric_words("ece").style, error),
+        "holds": words.written_as("share", sets.get("coverage")),
+        "coverage": words.written_as("share", answered.get("coverage")),
+        "risk": words.written_as("share", answered.get("risk")),
     }
 
 
