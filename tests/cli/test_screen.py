@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import rich.progress
 
-from drifa.cli.screen import print_metrics, print_subsets, progress_bar
+from drifa.cli.screen import print_metrics, print_subsets, print_trust, progress_bar
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +95,26 @@ def test_a_number_names_its_unit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "evaluation.json").write_text(json.dumps({"tasks": tasks}))
     print_metrics({"age": {"mc": {"mae": interval(4.2)}}, "kind": {"mc": {"accuracy": interval(0.5)}}}, tmp_path)
     assert [row[0] for row in lines(capsys)] == ["age, years", "mae", "kind", "accuracy"]
+
+
+def test_a_calibration_says_what_it_is_worth_also_where_a_modality_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    half = {"value": 0.5, "low": 0.4, "high": 0.6}
+    learned = {"notes": [], "calibration": {"ece": {"after": half}}, "abstention": [{"coverage": half, "risk": half}]}
+    nothing = {"notes": ["no calibration: 3 cases are too few", "no bar for abstention: a risk"]}
+    print_trust(
+        {
+            "test": {},
+            "tasks": {},
+            "test_subsets": {"photo": {"cell": learned}, "ct": {"cell": nothing}},
+            "test_regions": {"tumour": {"WT": {"nll": {"before": half, "after": half}}}},
+            "strangers": {},
+            "notes": ["a last word"],
+        }
+    )
+    span = "0.500 [0.400, 0.600]"
+    assert capsys.readouterr().out.splitlines() == [
+        f"cell, from photo alone: ECE on test {span}, {span} answered, {span} of these wrongly",
+        "cell, from ct alone: no calibration, no bar for abstention",
+        f"tumour, WT: NLL of voxels on test before {span}, after {span}",
+        "note: a last word",
+    ]

@@ -52,6 +52,10 @@ class TestCaf(SegmentationContract):
     fusion = "caf"
 
 
+class TestDrifaPlus(SegmentationContract):
+    fusion = "drifa_plus"
+
+
 @pytest.mark.slow
 class TestGloria(SegmentationContract):
     fusion = "gloria"

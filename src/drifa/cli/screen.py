@@ -120,9 +120,8 @@ def print_trust(told: Mapping[str, Any]) -> None:
             everyone = own.get("abstention", ())[:1]
             told_of = [f"ECE on test {_span(own['calibration']['ece']['after'])}"] if "calibration" in own else []
             told_of += [f"{_span(one['coverage'])} answered, {_span(one['risk'])} of these wrongly" for one in everyone]
-            typer.echo(
-                f"{task}, from {name} alone: {', '.join(told_of) or none}"
-            )
+            none = ", ".join(note.partition(":")[0] for note in own["notes"]) or "nothing could be judged"
+            typer.echo(f"{task}, from {name} alone: {', '.join(told_of) or none}")
     for task, regions in told.get("test_regions", {}).items():
         for region, own in regions.items():
             before, after = (_span(own["nll"][when]) for when in ("before", "after"))

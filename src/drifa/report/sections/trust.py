@@ -63,7 +63,8 @@ def _task(name: str, found: dict[str, Any], learned: dict[str, Any]) -> dict[str
 
 def _partial(task: str, subset: str, found: dict[str, Any]) -> dict[str, Any]:
     """What the calibration of a task is worth on cases that have no more than a subset of the modalities."""
-    sets, answered = (next(iter(found.get(name) or []), {}) for name in ("coverage", "abstention"))
+    sets: dict[str, Any] = next(iter(found.get("coverage") or []), {})
+    answered: dict[str, Any] = next(iter(found.get("abstention") or []), {})
     error = ((found.get("calibration") or {}).get("ece") or {}).get("after")
     return {
         **_who(f"{task}, from {subset.replace('+', ' and ')} alone", sets or answered),
