@@ -167,7 +167,7 @@ def main() -> None:
         f"{about['imagededup']}, cleanvision {about['cleanvision']}, each by its defaults. Of each dataset {count} random",
         f"images and six copies of {PLANTED} of them: JPEG quality 40; cropped by 2 % at each side; shrunk to 70 %; shifted by",
         "1.5 %; 20 % brighter; mirrored. Recall is of planted copies. Natural pairs are those that nobody planted; *of one",
-        "group* are those within one lesion (HAM10000) or cluster image (SIPaKMeD); the groups of the other two sets were joined",
+        "group* are those within one lesion (HAM10000) or cluster image (SIPaKMeD); groups of the other two sets were joined",
         "by the audit itself (`--fix groups`), so that theirs say nothing of who is right.",
         "",
         f"| dataset | tool | {' | '.join(KINDS)} | natural pairs | of one group | seconds |",
