@@ -22,7 +22,7 @@ from drifa.evaluation.subsets import judge_subsets
 from drifa.files import atomic_path, digest, read_json, write_json
 from drifa.names import file_name
 from drifa.prediction.predictor import Predictor
-from drifa.progress import Progress
+from drifa.progress import Progress, counted
 from drifa.runs.places import Places
 from drifa.runs.run import Run, with_tabular
 from drifa.uncertainty.draws import Draws
@@ -205,18 +205,8 @@ def _conditions(
     if len(components(subjects)) > 1:
         conditions = {"partners": samples, "alone": alone_samples(subjects, chosen, number)}
     fetch = partial(make_batch, source, subjects)
-    total, done = len(conditions) * len(chosen), 0
     views, nets = len(make_views(settings.tta)), len(predictor.nets)
     each = sum(nets * (rows.shape[1] * views + settings.passes) for rows in conditions.values())
     names = "+".join(subjects.modalities[i] for i in components(subjects)[number])
-    what = f"asking {names} {each} times"
-    if progress:
-        progress(0, total, what)  # what it will cost, before it costs
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress:
-            progress(done, total, what)
-
+    advance = counted(progress, len(conditions) * len(chosen), f"asking {names} {each} times")
     return {name: predictor.draw(fetch, rows, subjects.ids[chosen], advance) for name, rows in conditions.items()}

@@ -14,7 +14,7 @@ from drifa.data.sampling.image_batches import make_batch
 from drifa.data.sampling.pairing import targets_by_component
 from drifa.prediction.predictor import Predictor
 from drifa.present import answers_task, subset_mask, subsets_of
-from drifa.progress import Progress
+from drifa.progress import Progress, counted
 from drifa.tasks import Classes
 from drifa.uncertainty.modes import modes
 
@@ -74,7 +74,8 @@ def partial_answers(
                 batch = make_batch(source, subjects, samples)
                 return Batch(batch.images, batch.present & shown)
 
-            members = predictor.draw(fetch, alone_samples(subjects, rows, number), subjects.ids[rows])
+            advance = counted(progress, len(rows), f"asking {'+'.join(subset)} alone")
+            members = predictor.draw(fetch, alone_samples(subjects, rows, number), subjects.ids[rows], advance)
             for task in tasks:
                 kind, known = predictor.subject_kinds[task], subjects.known_of(task)[rows]
                 summary = next(iter(modes([one[task] for one in members], kind.summarise)[predictor.mode].values()))

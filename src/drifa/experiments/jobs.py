@@ -164,10 +164,13 @@ def run_job(
 
 
 def _take_over(job: Job, folder: Path, others: Sequence[Path]) -> bool:
+    """Copies the run of the same network; as deep below its experiment's folder, so that its way to the study stays right."""
     place = run_folder(folder, job.name)
+    if place.exists():
+        return False
     for path in sorted(path for other in others if other != folder for path in other.glob(f"jobs/*/{RECORD}")):
         record = JobRecord.read(path)
-        if record is None or record.key != job.key or place.exists():
+        if record is None or record.key != job.key:
             continue
         copy = place.with_name(f".{place.name}.copy")  # renamed when whole, so that a kill leaves no half of a run
         shutil.rmtree(copy, ignore_errors=True)

@@ -107,13 +107,12 @@ def gates(net: FusionNet, batches: Iterable[tuple[Mapping[str, Tensor], Tensor]]
 
         return hook
 
-    def of_fusion(block: str) -> Any:
+    def of_fusion(kind: str, block: str) -> Any:
         def hook(module: nn.Module, given: tuple[Any, ...]) -> None:
             values = module.attention(*given)  # type: ignore[operator]
-            kind, shared = ("mifa", True) if isinstance(values, Tensor) else ("plus", False)
             for i, modality in enumerate(net.modalities):
                 if bool(present[:, i].any()):
-                    own = values if shared else values[i]
+                    own = values if isinstance(values, Tensor) else values[i]  # one for all modalities, or one each
                     found.setdefault((kind, block, modality), _Sums()).add(own[present[:, i]])
 
         return hook
@@ -123,9 +122,9 @@ def gates(net: FusionNet, batches: Iterable[tuple[Mapping[str, Tensor], Tensor]]
             if isinstance(part, MFA):
                 handles.append(part.register_forward_pre_hook(of_branch(block, modality)))
     if isinstance(net.fusion, Drifa | DrifaPlus):
-        coupling = net.fusion.mifa if isinstance(net.fusion, Drifa) else net.fusion.gates
+        kind, coupling = ("mifa", net.fusion.mifa) if isinstance(net.fusion, Drifa) else ("plus", net.fusion.gates)
         for stage, part in coupling.items():
-            handles.append(part.register_forward_pre_hook(of_fusion(f"stage {stage}")))
+            handles.append(part.register_forward_pre_hook(of_fusion(kind, f"stage {stage}")))
     try:
         if not handles:
             raise DrifaError(f"fusion {net.fusion.name!r} has no gates to look at")

@@ -96,11 +96,13 @@ class Trust:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""
-        tasks, *partial = ({name: task.to_json() for name, task in own.items()} for own in (self.tasks, *self.subsets.values()))
-        subsets = dict(zip(self.subsets, partial, strict=True))
-        regions = {name: temperatures.to_json() for name, temperatures in self.regions.items()}
-        head = {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members}
-        return {**head, "tasks": tasks, "subsets": subsets, "regions": regions}
+
+        def plain(records: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: record.to_json() for name, record in records.items()}
+
+        head = {"drifa_calibration": FORMAT, "mode": self.mode, "members": self.members, "tasks": plain(self.tasks)}
+        subsets = {name: plain(tasks) for name, tasks in self.subsets.items()}
+        return {**head, "subsets": subsets, "regions": plain(self.regions)}
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

@@ -61,8 +61,15 @@ def create_app(
     # The pages of FastAPI for people fetch scripts from elsewhere.
     # The gate in front checks the token; this tells the description of it.
     bearer = [Depends(HTTPBearer(auto_error=False, description="The text of the server's --token-file"))] if token else []
-    about: dict[str, Any] = {"title": "drifa", "version": __version__, "description": NOTICE, "dependencies": bearer}
-    app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="drifa",
+        version=__version__,
+        description=NOTICE,
+        dependencies=bearer,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.desk = desk
     own = {host, "localhost", "127.0.0.1", "[::1]", f"[{host}]"}
     app.add_middleware(Gate, limits=limits, counts=counts, token=token, hosts=own if is_loopback(host) else ())
