@@ -27,7 +27,6 @@ EXCEPTIONS: dict[str, str] = {
     "explain/asked.py": "tried through explain/test_explain.py",
     "explain/record.py": "records, tried through explain/test_explain.py",
     "names.py": "names, tables and YAML are read together in tests/test_text_files.py",
-    "progress.py": "a type alone",
     "text_tables.py": "see names.py",
     "version.py": "a constant alone",
     "yaml_text.py": "see names.py",
