@@ -121,7 +121,7 @@ def requests_of(model: Path, study: Study, clients: int) -> list[list[Asked]]:
 @contextmanager
 def server(model: Path, queue: int, log: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`drifa serve` with fewer places than clients, so that some are turned away."""
-    command = [sys.executable, "-m", "drifa.cli.main", "serve", str(model), "--port", "0", "--queue", str(max(1, queue))]
+    command = [sys.executable, "-m", "drifa", "serve", str(model), "--port", "0", "--queue", str(max(1, queue))]
     with log.open("w") as target, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=target, text=True) as process:
         assert process.stdout is not None
         try:

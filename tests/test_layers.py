@@ -17,7 +17,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 #: From top to bottom; a folder or file of ``src/drifa`` may import those on lower floors. Rooms still to come are named.
 LAYERS: tuple[tuple[str, ...], ...] = (
     # The package itself only hands out names on first use. Nobody inside may import it, or everything would import everything.
-    ("drifa",),
+    ("drifa", "__main__"),
     ("cli",),
     ("experiments", "serving", "demo", "doctor", "init", "preview", "sklearn"),
     ("evaluation", "explain"),

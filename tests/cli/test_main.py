@@ -66,7 +66,7 @@ def fails(*words: object, cwd: Path = Path()) -> str:
 def test_help_starts_without_torch_and_mistakes_end_the_process_with_code_2() -> None:
     code = "import sys, drifa.cli.main; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-    command = [sys.executable, "-m", "drifa.cli.main", "evaluate", "nowhere"]
+    command = [sys.executable, "-m", "drifa", "evaluate", "nowhere"]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: nowhere is not a run folder")
@@ -219,7 +219,7 @@ def test_real_folders_become_studies(data_root: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_one_run(place: Path) -> None:
-    command = [sys.executable, "-m", "drifa.cli.main", "train", "config.yaml", "train.devices=2", "train.calibrate=true"]
+    command = [sys.executable, "-m", "drifa", "train", "config.yaml", "train.devices=2", "train.calibrate=true"]
     ended = subprocess.run([*command, "--out", "two", "-q"], capture_output=True, text=True, cwd=place, timeout=600)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("wrote two: 2 trained member(s), calibration.json") == 1

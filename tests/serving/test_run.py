@@ -32,7 +32,7 @@ def test_a_port_in_use_and_an_address_of_another_machine_are_named() -> None:
 def test_a_server_answers_until_it_is_told_to_end(paired_run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "drifa.cli.main", "serve", str(paired_run.folder), "--port", str(port)]
+    command = [sys.executable, "-m", "drifa", "serve", str(paired_run.folder), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         line = server.stdout.readline()

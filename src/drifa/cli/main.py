@@ -231,7 +231,3 @@ def main() -> None:
             "interrupted; files that are complete are kept, and a training continues with: drifa train --resume RUN", err=True
         )
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
