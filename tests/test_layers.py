@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("attention", "data"),
     ("backbones",),
     ("metrics", "links"),
-    ("present",),
+    ("present", "rescaled"),
     ("files", "text_tables", "yaml_text", "progress"),
     ("names",),
     ("errors", "version"),

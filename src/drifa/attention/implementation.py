@@ -15,9 +15,11 @@ from drifa.errors import DrifaError, suggest
 
 IMPLEMENTATIONS = ("auto", "reference", "tiled")
 
-#: ``"auto"`` takes the tiles from maps of this size on: on smaller ones they would save memory and cost time. What
-#: decides must not depend on the batch, so that neither does an answer.
+#: ``"auto"`` takes the tiles from maps of this size on: on smaller ones they save memory and cost time. What decides must not
+#: depend on the batch, so that neither does an answer.
 AUTO_PIXELS = 256
+#: From so many numbers on the memory is worth the time, a tenth, down to a quarter of those pixels.
+AUTO_NUMBERS = 16384
 #: Numbers in the widest map of a tile, for each thread: with its companions it stays in the caches near a core.
 TILE_NUMBERS = 262144
 
@@ -68,11 +70,16 @@ def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
         convs: The convolutions on the way to the pooled vectors; the first reads the input.
     """
     name = _asked.get()[0] or wanted
-    if name == "reference" or x.ndim != 4 or (name == "auto" and x.shape[2] * x.shape[3] < AUTO_PIXELS):
+    if name == "reference" or x.ndim != 4 or (name == "auto" and not _large(*x.shape[1:])):
         return False
     if _watched(x) or x.numel() == 0 or not all(_plain(conv, x) for conv in convs):
         return False
     return isinstance(convs[0], nn.Conv2d) and convs[0].in_channels == x.shape[1]  # else the reference refuses it
+
+
+def _large(channels: int, height: int, width: int) -> bool:
+    pixels = height * width
+    return pixels >= AUTO_PIXELS or (4 * pixels >= AUTO_PIXELS and channels * pixels >= AUTO_NUMBERS)
 
 
 def _watched(x: Tensor) -> bool:

@@ -16,6 +16,7 @@ from drifa.attention.implementation import check_implementation, takes_tiles
 from drifa.attention.kernels import pooled, rescaled
 from drifa.attention.pooling import global_max, global_mean
 from drifa.errors import DrifaError, suggest
+from drifa.rescaled import remember
 
 HIFA_FUSE = ("add", "concat")
 STARTS = ("paper", "identity")
@@ -182,7 +183,9 @@ class MFA(nn.Module):
         tiled, scale = self._attend(x)
         if self.omega_c is not None:
             scale = scale * self.omega_c
-        return x * scale[:, :, None, None] if tiled is None else rescaled(tiled, scale)
+        if tiled is None:
+            return remember(x * scale[:, :, None, None], x, scale)
+        return remember(rescaled(tiled, scale), tiled, scale)
 
     def _attend(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """The attention, and before it what is to be multiplied if the tiles have computed it."""

@@ -12,6 +12,7 @@ from drifa.backbones.cut import StageInfo, cut, native_size, timm_features
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError, suggest
+from drifa.rescaled import rescaled_norms
 
 MFA_AT = ("conv", "block", "stage")
 # Paths that belong to a shortcut: the paper's RRA block has no MFA there.
@@ -162,6 +163,7 @@ class Branch(nn.Module):
         if mfa_at == "conv":
             for stage in self.stages:
                 _attend_convolutions(stage, make_mfa)
+                rescaled_norms(stage)
         for k, info in enumerate(self.infos):
             wanted = {"conv": k + 1 < len(self.infos), "block": True, "stage": info.ends_level}[mfa_at]
             if wanted:

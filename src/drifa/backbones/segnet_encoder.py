@@ -17,6 +17,7 @@ from drifa.backbones.branch import ConvMFA
 from drifa.backbones.cut import StageInfo
 from drifa.backbones.weights import load_pretrained
 from drifa.errors import DrifaError, suggest
+from drifa.rescaled import rescaled_norms
 
 MFA_AT = ("conv", "stage")
 LAYOUT = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # convolutions and channels of each stage
@@ -77,6 +78,7 @@ class SegNetEncoder(nn.Module):
             for n, layer in enumerate(stage):
                 if mfa_at == "conv" and isinstance(layer, nn.Conv2d):
                     stage[n] = ConvMFA(layer, make_mfa(layer.out_channels))
+            rescaled_norms(stage)
 
 
 def stage_channels(width: float = 1.0) -> list[int]:
