@@ -147,10 +147,63 @@ def test_a_published_split_without_a_val_keeps_its_test_and_gets_one_from_train(
         return table.assign(fold=["train", "train", "train", "train", "test", "test"])
 
     study = prepare_table(rewritten(fake("table"), change))
-    made, _ = split(study, "official", fractions=(0.5, 0.25, 0.25))
+    assert "4 train, 0 val, 2 test subjects. It has no val: `drifa data split --protocol official` cuts one" in study.notes
+    made, receipt = split(study, "official", fractions=(0.5, 0.25, 0.25))
+    assert receipt["note"] == "the published split has no val; this one was cut from its train"
     before, after = study.subjects().split, made.subjects().split
     assert ((before == "test") == (after == "test")).all()
     assert set(after) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(
+    ("fold", "told", "then"),
+    [
+        (
+            ["train", "train", "val", "val", "train", "train"],
+            "It has no test: ",
+            "has no test set; use the protocol strict",
+        ),
+        (["test", "test", "val", "val", "test", "test"], "It has no train: ", "has no train set; use the protocol strict"),
+        (["train", "", "val", "val", "test", "test"], "1 subjects have none: fill", "have no published split in the column"),
+    ],
+)
+def test_what_a_published_split_lacks_is_told_and_refused_with_the_remedy(
+    fake: Folder, fold: list[str], told: str, then: str
+) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        del mapping["group"]
+        return table.assign(fold=fold)
+
+    study = prepare_table(rewritten(fake("table"), change))
+    assert told in study.notes
+    with pytest.raises(DrifaError, match=then):
+        split(study, "official")
+
+
+def test_a_published_split_that_cuts_a_patient_is_kept_for_the_protocol_that_clears_it(fake: Folder) -> None:
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        return table.assign(fold=["train", "test", "train", "train", "val", "test"], patient=["p", "p", "q", "q", "r", "s"])
+
+    study = prepare_table(rewritten(fake("table"), change))
+    assert set(study.table["split"]) == {""}
+    assert "1 groups are in two parts of it" in study.notes
+    made, receipt = split(study, "official")
+    subjects = made.subjects()
+    assert [str(one) for one in subjects.split] == ["unused", "test", "train", "train", "val", "test"]
+    assert receipt["groups_in_two_splits"] == 0
+
+
+def test_parts_of_a_published_split_that_nobody_trains_on_stay_as_they_are(fake: Folder) -> None:
+    fold = ["train", "train", "val", "test", "unused", "calibration"]
+
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        mapping["split"] = "fold"
+        return table.assign(fold=fold, patient=["p", "q", "r", "s", "t", "q"])
+
+    made, _ = split(prepare_table(rewritten(fake("table"), change)), "official")
+    assert [str(one) for one in made.subjects().split] == ["train", "unused", "val", "test", "unused", "calibration"]
 
 
 def test_unused_subjects_are_a_split_of_a_table_too(fake: Folder) -> None:

@@ -14,7 +14,7 @@ from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
 from drifa.data.adapters.one_hot import one_hot_labels
 from drifa.data.adapters.parquet import read_parquet
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
-from drifa.data.study.checks import SPLIT_VALUES
+from drifa.data.study.checks import CALIBRATION, SPLIT_VALUES
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study.study import COLUMNS, SPLITS, Study
 from drifa.data.targets import target_type
@@ -70,18 +70,23 @@ def prepare_table(mapping_file: Path) -> Study:
     result["path"] = _relative(images, _PATH, root, place)
     lacking = pd.Series(map(is_missing, images[mapping.group or _SUBJECT]), images.index)
     result["group"] = images[mapping.group or _SUBJECT].mask(lacking, "")
-    result["split"] = _split(images, mapping.split, place) if mapping.split else ""
+    published = _split(images, mapping.split, place) if mapping.split else pd.Series("", images.index)
+    cut = _cut_groups(images[_SUBJECT].where(lacking, result["group"]), published)
+    # Groups that the published split cuts are left for `drifa data split --protocol official` to clear.
+    result["split"] = "" if cut else published
     tasks = {}
     for name, task in mapping.tasks.items():
         tasks[name], result[name] = _task(name, task, images, mapping, root, place)
     for column in table.columns:
         if column not in used:
             result[column] = images[column]
-    if mapping.split and "official" not in result and set(result["split"]) <= set(SPLITS):
-        result["official"] = result["split"]  # as other adapters keep what was published: `drifa data split` may replace it
+    if mapping.split and "official" not in result:
+        result["official"] = published  # as other adapters keep what was published: `drifa data split` may replace it
     for column in ("path", *(name for name, task in tasks.items() if task.target.reads == "pixels")):
         result[column] = _found(result[column], images[_ROW], root, place)
     counted = _counted(table, images, result, mapping, place)
+    if mapping.split:
+        counted += _told_of_split(images[_SUBJECT], published, cut)
     for column, what in left_out.items():
         counted += f" The column {column!r} holds {what}, and is left out."
     return Study(
@@ -207,6 +212,31 @@ def _split(images: pd.DataFrame, column: str, place: str) -> pd.Series:
                 f"correct it, or leave 'split' out of the mapping and let `drifa data split` make one"
             )
     return texts
+
+
+def _cut_groups(group: pd.Series, split: pd.Series) -> int:
+    """Groups with images in two parts of a split that are used."""
+    pairs = pd.DataFrame({"group": group, "split": split})[split.isin((*SPLITS, CALIBRATION))].drop_duplicates()
+    return pairs.loc[pairs.duplicated("group"), "group"].nunique()
+
+
+def _told_of_split(subject: pd.Series, split: pd.Series, cut: int) -> str:
+    """What the published split holds, and what it lacks."""
+    counts = split.groupby(subject).first().value_counts()
+    told = " The table's own split: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in SPLITS) + " subjects."
+    lacking = [name for name in ("train", "test") if not counts.get(name, 0)]
+    if counts.get("", 0):
+        told += f" {counts['']} subjects have none: fill the column, or use `drifa data split --protocol strict`."
+    elif lacking:
+        told += f" It has no {' and no '.join(lacking)}: use `drifa data split --protocol strict`."
+    elif cut:
+        told += (
+            f" {cut} groups are in two parts of it, so that it is kept as 'official' alone: `drifa data split --protocol "
+            f"official` sets aside what training shares with the test set."
+        )
+    elif not counts.get("val", 0):
+        told += " It has no val: `drifa data split --protocol official` cuts one from train."
+    return told
 
 
 def _task(

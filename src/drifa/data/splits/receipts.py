@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drifa.data.study.checks import CALIBRATION, SPLIT_VALUES, UNUSED
+from drifa.data.study.checks import CALIBRATION, OFFICIAL_COLUMN, SPLIT_VALUES, UNUSED
 from drifa.data.study.schema import SPLIT_PROTOCOLS
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
@@ -43,10 +43,10 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
     Returns:
         Plain JSON values: ``drifa_split`` (format), ``drifa_version``, ``study``, ``protocol`` and its settings (None where it
         takes none; ``calibration`` only where it cut something off); ``group_meaning`` as the study tells it; ``note``, a
-        sentence where wanted sizes were not met, else empty; ``subjects`` and ``groups`` per split; ``unused``, the subjects
-        set aside; ``groups_in_two_splits`` (0 proves disjointness); ``subjects_sharing_a_group_with_train`` for the others;
-        ``counts`` as split -> task -> class -> {subjects, groups}, with ``mask`` or ``number`` for the class of a task that
-        has none; ``classes_missing`` as "class of task in split";
+        sentence where wanted sizes were not met or the published split had no val, else empty; ``subjects`` and ``groups`` per
+        split; ``unused``, the subjects set aside; ``groups_in_two_splits`` (0 proves disjointness);
+        ``subjects_sharing_a_group_with_train`` for the others; ``counts`` as split -> task -> class -> {subjects, groups}, with
+        ``mask`` or ``number`` for the class of a task that has none; ``classes_missing`` as "class of task in split";
         ``sha256`` over the sorted lines ``subject,split``.
     """
     subjects = study.subjects()
@@ -54,6 +54,7 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
     sides = (*SPLITS, CALIBRATION) if (subjects.split == CALIBRATION).any() else SPLITS
     member = {name: subjects.split == name for name in sides}
     touched = {name: np.isin(np.arange(group.max() + 1), group[member[name]]) for name in sides}
+    note = _val_note(study, protocol)
     counts: dict[str, Any] = {name: {} for name in sides}
     for column, task in enumerate(study.tasks.values()):
         holds = task.target.counted(subjects.targets[task.name], subjects.known[:, column])
@@ -74,7 +75,7 @@ def make_receipt(study: Study, protocol: str, settings: Mapping[str, Any] | None
         "protocol": protocol,
         **told,
         "group_meaning": study.group_meaning,
-        "note": _size_note(told["sizes"], [found["train"] + cut_off, found["val"], found["test"]]),
+        "note": _size_note(told["sizes"], [found["train"] + cut_off, found["val"], found["test"]]) or note,
         "subjects": found,
         "groups": {name: int(touched[name].sum()) for name in SPLITS},
         "unused": int((subjects.split == UNUSED).sum()),
@@ -99,6 +100,11 @@ def _size_note(wanted: Sequence[int] | None, found: Sequence[int]) -> str:
     if wanted is None or list(wanted) == list(found):
         return ""
     return f"wanted {', '.join(map(str, wanted))} subjects; whole groups allowed {', '.join(map(str, found))}"
+
+
+def _val_note(study: Study, protocol: str) -> str:
+    published = set(study.table[OFFICIAL_COLUMN]) if protocol == "official" else {"val"}
+    return "" if "val" in published else "the published split has no val; this one was cut from its train"
 
 
 def verify_split(study: Study) -> None:

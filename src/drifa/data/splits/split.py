@@ -12,7 +12,7 @@ import pandas as pd
 from drifa.data.splits.protocols import PROTOCOLS, check_split_settings
 from drifa.data.splits.receipts import apply_split, make_receipt, read_split, verify_split, write_receipt
 from drifa.data.splits.stratify import Groups, deal, fit_sizes
-from drifa.data.study.checks import CALIBRATION, UNUSED
+from drifa.data.study.checks import CALIBRATION, OFFICIAL_COLUMN, UNUSED
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
 from drifa.errors import DrifaError, suggest
@@ -22,8 +22,6 @@ __all__ = ["PROTOCOLS", "apply_split", "read_split", "split", "verify_split", "w
 TRAIN, VAL, TEST, ASIDE, CALIBRATE = range(5)
 #: Their names.
 _NAMES = (*SPLITS, UNUSED, CALIBRATION)
-#: Where adapters keep the split that a dataset was published with.
-OFFICIAL_COLUMN = "official"
 
 
 def split(
@@ -166,7 +164,13 @@ def _fold(study: Study, subjects: Subjects, folds: int, fold: int, random: np.ra
 
 def _official(study: Study, subjects: Subjects, shares: Sequence[float], random: np.random.Generator) -> np.ndarray:
     """The published test set as it is; whatever training shares a group with it is set aside."""
-    published = _texts(study, OFFICIAL_COLUMN, (*SPLITS, ""))
+    published = _texts(study, OFFICIAL_COLUMN, (*_NAMES, ""))
+    for name in ("train", "test"):
+        if (published != "").any() and not (published == name).any():
+            raise DrifaError(
+                f"the published split of study {study.name!r}, its column {OFFICIAL_COLUMN!r}, has no {name} set; use the "
+                f"protocol strict, which makes one"
+            )
     for pattern in np.unique(subjects.pattern):
         lacking = published[subjects.pattern == pattern] == ""
         if lacking.any() and not lacking.all():
@@ -175,12 +179,12 @@ def _official(study: Study, subjects: Subjects, shares: Sequence[float], random:
                 f"{lacking.sum()} of {len(lacking)} subjects of study {study.name!r}, such as {str(name)!r}, have no published "
                 f"split in the column {OFFICIAL_COLUMN!r}; fill it, or use the protocol strict"
             )
-    side = np.select([published == name for name in SPLITS], range(3), default=TRAIN)
+    side = np.select([published == name for name in _NAMES], range(len(_NAMES)), default=TRAIN)
     group = pd.factorize(subjects.group)[0]
     # The test set stays whole, then the validation set: what touches them from below is set aside.
-    for kept in (TEST, VAL):
+    for kept, below in ((TEST, (TRAIN, VAL, CALIBRATE)), (VAL, (TRAIN, CALIBRATE)), (CALIBRATE, (TRAIN,))):
         touched = np.isin(group, group[(side == kept) & (published != "")])
-        side[touched & (side < kept) & (published != "")] = ASIDE
+        side[touched & np.isin(side, below) & (published != "")] = ASIDE
     train = np.flatnonzero((published == "train") & (side == TRAIN))
     if not (published == "val").any() and shares[VAL] > 0 and len(train):
         known = shares[TRAIN] + shares[VAL]
@@ -238,4 +242,6 @@ def _refuse_empty(study: Study, subjects: Subjects, side: np.ndarray, shares: Se
         if (protocol == "kfold" or shares[number] > 0) and not (side == number).any():
             unit = f"{len(subjects)} subjects" if protocol == "paper" else f"{len(np.unique(subjects.group))} groups"
             remedy = "use fewer folds" if protocol == "kfold" else "enlarge its fraction, or take the protocol kfold"
+            if protocol == "official":
+                remedy = "for the others share a group with the published sets, or use the protocol strict"
             raise DrifaError(f"no subject is left for {name!r}: study {study.name!r} has {unit}; add data, {remedy}")

@@ -19,6 +19,8 @@ UNUSED = "unused"
 #: Split of what was cut off from training for `drifa calibrate` alone.
 CALIBRATION = "calibration"
 SPLIT_VALUES = (*SPLITS, CALIBRATION, UNUSED)
+#: Where adapters keep the split that a dataset was published with.
+OFFICIAL_COLUMN = "official"
 
 
 def checked_table(
