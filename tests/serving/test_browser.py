@@ -1,0 +1,149 @@
+"""The page in a real browser: what a person does with a mouse, with keys, on a phone and in the dark."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from drifa.prediction.predictor import Predictor
+from drifa.runs.run import Run
+from drifa.serving.app import create_app
+from drifa.serving.run import listen
+
+#: An answer of a network on a busy machine, milliseconds.
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def address(predictor: Predictor) -> Iterator[str]:
+    listening = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(create_app(predictor), log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    place = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if place is None:
+        pytest.skip("no chromium on PATH")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=place, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page, ready; nothing may have been asked of anybody else, and nothing may have failed."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    own = (address, "blob:")
+    strangers: list[str] = []
+    page.on("request", lambda request: strangers.append(request.url) if not request.url.startswith(own) else None)
+    mistakes: list[str] = []
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    # The last maps of images this small have one pixel, of which none can be drawn.
+    page.route("**/v1/explain", lambda route: route.continue_(url=f"{route.request.url}?layer=layer2.0"))
+    page.goto(address)
+    page.wait_for_selector("body[data-ready=yes]")
+    yield page
+    page.close()
+    assert not strangers
+    assert not mistakes
+
+
+@pytest.fixture
+def images(paired_run: Run) -> dict[str, Path]:
+    """Of one subject: modality -> file."""
+    study = paired_run.study()
+    rows = study.table[study.table["subject"] == study.table["subject"].iloc[0]]
+    return {modality: study.root / path for modality, path in zip(rows["modality"], rows["path"], strict=True)}
+
+
+def test_two_images_are_answered_with_bars_verdict_and_maps(page: Page, images: dict[str, Path]) -> None:
+    for modality, path in images.items():
+        page.set_input_files(f"input[name={modality}]", path)
+    page.get_by_role("button", name="Ask the model").click()
+    expect(page.locator("#answer")).to_be_visible()
+    assert page.locator("article.task h3").all_text_contents() == ["surface", "depth", "spread"]
+    for task in page.locator("article.task").all():
+        shares = [float(text.removesuffix(" %")) for text in task.locator("tr td:last-child").all_text_contents()]
+        assert sum(shares) == pytest.approx(100, abs=0.2)
+    expect(page.locator("#maps figure").first).to_be_visible()
+    slider = page.locator("#maps input[type=range]").first
+    slider.fill("0")
+    assert page.locator("#maps .stack img").nth(1).evaluate("one => one.style.opacity") == "0"
+
+
+def test_a_missing_modality_is_named(page: Page, images: dict[str, Path]) -> None:
+    page.set_input_files("input[name=photo]", images["photo"])
+    page.get_by_role("button", name="Ask the model").click()
+    expect(page.locator("#told")).to_contain_text("Without ultrasound.")
+
+
+def test_a_file_that_is_no_image_is_refused_beside_its_field_and_can_be_mended(
+    page: Page, images: dict[str, Path], tmp_path: Path
+) -> None:
+    wrong = tmp_path / "letter.png"
+    wrong.write_text("no picture")
+    page.set_input_files("input[name=photo]", wrong)
+    page.get_by_role("button", name="Ask the model").click()
+    expect(page.get_by_role("alert")).to_contain_text("letter.png")
+    expect(page.locator(".drop.wrong strong")).to_have_text("photo")
+    expect(page.locator("#answer")).to_be_hidden()
+    page.set_input_files("input[name=photo]", images["photo"])
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_role("button", name="Ask the model").click()
+    expect(page.locator("#answer")).to_be_visible()
+
+
+def test_an_example_is_asked_with_keys_alone_and_the_answer_gets_the_focus(page: Page) -> None:
+    names = page.locator("#examples button").all_text_contents()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == names[0]:
+            break
+    else:
+        pytest.fail("no number of tabs reaches the first example")
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer-title")).to_be_focused()
+    expect(page.locator("#status")).to_contain_text("Answered.")
+
+
+def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#examples button").first.click()
+    expect(page.locator("#maps figure").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(page.locator(".notice")).to_be_in_viewport()
+
+
+def test_text_can_be_read_in_the_light_and_in_the_dark(page: Page) -> None:
+    colours = "() => { const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]; }"
+    grounds = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        text, ground = (luminance(value) for value in page.evaluate(colours))
+        light, dark = max(text, ground), min(text, ground)
+        assert (light + 0.05) / (dark + 0.05) >= 7  # WCAG 2.2, level AAA
+        grounds.append(ground)
+    assert grounds[1] < grounds[0]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``rgb(r, g, b)``, as WCAG 2.2 defines it."""
+    parts = [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
