@@ -22,8 +22,10 @@ _NRRD_END = re.compile(rb"(?:\r?\n|\r){2}")
 _NRRD_FILE = re.compile(rb"(?:^|[\r\n])\s*data\s*file\s*:(?!=)", re.IGNORECASE)
 _META_FILE = re.compile(rb"ElementDataFile", re.IGNORECASE)
 _MILLIMETRES = {"", "?", "mm", "millimeter", "millimeters", "millimetre", "millimetres"}
-_PLACES = ("space directions", "space origin", "Offset", "Origin", "Position", "TransformMatrix", "Rotation", "Orientation")
-_PLACES = (*_PLACES, "ElementSpacing", "ElementSize")
+_PLACES = (
+    *("space directions", "space origin", "Offset", "Origin", "Position", "TransformMatrix", "Rotation", "Orientation"),
+    *("ElementSpacing", "ElementSize"),
+)
 
 
 def check_text(path: Path) -> None:
