@@ -154,7 +154,10 @@ def test_decimal_commas_are_points_unless_they_may_part_thousands(texts: list[st
 def test_what_nobody_sees_is_no_part_of_a_text() -> None:
     for text in ("e\u0301tude 1", "\u00e9tude\u00a01", " \ufeff\u00e9tu\u200bde\u20091\u202f", "\u00e9tude 1"):
         assert plain(text) == "\u00e9tude 1"
+    for text in ("e\u034f\u0301\ufe0f", "e\u200d\u0301", "\u034f\u00e9 \ufe0e"):
+        assert plain(text) == "\u00e9"
     assert plain("a\tb") == "a\tb"
+    assert plain("\u8fbb\U000e0100") != plain("\u8fbb")  # another form of the letter, by which names are told apart
 
 
 def test_a_whole_number_is_one_id_however_it_is_written() -> None:
@@ -162,6 +165,17 @@ def test_a_whole_number_is_one_id_however_it_is_written() -> None:
     assert ids_of(["007", "7", "7.0", "P1.0", "1.2.0"]) == ["007", "7", "7", "P1.0", "1.2.0"]
     assert ids_of(["1", "1.0", "1.1", "1.10 "]) == ["1", "1.0", "1.1", "1.10"]  # a numbering of its own
     assert ids_of(["Pat-1", "pat-1"]) == ["Pat-1", "pat-1"]
+    assert ids_of(["'12", "12", "\uff11\uff12", "'12.0", "'007", "P\uff11", "P1\ufe0f"]) == [
+        "12",
+        "12",
+        "12",
+        "12",
+        "007",
+        "P1",
+        "P1",
+    ]
+    apart = ["\u201912", "'a1", "12'", "''12", "\u0661\u0662", "\u00b2", "\uff211", "P\u20101", "P-1", "1"]
+    assert ids_of(apart) == apart
 
 
 @pytest.mark.parametrize(
@@ -184,13 +198,53 @@ def test_a_whole_number_is_one_id_however_it_is_written() -> None:
         "Unknown",
         "not  known",
         "NaT",
+        "\u2013",
+        "\u2014 ",
+        "\u2212",
+        "\u2026",
+        "_",
+        ". .",
+        "n. a.",
+        "N.A",
+        "k.A.",
+        "NOT_AVAILABLE",
+        "not-available",
+        "Not Provided",
+        "no-id",
+        "NoID",
+        "unknown patient",
+        "Unknown_Patient",
+        "Pending",
+        "t.b.d.",
+        "p\u00adending",
     ],
 )
 def test_words_for_nothing_are_missing(text: str) -> None:
     assert is_missing(text)
 
 
-@pytest.mark.parametrize("text", ["0", "N", "Nathan", "P-1", "007", "unknown primary", "non"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "-1",
+        "N",
+        "Nathan",
+        "P-1",
+        "007",
+        "unknown primary",
+        "non",
+        "KA",
+        "ka",
+        "NA12",
+        "unknown 1",
+        "pending 2",
+        "id",
+        "patient",
+        "no",
+        "-a-",
+    ],
+)
 def test_ids_are_not_missing(text: str) -> None:
     assert not is_missing(text)
 
@@ -203,6 +257,12 @@ def test_long_numbers_that_a_spreadsheet_rounded_are_known() -> None:
 
 def test_what_looks_alike_has_one_look() -> None:
     for alike in (("007", "7", "7.0", "\uff17"), ("Pat-1", "pat-1", "PAT 01", "pat__1"), ("a/10", "A/010")):
+        assert len(set(map(look, alike))) == 1, alike
+    for alike in (
+        ("'12", "\u201912", "12", "\u0661\u0662"),
+        ("P\u20101", "P\u20131", "P \u2212 1", "P-1"),
+        ("\u8fbb\U000e0100", "\u8fbb"),
+    ):
         assert len(set(map(look, alike))) == 1, alike
     assert len(set(map(look, ("1", "10", "100", "0", "1.1", "1.10", "1-1", "11", "a/1", "b/1")))) == 10
 

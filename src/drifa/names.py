@@ -25,16 +25,29 @@ _OF_MODULES = frozenset(
     """.split()  # noqa: SIM905 - sixty quoted words read worse
 )
 
-#: What people and programs write for a value that is not there, as :func:`look` spells it.
+# Signs that look like a dash, and what stands between the words of a text.
+_DASHES = r"\u2010-\u2015\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d-"
+_BETWEEN = re.compile(rf"[\s._\u2026{_DASHES}]+")
+#: What people and programs write for a value that is not there, in small letters.
 _MISSING = frozenset(
     """
-    - -- --- ? ?? ??? . .. ... / _ * nan nat na n/a n.a. n.a #n/a #na <na> #ref! #value! #name? #null! #div/0! #num! null (null)
+    ? ?? ??? / * nan nat na n/a n.a. n.a #n/a #na <na> #ref! #value! #name? #null! #div/0! #num! null (null)
     nil \\n none (none) missing (missing) blank (blank) empty unknown unkown unk unspecified undefined undetermined tbd xxx
-    anonymous anonymized anonymised anon k.a. inconnu desconocido unbekannt
+    anonymous anonymized anonymised anon k.a. inconnu desconocido unbekannt pending
     """.split()  # noqa: SIM905 - fifty quoted words read worse
 ) | {"not available", "not applicable", "not known", "not recorded", "no data", "no id", "not specified"}
+_MISSING |= {"not provided", "not assigned", "unknown patient", "unknown subject", "unknown id"}
+# The same without what stands between their letters; but `ka` is a class of lesions, and no `k.a.`.
+_MISSING_BARE = frozenset(_BETWEEN.sub("", word) for word in _MISSING if "." not in word)
 #: A whole number as programs write it that keep a column with gaps as floats.
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+# The number behind an apostrophe of a spreadsheet, and digits of full width.
+_QUOTED = re.compile(r"^'([0-9]+(?:\.[0-9]+)?)$")
+_WIDE = {0xFF10 + digit: str(digit) for digit in range(10)}
+# Marks that change nothing one sees, where Unicode does not call them marks of format: they keep letters apart when sorted, or
+# choose between a text's sign and a picture. Other selectors choose a form of a letter, which may tell two names apart.
+_UNSEEN = frozenset("\u034f\ufe0e\ufe0f")
+_VARIANTS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _FRACTION = re.compile(r"-?[0-9]+\.[0-9]*[1-9][0-9]*")
 #: Longest name that :func:`file_name` gives, bytes: folders take 255, and endings and those of temporary files come behind.
 MOST_BYTES = 160
@@ -64,20 +77,21 @@ def plain(text: str) -> str:
     """A text without what nobody sees: composed letters, common spaces, none around it, and no signs of zero width."""
     if text.isascii() and text == text.strip() and text.isprintable():
         return text
-    text = unicodedata.normalize("NFC", text)
     # Zs are the spaces of all widths; Cf are marks of direction, joiners, the byte order mark.
-    kinds = ((sign, unicodedata.category(sign)) for sign in text)
-    return "".join(" " if kind == "Zs" else sign for sign, kind in kinds if kind != "Cf").strip()
+    kinds = ((sign, unicodedata.category(sign)) for sign in text if sign not in _UNSEEN)
+    text = "".join(" " if kind == "Zs" else sign for sign, kind in kinds if kind != "Cf").strip()
+    return unicodedata.normalize("NFC", text)
 
 
 def ids_of(texts: Iterable[str]) -> list[str]:
     """The ids, groups or classes that a column of texts names, each in its one spelling.
 
-    Beside what :func:`plain` does, ``12.0`` is ``12``, unless the column holds fractions such as ``1.1``. Leading zeros and
-    case stay: ids that differ by them are kept apart, and the audit reports them.
+    Beside what :func:`plain` does, ``12.0`` is ``12``, unless the column holds fractions such as ``1.1``; digits of full width
+    are common ones; and the apostrophe goes by which spreadsheets keep a number as text. Leading zeros and case stay: ids that
+    differ by them are kept apart, and the audit reports them.
     """
     texts = list(texts)
-    spelling = {text: plain(text) for text in dict.fromkeys(texts)}
+    spelling = {text: _QUOTED.sub(r"\1", plain(text).translate(_WIDE)) for text in dict.fromkeys(texts)}
     if not any(map(_FRACTION.fullmatch, spelling.values())):
         spelling = {text: _WHOLE.sub(r"\1", bare) if _WHOLE.fullmatch(bare) else bare for text, bare in spelling.items()}
     return [spelling[text] for text in texts]
@@ -86,7 +100,8 @@ def ids_of(texts: Iterable[str]) -> list[str]:
 def is_missing(text: str) -> bool:
     """Whether a text says that a value is not there: nothing, ``NA``, ``nan``, ``-``, ``?``, ``unknown``."""
     word = " ".join(plain(text).casefold().split())
-    return not word or word in _MISSING
+    bare = _BETWEEN.sub("", word)
+    return not bare or bare in _MISSING_BARE or word in _MISSING
 
 
 def is_rounded(text: str) -> bool:
@@ -97,8 +112,12 @@ def is_rounded(text: str) -> bool:
 def look(text: str) -> str:
     """What a text looks like: equal for ``007`` and ``7``, ``Pat-1`` and ``pat 1``; ids of one look may be one."""
     text = unicodedata.normalize("NFKC", plain(text)).casefold()
+    # Digits of any script, no marks that choose among the forms of a letter, and no quotes before it.
+    text = "".join(str(unicodedata.decimal(sign, sign)) for sign in text if not _VARIANTS.fullmatch(sign)).lstrip(
+        "'`\u2018\u2019"
+    )
     text = _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\s_-]+", "-", text))
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(rf"[\s_{_DASHES}]+", "-", text))
 
 
 def file_name(text: str) -> str:

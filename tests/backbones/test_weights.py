@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -122,13 +123,50 @@ class TestPretrained:
         with pytest.raises(DrifaError, match="does not fit resnet18: tensor 'layer"):
             Branch("resnet18", 3, pretrained=str(weights[0]))
 
+    def test_numbers_and_texts_beside_the_tensors_are_left_out_and_said(
+        self, weights, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path, state = weights
+        beside = {"epoch": 3, "lr": 0.1, "arch": "resnet18", "best": None}
+        for content in ({**beside, **state}, {"state_dict": {**state, **beside}, "optimizer": {"lr": 0.1}}):
+            caplog.clear()
+            torch.save(content, tmp_path / "w.pth")
+            a, b = (Branch("resnet18", 3, pretrained=str(p), arguments=TINY) for p in (path, tmp_path / "w.pth"))
+            assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+            assert "beside the tensors was left out: epoch, lr, arch, best" in caplog.text
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_weights_that_are_not_finite_are_refused_with_the_tensor(self, weights, tmp_path: Path, value: float) -> None:
+        _, state = weights
+        state["fc.weight"][0] = value  # of no use here
+        save_file(state, tmp_path / "w.safetensors")
+        Branch("resnet18", 3, pretrained=str(tmp_path / "w.safetensors"), arguments=TINY)
+        for dtype in (torch.float32, torch.float16):
+            wrong = {key: one.to(dtype) if one.is_floating_point() else one for key, one in state.items()}
+            wrong["layer1.0.conv1.weight"][0, 0, 0, 0] = value
+            save_file(wrong, tmp_path / "w.safetensors")
+            with pytest.raises(DrifaError, match=r"no finite number \(NaN or inf\) in the tensor 'layer1\.0\.conv1\.weight'"):
+                Branch("resnet18", 3, pretrained=str(tmp_path / "w.safetensors"), arguments=TINY)
+
     def test_missing_broken_or_pickled_files_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+        (tmp_path / "bad.pth").write_bytes(b"no weights")
         torch.save(nn.Linear(2, 2), tmp_path / "object.pth")
+        torch.save(nn.Linear(2, 2), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+        torch.save({"a": np.zeros(3)}, tmp_path / "numpy.pth")
+        torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "program.pt")
+        (tmp_path / "cut.pth").write_bytes((tmp_path / "object.pth").read_bytes()[:100])
         for name, word in (
             ("none.pth", "does not exist"),
             ("bad.safetensors", "cannot be read"),
-            ("object.pth", "cannot be read"),
+            ("bad.pth", "cannot be read"),
+            ("cut.pth", "cannot be read"),
+            ("object.pth", "holds objects of Python, .* never unpickled; save the tensors alone where it was made"),
+            ("old.pth", "holds objects of Python"),
+            ("numpy.pth", "holds objects of Python"),
+            ("program.pt", "is a TorchScript program, which is not run here; save the tensors alone"),
         ):
-            with pytest.raises(DrifaError, match=word):
+            with pytest.raises(DrifaError, match=word) as caught:
                 Branch("resnet18", 3, pretrained=str(tmp_path / name), arguments=TINY)
+            assert "x1b" not in str(caught.value), name
+            assert "weights_only" not in str(caught.value), name

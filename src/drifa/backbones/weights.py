@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,11 @@ def load_pretrained(
             raise DrifaError(
                 f"{origin} does not fit {backbone}: tensor {name!r} has shape {tuple(candidate.shape)}, "
                 f"{tuple(value.shape)} is needed; give the weights of the same backbone and arguments"
+            )
+        if value.is_floating_point() and not torch.isfinite(candidate.to(value.dtype)).all():
+            raise DrifaError(
+                f"{origin} holds what is no finite number (NaN or inf) in the tensor {name!r}; its training went wrong, or the "
+                f"file is damaged: give another one"
             )
         matched[key] = candidate
     if not matched:
@@ -182,6 +188,8 @@ def _metadata(path: Path) -> dict[str, str]:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Reads a state dict from safetensors or a PyTorch file, never unpickling objects.
 
+    Numbers and texts beside the tensors, as the epoch, are left out with a warning.
+
     Raises:
         DrifaError: If the file is missing, is not a state dict or holds anything but tensors.
     """
@@ -192,7 +200,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise DrifaError(f"weights file {path} cannot be read as plain tensors: {str(error).splitlines()[0]}") from error
+        raise _unreadable(path, error) from error
     inside, where = state, ""
     while (found := _inner(inside, path)) is not None:
         key, inside = found
@@ -205,11 +213,41 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"weights file {path} holds no state dict (a mapping from names to tensors) but {held or 'nothing'}; save that of "
             f"the network alone, as torch.save(net.state_dict(), PATH)"
         )
-    return dict(inside)
+    beside = [str(key) for key, value in inside.items() if not isinstance(value, Tensor)]
+    if beside:
+        listed = f"{', '.join(beside[:4])}{' …' if len(beside) > 4 else ''}"
+        logging.getLogger("drifa").warning("%s: what stands beside the tensors was left out: %s", path, listed)
+    return {key: value for key, value in inside.items() if isinstance(value, Tensor)}
 
 
 def _is_state(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and all(isinstance(one, Tensor) for one in value.values())
+    if not isinstance(value, dict):
+        return False
+    others = [one for one in value.values() if not isinstance(one, Tensor)]
+    return len(others) < len(value) and all(one is None or isinstance(one, bool | int | float | str) for one in others)
+
+
+def _unreadable(path: Path, error: Exception) -> DrifaError:
+    """What a file is that holds no plain tensors, in words of our own: those of PyTorch advise to run what a stranger wrote."""
+    remedy = "save the tensors alone where it was made, as torch.save(net.state_dict(), PATH)"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            script = any(name.endswith("/constants.pkl") for name in archive.namelist())
+        if script:
+            return DrifaError(f"weights file {path} is a TorchScript program, which is not run here; {remedy}")
+    if isinstance(error, pickle.UnpicklingError):
+        with open(path, "rb") as file:
+            known = file.read(2) in (b"PK", b"\x80\x02")
+        if known:
+            return DrifaError(
+                f"weights file {path} holds objects of Python, such as a whole network or arrays of numpy, which are never "
+                f"unpickled; {remedy}"
+            )
+        return DrifaError(
+            f"weights file {path} cannot be read: it is no file of PyTorch, or damaged; fetch it again, or {remedy}"
+        )
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DrifaError(f"weights file {path} cannot be read as plain tensors ({reason[:200]}); fetch it again, or {remedy}")
 
 
 def _inner(value: Any, path: Path) -> tuple[str, Any] | None:

@@ -111,3 +111,35 @@ def test_folders_named_like_modalities_are_no_classes_unless_somebody_says_so(tm
         prepare_folders(tmp_path)
     assert prepare_folders(tmp_path, modality="image").tasks["label"].classes == ("CT", "photo")
     assert prepare_folders(write_images(tmp_path, "benign/3.png")).tasks["label"].classes == ("CT", "benign", "photo")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("CT scans", "Photos"), ("x-ray", "ultrasound images"), ("MRI_T1", "MRI_T2"), ("X ray", "CT"), ("T1", "flair_images")],
+)
+def test_modalities_with_a_word_beside_them_are_no_classes(tmp_path: Path, names: tuple[str, str]) -> None:
+    write_images(tmp_path, *(f"{name}/{number}.png" for name in names for number in (1, 2)))
+    with pytest.raises(DrifaError, match="are named like modalities"):
+        prepare_folders(tmp_path)
+    assert set(prepare_folders(tmp_path, modality="image").tasks["label"].classes) == set(names)
+
+
+@pytest.mark.parametrize("names", [("images", "scans"), ("CT normal", "CT tumour"), ("ct", "healthy scan")])
+def test_a_modality_in_the_name_of_a_class_leaves_it_a_class(tmp_path: Path, names: tuple[str, str]) -> None:
+    write_images(tmp_path, *(f"{name}/{number}.png" for name in names for number in (1, 2)))
+    assert set(prepare_folders(tmp_path).tasks["label"].classes) == set(names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("training_set", "validation_set", "test_set"),
+        ("Training Data", "Val Data", "Testing Data"),
+        ("trainset", "valid", "test-images"),
+    ],
+)
+def test_splits_are_known_with_a_word_behind_them(tmp_path: Path, names: tuple[str, ...]) -> None:
+    study = prepare_folders(write_images(tmp_path, *(f"{name}/{label}/1.png" for name in names for label in "ab")))
+    splits = dict(zip(study.table["path"].str.split("/").str[0], study.table["official"], strict=True))
+    assert splits == dict(zip(names, ("train", "val", "test"), strict=True))
+    assert list(study.modalities) == ["image"]

@@ -68,7 +68,18 @@ def test_a_linked_file_counts_and_one_that_leads_nowhere_is_named(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "folder", ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", ".ipynb_checkpoints", "@eaDir/1.png", "a/.thumbnails"]
+    "folder",
+    [
+        "@eaDir",
+        "#recycle",
+        "$RECYCLE.BIN",
+        "__MACOSX",
+        ".ipynb_checkpoints",
+        "@eaDir/1.png",
+        "a/.thumbnails",
+        "a/@Recently-Snapshot",
+        "RECYCLED",
+    ],
 )
 def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Path, folder: str) -> None:
     found = find_images(write_images(tmp_path, "a/1.png", f"{folder}/2.png"))
@@ -87,6 +98,14 @@ def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Pat
         ("a/img_001.png", "a/mask_001.png"),
         ("P1/image.png", "P1/mask.png"),
         ("a/x.jpg", "a/thumb_x.jpg"),
+        *(
+            ("a/x 1.jpg", f"a/x 1{tail}.png")
+            for tail in (
+                *("_lesion", "_attribute_globules", "_attribute_milia_like_cyst", "_mask2", "-seg3", "_lesion_2", "_masked"),
+                *("_segmented", "_annot", "_annotator1", "_labelmap", "_binary", "_bw", "_outline", "_overlayed", "_GradCAM"),
+                *("_grad-cam", "_bbox", "_lesionmask", "_lesion_mask", "_small", "-checkpoint", ".Mask2"),
+            )
+        ),
         ("set segmentation/images/1.png", "set segmentation/masks/1.png"),
     ],
 )
@@ -98,7 +117,19 @@ def test_a_mask_beside_the_image_of_its_name_is_no_image(tmp_path: Path, image: 
 
 
 @pytest.mark.parametrize(
-    "names", [("with_mask/1.png", "without_mask/1.png"), ("a/1_mask.png", "a/2.png"), ("a/1.png", "b/1.png")]
+    "names",
+    [
+        ("with_mask/1.png", "without_mask/1.png"),
+        ("a/1_mask.png", "a/2.png"),
+        ("a/1.png", "b/1.png"),
+        ("a/1.png", "b/1_lesion.png"),
+        ("a/1.png", "a/1_2.png"),
+        ("a/1.png", "a/10_small.png"),
+        ("a/1.png", "a/1_lesion_left.png"),
+        ("a/1.png", "a/1small.png"),
+        ("lesion/1.png", "normal/1.png"),
+        ("small/1.png", "x/small.png"),
+    ],
 )
 def test_a_word_alone_makes_no_mask(tmp_path: Path, names: tuple[str, str]) -> None:
     assert find_images(write_images(tmp_path, *names)).files == names

@@ -47,6 +47,22 @@ def test_blank_rows_and_spaces_around_names_are_no_part_of_the_table(tmp_path: P
     assert table.index.tolist() == [2, 4]
 
 
+def test_a_named_index_is_a_column_and_one_without_a_name_is_none(tmp_path: Path) -> None:
+    path, table = tmp_path / "t.parquet", pd.DataFrame({"case": ["007", "b", "c"], "site": [1, 2, 2], "x": [1, 2, 3]})
+
+    def read(changed: pd.DataFrame) -> dict[str, list[str]]:
+        changed.to_parquet(path)
+        return read_parquet(path)[0].to_dict("list")  # type: ignore[return-value]
+
+    texts = {"case": ["007", "b", "c"], "site": ["1", "2", "2"], "x": ["1", "2", "3"]}
+    assert read(table.set_index("case")) == read(table.set_index(["case", "site"])) == read(table) == texts
+    assert read(table.rename_axis("row")) == {"row": ["0", "1", "2"], **texts}
+    assert read(table[table["x"] > 1]) == {column: cells[1:] for column, cells in texts.items()}
+    assert read(table.set_axis(range(3), axis=1)) == dict(zip("012", texts.values(), strict=True))
+    with pytest.raises(DrifaError, match="has two columns 'x'; rename or remove one"):
+        read(table.rename_axis("x"))
+
+
 def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("a,b")
     with pytest.raises(DrifaError, match=r"t.parquet cannot be read as a table .*; save it as CSV in UTF-8"):

@@ -22,6 +22,14 @@ def test_groups_that_look_alike_are_named_together(study: Study) -> None:
     assert one.count == changed.table["group"].isin(["007", "7", "Pat-1", "pat 1"]).sum()
 
 
+def test_groups_of_other_digits_dashes_and_forms_of_letters_are_reported(study: Study) -> None:
+    pairs = [["12", "\u0661\u0662"], ["P-1", "P\u20131"], ["\u8fbb", "\u8fbb\U000e0100"]]
+    groups = sorted(study.table["group"].unique())
+    changed = _renamed(study, "group", dict(zip(groups, [one for pair in pairs for one in pair], strict=False)))
+    (one,) = lookalike_findings(changed)
+    assert sorted(one.data["sets"]) == sorted(pairs)
+
+
 def test_subjects_that_look_alike_are_reported_where_they_complete_each_other(study: Study) -> None:
     # s5 has a photo alone; with a scan alone, S5 is its other half. s0 has both, so that S0 is another subject.
     scan = pd.DataFrame(

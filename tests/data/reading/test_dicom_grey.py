@@ -63,8 +63,10 @@ def test_32_bit_values_are_exact_in_a_narrow_window() -> None:
     [
         ({"RescaleSlope": "0"}, r"has 0 as \(0028,1053\) Rescale Slope, under which its values vanish"),
         ({"RescaleSlope": "1e307"}, r"Rescale Slope, under which its values vanish"),
-        ({"WindowCenter": "40"}, "window of centre 40.0 and width None"),
-        ({"WindowWidth": "40"}, "window of centre None and width 40.0"),
+        ({"RescaleSlope": [1, 2]}, r"Rescale Slope, which should be one number"),
+        ({"WindowCenter": "40"}, r"has 1 values of \(0028,1050\) Window Center and 0 of \(0028,1051\) Window Width"),
+        ({"WindowWidth": "40"}, r"has 0 values of \(0028,1050\) Window Center and 1 of"),
+        ({"WindowCenter": [40, 50], "WindowWidth": 400}, r"has 2 values of .* and 1 of .*so that each window has both"),
         ({"WindowCenter": "40", "WindowWidth": "-3"}, "window of centre 40.0 and width -3.0"),
         ({"VOILUTSequence": [Dataset()]}, "a lookup table without a valid"),
     ],

@@ -59,4 +59,6 @@ def test_whole_numbers_are_whole_and_there() -> None:
         whole(Dataset(), "BitsStored", PATH)
     with pytest.raises(DrifaError, match=r"has 1\.5 as \(0028,0008\) Number of Frames"):
         whole(_raw("IS", b"1.5", 0x00280008), "NumberOfFrames", PATH)
+    with pytest.raises(DrifaError, match=r"has '1\\\\2' as \(0028,0008\) Number of Frames, which should be one number"):
+        whole(_raw("IS", b"1\\2", 0x00280008), "NumberOfFrames", PATH)
     assert name_of("RescaleSlope") == "(0028,1053) Rescale Slope"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import zlib
 from pathlib import Path
@@ -51,6 +52,13 @@ def _header_only_png(width: int, height: int) -> bytes:
         (b"subject,modality\n", "is not a BMP, PNG, JPEG, TIFF, DICOM or NIfTI image"),
         (b"\x00" * 400, "is not a BMP, PNG, JPEG, TIFF, DICOM or NIfTI image"),
         (b"GIF89a\x01\x00\x01\x00\x80\x00\x00", "is a GIF picture; save it as PNG"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "is a WebP picture; save it as PNG"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "is a JPEG 2000 picture; save it as PNG"),
+        (b"\xff\x4f\xff\x51\0\x2f", "is a JPEG 2000 picture; save it as PNG"),
+        (b"\0\0\0\x1cftypheic\0\0\0\0", "is a HEIC picture; save it as PNG"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "is an AVIF picture; save it as PNG"),
+        (b"\0\0\0\x1cftypisom\0\0\0\0", "is a film; save the frame you mean as PNG"),
+        (bytes(257) + b"ustar\0" + bytes(200), "is a TAR archive; unpack it"),
         (b"PK\x03\x04\x14\x00", "is a ZIP archive; unpack it"),
         (b"%PDF-1.4\n", "is a PDF document; export its image"),
         (b"\n <!DOCTYPE HTML><title>Sign in", "is a web page: the download was refused"),
@@ -66,6 +74,23 @@ def test_files_that_are_no_image_are_named_with_the_remedy(tmp_path: Path, conte
     with pytest.raises(DrifaError, match=message) as caught:
         read_image(path, 3)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("WEBP", "a WebP"), ("JPEG2000", "a JPEG 2000"), ("AVIF", "an AVIF")])
+def test_intact_pictures_of_other_kinds_are_named(tmp_path: Path, kind: str, name: str) -> None:
+    try:
+        Image.fromarray(PIXELS).save(tmp_path / "a.png", kind)
+    except (KeyError, OSError):
+        pytest.skip(f"this Pillow writes no {kind}")
+    with pytest.raises(DrifaError, match=f"a.png is {name} picture; save it as PNG, or remove its row"):
+        read_image(tmp_path / "a.png", 3)
+
+
+def test_an_image_packed_by_gzip_is_to_be_unpacked(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(gzip.compress((tmp_path / "a.png").read_bytes()))
+    with pytest.raises(DrifaError, match=r"b\.png is packed by gzip and holds an image; unpack it"):
+        read_image(tmp_path / "b.png", 3)
 
 
 def test_the_size_limit_is_the_callers(tmp_path: Path) -> None:

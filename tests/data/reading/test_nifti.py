@@ -91,6 +91,26 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "complex": (lambda path: write_nifti(path, GREY.astype(np.complex64)), "holds voxels of type complex64"),
     "empty": (_bytes(b""), "is empty"),
     "gzip of text": (_bytes(gzip.compress(b"hello" * 100)), "is not a NIfTI volume"),
+    "gzip of a PNG": (
+        _bytes(gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(400))),
+        "packed by gzip and holds an image; unpack it, as",
+    ),
+    "gzip of DICOM": (
+        _bytes(gzip.compress(bytes(128) + b"DICM" + bytes(400))),
+        "packed by gzip and holds a DICOM file; unpack",
+    ),
+    "gzip of NRRD": (
+        _bytes(gzip.compress(b"NRRD0004\n" + bytes(400))),
+        "packed by gzip and holds a NRRD or MetaImage volume; unp",
+    ),
+    "gzip of tar": (
+        _bytes(gzip.compress(bytes(257) + b"ustar" + bytes(400))),
+        "packed by gzip and holds a TAR archive; unpack it",
+    ),
+    "gzip of a film": (
+        _bytes(gzip.compress(bytes(4) + b"ftypqt  " + bytes(400))),
+        "packed by gzip and holds a film; save the frame",
+    ),
     "text": (_bytes(b"hello" * 100), "is not a NIfTI volume"),
     "zip": (_bytes(b"PK\x03\x04" + bytes(400)), "is a ZIP archive"),
     "pair": (_pair, r"is half of a pair \(.hdr and .img\)"),

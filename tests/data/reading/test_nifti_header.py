@@ -88,9 +88,11 @@ def test_a_handedness_of_zero_means_one(read: Callable[..., Volume]) -> None:
 
 def test_an_sform_of_zeros_gives_way_to_a_qform(read: Callable[..., Volume]) -> None:
     nothing = {"srow_x": 0, "srow_y": 0, "srow_z": 0}
-    np.testing.assert_allclose(read(**nothing, qform_code=1).original_affine, GRID, atol=1e-5)
     with pytest.raises(DrifaError, match="an orientation that cannot be inverted"):
         read(**nothing, qform_code=0)
+    tiny = np.eye(3, 4) * 1e-12
+    for fields in (nothing, {"srow_x": tiny[0], "srow_y": tiny[1], "srow_z": tiny[2]}):
+        np.testing.assert_allclose(read(**fields, qform_code=1).original_affine, GRID, atol=1e-5)
 
 
 @pytest.mark.parametrize(

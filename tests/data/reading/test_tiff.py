@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from drifa.data.reading.files import read_head
 from drifa.data.reading.images import read_image
@@ -63,6 +64,42 @@ def test_channels_are_right_in_planes_and_interleaved_and_what_pillow_mixes_up_i
         np.testing.assert_array_equal(read_image(tiff(path, array, planar=planar), 3), RGB)
     with pytest.raises(DrifaError, match=r"holds 3 channels of 16 bits, in planes: .* interleaved channels"):
         read_image(tiff(path, DEEP, planar=True), 3)
+
+
+@pytest.mark.parametrize("subsampling", [[], [(530, 3, [1, 1])], [(530, 3, [2, 2])], [(530, 3, [2, 1])]])
+def test_uncompressed_ycbcr_is_refused_whatever_its_subsampling(path: Path, subsampling: list[Entry]) -> None:
+    with pytest.raises(
+        DrifaError, match=r"3 channels of 8 bits, YCbCr, uncompressed: the file is complete, .* the colours RGB"
+    ):
+        read_image(tiff(path, RGB, (262, 3, [6]), *subsampling), 3)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_compressed_ycbcr_has_the_colours_it_was_made_of(path: Path, compression: str) -> None:
+    Image.fromarray(RGB).convert("YCbCr").save(
+        path, compression=compression, **({"quality": 95} if compression == "jpeg" else {})
+    )
+    assert survey(path, read_head(path)).photometric == 6
+    np.testing.assert_allclose(read_image(path, 3).astype(int), RGB, atol=12 if compression == "jpeg" else 4)
+
+
+def test_cmyk_and_cielab_become_rgb_and_other_meanings_are_refused_by_name(path: Path) -> None:
+    ink = np.dstack([255 - RGB, np.zeros_like(GREY)])
+    np.testing.assert_array_equal(read_image(tiff(path, ink, (262, 3, [5])), 3), RGB)
+    grey = np.dstack([GREY, np.zeros_like(RGB[..., :2])])  # lightness alone
+    image = read_image(tiff(path, grey, (262, 3, [8])), 3)
+    np.testing.assert_allclose(image.max(axis=2).astype(int) - image.min(axis=2), 0, atol=1)
+    assert (np.diff(image[0, :, 0].astype(int)) > 0).all()
+    for code, meaning in ((9, "ICCLab"), (4, "a mask"), (32803, "a sensor's mosaic")):
+        with pytest.raises(DrifaError, match=f"holds 3 channels of 8 bits, {meaning}: the file is complete"):
+            read_image(tiff(path, RGB, (262, 3, [code])), 3)
+
+
+def test_white_at_zero_is_turned_around_or_refused_by_name(path: Path) -> None:
+    for array in (GREY, GREY.astype(np.uint16) * 257):
+        np.testing.assert_array_equal(read_image(tiff(path, array, (262, 3, [0])), 1)[:, :, 0], 255 - GREY)
+    with pytest.raises(DrifaError, match="holds 1 channels of 12 bits, white at zero: the file is complete"):
+        read_image(tiff(path, GREY, (258, 3, [12]), (262, 3, [0])), 1)
 
 
 def test_twelve_bits_have_their_white_at_4095(path: Path) -> None:

@@ -29,12 +29,14 @@ OPTIONS = {
 LIKE_MODALITIES = frozenset(
     (
         *("ct", "cta", "mr", "mri", "t1", "t1c", "t1ce", "t1gd", "t2", "flair", "dwi", "adc", "swi", "pet", "spect"),
-        *("us", "ultrasound", "sono", "xray", "x-ray", "cxr", "mammography", "fundus", "oct", "endoscopy"),
+        *("us", "ultrasound", "sono", "xray", "xrays", "cxr", "mammography", "fundus", "oct", "endoscopy"),
         *("photo", "photos", "clinical", "dermoscopy", "dermatoscopy", "histology", "pathology", "wsi", "cytology"),
     )
 )
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test"}
+# Words in the name of a folder that say only that it is one.
+_FILLERS = frozenset("set data dataset image images img imgs picture pictures scan scans slice slices".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def prepare_folders(
     for path, parts in found:
         if len(parts) >= skip + 2:
             own = parts[skip:] if not classes_first else (modality or "image", *parts[skip:])
-            split = _SPLITS[parts[0].lower()] if splits else ""
+            split = _split_of(parts[0]) if splits else ""
             files.append(_File(path, split, plain(own[0]), plain(own[1]), plain(_stem("/".join(own[2:])))))
     ids = _ids(files)
     table = pd.DataFrame([vars(file) for file in files]).drop(columns="stem")
@@ -109,7 +111,7 @@ def prepare_folders(
         raise DrifaError(
             f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class{listing.told()}"
         )
-    if not modality and shallow and all(one.lower() in LIKE_MODALITIES for one in classes):
+    if not modality and shallow and all(map(_like_modality, classes)):
         listed = ", ".join(map(repr, classes))
         raise DrifaError(
             f"the folders {listed} of {folder} would be classes, but are named like modalities; if they are these, put class "
@@ -135,9 +137,25 @@ def prepare_folders(
     )
 
 
+def _words(name: str) -> list[str]:
+    """The words of a folder's name in lower case, without those that every folder may have: `Training Data`, `MRI_T1`."""
+    parted = re.split(r"[\s_-]+", re.sub(r"x[\s_-]ray", "xray", plain(name).lower()))
+    return [word for word in parted if word and word not in _FILLERS]
+
+
+def _like_modality(name: str) -> bool:
+    return bool(_words(name)) and all(word in LIKE_MODALITIES for word in _words(name))
+
+
+def _split_of(name: str) -> str:
+    """The split that a folder's name means; empty where it means none."""
+    words = _words(name)
+    return _SPLITS.get(words[0].removesuffix("set"), "") if len(words) == 1 else ""
+
+
 def _has_splits(folder: Path, first: set[str]) -> bool:
     """Whether the first folders are `train`, `val`, `test`; one name of these among others is refused."""
-    splits = sorted(name for name in first if name.lower() in _SPLITS)
+    splits = sorted(name for name in first if _split_of(name))
     others = sorted(first.difference(splits))
     if splits and others:
         raise DrifaError(

@@ -6,7 +6,7 @@ import filecmp
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,8 +18,8 @@ from drifa.names import plain
 #: Folders in which systems and programs keep copies of their own, in lower case; so are all whose name begins with a dot.
 PROGRAM_FOLDERS = frozenset(
     """
-    @eadir @tmp @recycle #recycle #snapshot $recycle.bin recycler lost+found __macosx __pycache__ .ipynb_checkpoints
-    thumbnails thumbs thumbnail
+    @eadir @tmp @recycle @recently-snapshot #recycle #snapshot $recycle.bin recycler recycled lost+found
+    __macosx __pycache__ .ipynb_checkpoints thumbnails thumbs thumbnail
     """.split()  # noqa: SIM905 - a dozen quoted words read worse
 ) | {"system volume information", "network trash folder", "temporary items"}
 #: Words in the name of a file or folder that make it a mask of, or a drawing on, the image of the same name without the word.
@@ -28,6 +28,13 @@ MASK_WORDS = frozenset(
     mask masks seg segm segmentation segmentations superpixel superpixels groundtruth gt annotation annotations annotated
     overlay overlays contour contours heatmap heatmaps label labels roi rois thumb thumbs thumbnail thumbnails preview
     """.split()  # noqa: SIM905 - thirty quoted words read worse
+)
+# Words that make a file a mask or a drawing only behind the whole name of an image in its own folder: classes are named so too.
+_TAILS = MASK_WORDS | frozenset(
+    """
+    lesion lesions lesionmask masked segmented labelmap labelmaps binary bw outline outlines outlined overlayed overlaid gradcam
+    bbox bboxes small checkpoint
+    """.split()  # noqa: SIM905 - twenty quoted words read worse
 )
 #: Words that tell an image from its mask, and are no part of what the two share.
 _IMAGE_WORDS = frozenset({"image", "images", "img", "photo", "orig", "original"})
@@ -108,7 +115,7 @@ def find_images(folder: Path, suffixes: tuple[str, ...] = SUFFIXES, masks: bool 
             found.append(path)
             if _NO_TEXT.search(path):
                 raise DrifaError(f"the name of {path!r} below {folder} cannot stand in a table; rename the file")
-    drawn = set() if masks else _masks(found)
+    drawn = set() if masks else _masks(found) | _derived(found)
     return Found(
         folder,
         tuple(sorted(path for path in found if path not in drawn)),
@@ -164,6 +171,28 @@ def _masks(paths: Sequence[str]) -> set[str]:
         own = " ".join(bare) or f"/{pure.parent}"
         fewest[own] = min(marks, fewest.get(own, marks))
     return {path for path, (marks, keys) in read.items() if any(fewest.get(key, marks) < marks for key in keys if key)}
+
+
+def _derived(paths: Sequence[str]) -> set[str]:
+    """Pictures made of another one in their folder, by words behind its name: `x_lesion`, `x_attribute_hair`, `x_mask2`."""
+    names = {path: (PurePosixPath(path).parent, plain(_stem(PurePosixPath(path).name)).casefold()) for path in paths}
+    known = set(names.values())
+    return {path for path, (folder, name) in names.items() if any((folder, base) in known for base in _bases(name))}
+
+
+def _bases(name: str) -> Iterator[str]:
+    """What a name would be without the words behind it that no image has."""
+    name = re.sub(r"grad[\s_-]+cam", "gradcam", name)
+    for cut in re.finditer(r"[\s_.-]+", name):
+        first, *others = re.split(r"[\s_.-]+", name[cut.end() :])
+        attribute = first in ("attribute", "attributes")
+        if attribute or (_is_tail(first) and all(word.isdigit() or _is_tail(word) for word in others)):
+            yield name[: cut.start()]
+
+
+def _is_tail(word: str) -> bool:
+    word = word.rstrip("0123456789")
+    return word in _TAILS or word.startswith("annot")
 
 
 def _words(name: str) -> list[str]:

@@ -30,17 +30,20 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
                 left_out[field.name] = "the files' bytes themselves"
             elif types.is_nested(field.type):
                 left_out[field.name] = f"values of the type {field.type}"[:80]
-        columns = [name for name in parquet.read_schema(path).names if name not in left_out]
-        table = pd.read_parquet(path, columns=columns)[columns]
+        table = pd.read_parquet(path, columns=[name for name in parquet.read_schema(path).names if name not in left_out])
     except (OSError, ValueError, ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DrifaError(f"{path} cannot be read as a table ({reason}); save it as CSV in UTF-8") from None
-    table.columns = pd.Index([plain(str(name)) for name in columns])
+    # An index that its writer named is a column, as after `set_index("case")`; one without a name counts rows.
+    for level, name in reversed(list(enumerate(table.index.names))):
+        if name is not None and str(name) not in left_out:
+            table.insert(0, name, table.index.get_level_values(level), allow_duplicates=True)
+    table.columns = pd.Index([plain(str(name)) for name in table.columns])
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
         raise DrifaError(f"{path} has two columns {twice!r}; rename or remove one")
     # A column of integers with gaps arrives as floats; a patient 12 is not a patient 12.0.
     table = table.convert_dtypes().astype(object).set_axis(range(2, len(table) + 2))
     table = table.where(table.notna(), "").astype(str)
-    filled = table.map(lambda text: plain(text) != "").any(axis=1) if len(columns) else pd.Series(dtype=bool)
+    filled = table.map(lambda text: plain(text) != "").any(axis=1) if len(table.columns) else pd.Series(dtype=bool)
     return table[filled], left_out

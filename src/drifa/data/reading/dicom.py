@@ -172,6 +172,7 @@ def _decoded(dataset: Dataset, layout: Pixels, syntax: UID, path: Path) -> tuple
     if syntax and syntax.is_encapsulated:
         pixels = _unpacked(dataset, layout, syntax, path)
         return pixels, _padding(pixels, dataset, layout, path)
+    _check_frame(dataset, layout, path)
     # Whole words first: padding may use bits beyond the stored ones, and these may lie anywhere in the word.
     dataset.BitsStored, dataset.HighBit = layout.allocated, layout.allocated - 1
     words = pixel_array(dataset)
@@ -180,6 +181,19 @@ def _decoded(dataset: Dataset, layout: Pixels, syntax: UID, path: Path) -> tuple
         words = words << (layout.allocated - 1 - layout.high)
         words >>= layout.allocated - layout.stored
     return words, padded
+
+
+def _check_frame(dataset: Dataset, layout: Pixels, path: Path) -> None:
+    """Refuses uncompressed pixels of more than the frame that the header tells of; the decoder would read them all."""
+    frame = -(-dataset.Rows * dataset.Columns * layout.samples * layout.allocated // 8)
+    if dataset.PhotometricInterpretation == "YBR_FULL_422":
+        frame = frame * 2 // 3
+    found = len(dataset.PixelData)
+    if found - frame >= max(frame, 2):
+        raise DrifaError(
+            f"image {path} holds {found} bytes of pixels where its header tells of one frame of {frame}; correct "
+            f"{name_of('NumberOfFrames')}, {name_of('Rows')} or {name_of('Columns')}, or save the frame you mean"
+        )
 
 
 def _padding(words: np.ndarray, dataset: Dataset, layout: Pixels, path: Path) -> np.ndarray | None:

@@ -13,7 +13,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from drifa.data.reading.blocks import to_bytes
-from drifa.data.reading.dicom_numbers import name_of, number
+from drifa.data.reading.dicom_numbers import count, name_of, number, single
 from drifa.data.reading.dicom_tables import read_table
 from drifa.errors import DrifaError
 
@@ -75,7 +75,7 @@ def _modality(
     if where.get("ModalityLUTSequence"):
         table = read_table(where.ModalityLUTSequence[0], path, signed, little)
         return table, (0, table.top)
-    slope, intercept = number(where, "RescaleSlope", path), number(where, "RescaleIntercept", path)
+    slope, intercept = single(where, "RescaleSlope", path), single(where, "RescaleIntercept", path)
     a, b = 1.0 if slope is None else slope, intercept or 0.0
     ends = (ends[0] * a + b, ends[1] * a + b)
     if a == 0 or not np.isfinite(ends).all():
@@ -88,6 +88,11 @@ def _modality(
 def _display(dataset: Dataset, path: Path, little: bool, ends: tuple[float, float], bits: int) -> _Map:
     window = _functional(dataset, "FrameVOILUTSequence", "WindowCenter")
     centre, width = number(window, "WindowCenter", path), number(window, "WindowWidth", path)
+    if count(window, "WindowCenter") != count(window, "WindowWidth"):
+        raise DrifaError(
+            f"image {path} has {count(window, 'WindowCenter')} values of {name_of('WindowCenter')} and "
+            f"{count(window, 'WindowWidth')} of {name_of('WindowWidth')}; correct its header, so that each window has both"
+        )
     if centre is not None or width is not None:
         return _window(centre, width, str(window.get("VOILUTFunction") or "LINEAR"), path)
     if dataset.get("VOILUTSequence"):

@@ -46,6 +46,9 @@ def check_header(dataset: Dataset, path: Path, max_pixels: float) -> Pixels:
         raise DrifaError(f"{path} is a DICOM file without an image{what}; remove its row from the study")
     frames = whole(dataset, "NumberOfFrames", path, 1) or 1
     width, height = whole(dataset, "Columns", path), whole(dataset, "Rows", path)
+    for keyword, side in (("Rows", height), ("Columns", width)):
+        if side < 1:
+            raise DrifaError(f"image {path} has {side} as {name_of(keyword)}; it should be 1 or more: correct its header")
     size = f"{width}x{height}" + (f"x{frames}" if frames > 1 else "")
     if width * height * frames > max_pixels:
         raise DrifaError(f"image {path} has {size} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down")

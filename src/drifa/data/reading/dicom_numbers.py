@@ -14,7 +14,7 @@ from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, short
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _BINARY = ("US", "SS", "UL", "SL", "UV", "SV", "FL", "FD")
@@ -50,13 +50,33 @@ def numbers(dataset: Dataset, keyword: str, path: Path) -> list[float]:
     return _numbers(dataset, keyword, path, None)
 
 
-def whole(dataset: Dataset, keyword: str, path: Path, default: int | None = None) -> int:
-    """The first value of an element that counts something.
+def count(dataset: Dataset, keyword: str) -> int:
+    """How many values an element has, empty ones left out."""
+    return sum(bool(part.strip(" \0")) for part in _text(dataset, keyword).split("\\"))
+
+
+def single(dataset: Dataset, keyword: str, path: Path) -> float | None:
+    """The value of an element that has one at most; None where it is absent or empty.
 
     Raises:
-        DrifaError: As :func:`number`; or it is absent without a default, or no whole number.
+        DrifaError: As :func:`number`; or it has several values.
     """
     value = number(dataset, keyword, path)
+    if count(dataset, keyword) > 1:
+        raise DrifaError(
+            f"image {path} has {short(_text(dataset, keyword))} as {name_of(keyword)}, which should be one number; "
+            f"correct its header"
+        )
+    return value
+
+
+def whole(dataset: Dataset, keyword: str, path: Path, default: int | None = None) -> int:
+    """The value of an element that counts something.
+
+    Raises:
+        DrifaError: As :func:`single`; or it is absent without a default, or no whole number.
+    """
+    value = single(dataset, keyword, path)
     if value is None:
         if default is not None:
             return default

@@ -26,12 +26,44 @@ _FOREIGN = (
     (b"7z\xbc\xaf", "a 7z archive; unpack it"),
     (b"%PDF", "a PDF document; export its image as PNG"),
     (b"GIF8", "a GIF picture; save it as PNG"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "a JPEG 2000 picture; save it as PNG"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture; save it as PNG"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "a JPEG XL picture; save it as PNG"),
+    (b"\xff\x0a", "a JPEG XL picture; save it as PNG"),
+    (b"BZh", "a bzip2 archive; unpack it"),
+    (b"\xfd7zXZ\x00", "an xz archive; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive; unpack it"),
     (b"8BPS", "a Photoshop file; save it as PNG"),
     (b"\x89HDF", "an HDF5 file; save its arrays as PNG or NIfTI"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`"),
     (b"<!doctype html", "a web page: the download was refused or needs a login; fetch the file again"),
     (b"<html", "a web page: the download was refused or needs a login; fetch the file again"),
 )
+
+
+#: Brands of the pictures that phones keep in a container of films, by what stands behind `ftyp`.
+_BRANDS = {b"avif": "an AVIF", b"avis": "an AVIF", b"heic": "a HEIC", b"heix": "a HEIC", b"heim": "a HEIC", b"heis": "a HEIC"}
+_BRANDS |= {b"hevc": "a HEIC", b"hevx": "a HEIC", b"mif1": "a HEIF", b"msf1": "a HEIF"}
+
+
+def foreign(head: bytes) -> str:
+    """What a file of another kind is and what to do about it, by its first bytes; empty where they are not known."""
+    # Web pages may start with blank lines and in any case; no image format starts with a letter of these in lower case.
+    start = head.lstrip()[:64].lower()
+    for magic, meaning in _FOREIGN:
+        if head.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
+            return meaning
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP picture; save it as PNG"
+    if head[4:8] == b"ftyp":
+        return (
+            f"{_BRANDS[head[8:12]]} picture; save it as PNG"
+            if head[8:12] in _BRANDS
+            else "a film; save the frame you mean as PNG"
+        )
+    if head[257:262] == b"ustar":
+        return "a TAR archive; unpack it"
+    return ""
 
 
 def read_head(path: Path, what: str = "image") -> bytes:
@@ -57,11 +89,9 @@ def read_head(path: Path, what: str = "image") -> bytes:
         raise DrifaError(_reason(path, what, error)) from None
     if not head:
         raise DrifaError(f"{what} {path} is empty (0 bytes); fetch it again, or remove its row from the study")
-    # Web pages may start with blank lines and in any case; no image format starts with a letter of these in lower case.
-    start = head.lstrip()[:64].lower()
-    for magic, meaning in _FOREIGN:
-        if head.startswith(magic) or (magic.startswith(b"<") and start.startswith(magic)):
-            raise DrifaError(f"{path} is {meaning}, or remove its row from the study")
+    meaning = foreign(head)
+    if meaning:
+        raise DrifaError(f"{path} is {meaning}, or remove its row from the study")
     return head
 
 

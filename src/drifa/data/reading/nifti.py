@@ -12,12 +12,16 @@ import nibabel
 import numpy as np
 
 from drifa.data.reading.blocks import BLOCK, to_bytes
-from drifa.data.reading.files import damaged, read_head
+from drifa.data.reading.files import damaged, foreign, is_dicom, read_head
 from drifa.data.reading.nifti_header import affine_of, display_range, scaling_of
+from drifa.data.reading.nrrd import is_nrrd_or_meta
+from drifa.data.reading.raster import is_raster
 from drifa.errors import DrifaError
 
 # Extensions between header and voxels are skipped, but a header must not make us read for hours.
 _LARGEST_OFFSET = 2**24
+# Formats that are read unpacked only.
+_READ = (("a DICOM file", is_dicom), ("an image", is_raster), ("a NRRD or MetaImage volume", is_nrrd_or_meta))
 
 
 def read_nifti(path: Path, max_voxels: float, what: str = "volume") -> tuple[np.ndarray, nibabel.nifti1.Nifti1Header]:
@@ -124,6 +128,12 @@ def _header(file: BinaryIO, path: Path, what: str) -> nibabel.nifti1.Nifti1Heade
         kind = nibabel.nifti2.Nifti2Header
         start += file.read(kind.sizeof_hdr - len(start))
     elif start[344:347] != b"n+1":
+        if isinstance(file, gzip.GzipFile):
+            meaning = foreign(start) or next(
+                (f"{kind}; unpack it, as with gunzip" for kind, known in _READ if known(start)), ""
+            )
+            if meaning:
+                raise DrifaError(f"{path} is packed by gzip and holds {meaning}, or remove its row from the study")
         raise DrifaError(f"{path} is not a NIfTI {what}; convert it to .nii.gz, or remove its row from the study")
     if len(start) < kind.sizeof_hdr:
         raise damaged(path, f"it ends after {len(start)} of the {kind.sizeof_hdr} bytes of a header", what)

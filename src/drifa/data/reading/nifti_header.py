@@ -19,6 +19,8 @@ _UNITS = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
 # Rounded to three decimals, a quaternion is at most this much too long.
 _TOO_LONG = 0.01
 _NOTHING = 1e-7
+# No voxel is this small in any unit.
+_NO_VOXEL = 1e-9
 # Sides of a box that is this flat point the same way to within the precision of the file.
 _FLAT = 1e-6
 
@@ -26,7 +28,7 @@ _FLAT = 1e-6
 def affine_of(header: nibabel.nifti1.Nifti1Header, path: Path, what: str = "volume") -> np.ndarray:
     """The way from voxel to millimetres: float64 [4, 4].
 
-    The sform is taken where there is one, else the qform. An sform of zeros counts as none.
+    The sform is taken where there is one, else the qform. An sform of zeros, or as good as that, counts as none.
 
     Raises:
         DrifaError: It cannot be inverted, so that the file has no orientation; or its voxel sizes, its quaternion or its unit
@@ -34,7 +36,8 @@ def affine_of(header: nibabel.nifti1.Nifti1Header, path: Path, what: str = "volu
     """
     sform = np.asarray(header.get_sform(), dtype=np.float64)
     qform_code = int(header["qform_code"])
-    if header["sform_code"] > 0 and (sform[:3].any() or not qform_code > 0):
+    empty = np.abs(sform[:3, :3]).max() <= _NO_VOXEL
+    if header["sform_code"] > 0 and (not empty or not qform_code > 0):
         affine = sform
     elif qform_code > 0:
         affine = _qform(header, path, what)

@@ -6,7 +6,6 @@ References:
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +14,11 @@ import numpy as np
 
 from drifa.data.reading.files import damaged
 from drifa.data.reading.nifti_header import invertible
+from drifa.data.reading.nrrd_header import NRRD, check_text, voxel_file
 from drifa.errors import DrifaError
 
 INSTALL = "pip install 'drifa[volumes]'"
 _META = re.compile(rb"\s*(ObjectType|ObjectSubType|Comment|NDims)\s*=", re.IGNORECASE)
-_NRRD = b"NRRD000"
-# A header is text; longer ones are no header.
-_HEADER_BYTES = 2**16
 _LPS = "left-posterior-superior"
 # ITK counts to the patient's left and back, we to the right and front.
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -29,17 +26,18 @@ _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 def is_nrrd_or_meta(head: bytes) -> bool:
     """Whether a file's first bytes are those of one of these formats."""
-    return head.startswith(_NRRD) or _META.match(head) is not None
+    return head.startswith(NRRD) or _META.match(head) is not None
 
 
 def data_file(path: Path) -> Path | None:
-    """The file beside a `.nhdr` or `.mhd` header that holds its voxels; None for other files, or where it is not one."""
-    if path.suffix.lower() not in (".nhdr", ".mhd"):
+    """The file beside a header that holds its voxels; None for other files, or where it is not one."""
+    # By the ending, for the other formats are told apart only once they are opened.
+    if path.suffix.lower() not in (".nhdr", ".mhd", ".nrrd", ".mha"):
         return None
-    fields = _fields(path)
-    name = os.fsdecode(fields.get(b"data file", fields.get(b"datafile", fields.get(b"ElementDataFile", b"LOCAL"))))
-    found = path.parent / name
-    return found if "\0" not in name and found.is_file() else None
+    try:
+        return voxel_file(path)
+    except DrifaError:  # which the reader tells
+        return None
 
 
 def read_nrrd_or_meta(path: Path, head: bytes, max_voxels: float) -> tuple[np.ndarray, np.ndarray]:
@@ -60,10 +58,10 @@ def read_nrrd_or_meta(path: Path, head: bytes, max_voxels: float) -> tuple[np.nd
             several channels, in another space or unit, or has voxels that are not finite.
     """
     itk = _simple_itk(path)
-    _check_text(path)
+    check_text(path)
     reader = itk.ImageFileReader()
     reader.SetFileName(str(path))
-    reader.SetImageIO("NrrdImageIO" if head.startswith(_NRRD) else "MetaImageIO")
+    reader.SetImageIO("NrrdImageIO" if head.startswith(NRRD) else "MetaImageIO")
     try:
         reader.ReadImageInformation()
         _check(reader, path, max_voxels)
@@ -96,27 +94,6 @@ def _simple_itk(path: Path) -> ModuleType:
         raise DrifaError(f"volume {path} is NRRD or MetaImage, which needs another package: {INSTALL}") from None
     SimpleITK.ProcessObject_SetGlobalWarningDisplay(False)
     return SimpleITK
-
-
-def _check_text(path: Path) -> None:
-    """Refuses what the header says and SimpleITK passes over."""
-    fields = _fields(path)
-    units = set(re.findall(rb'"(.*?)"', fields.get(b"space units", b""))) - {b"mm", b"millimeter", b""}
-    if units:
-        unit = units.pop().decode("latin-1")
-        raise DrifaError(f"volume {path} has the space unit {unit!r}; save it again in millimetres")
-    slope = fields.get(b"ElementToIntensityFunctionSlope", b"1"), fields.get(b"ElementToIntensityFunctionOffset", b"0")
-    if slope != (b"1", b"0"):
-        shown = " and ".join(part.decode("latin-1") for part in slope)
-        raise DrifaError(f"volume {path} scales its values by the slope and offset {shown}; save it again with scaled values")
-
-
-def _fields(path: Path) -> dict[bytes, bytes]:
-    with open(path, "rb") as file:
-        text = file.read(_HEADER_BYTES)
-    # Behind these the voxels begin.
-    text = re.split(rb"\r?\n\r?\n", text)[0] if text.startswith(_NRRD) else re.split(rb"(?<=LOCAL)\r?\n", text)[0]
-    return dict(re.findall(rb"^[ \t]*([\w ]+?)[ \t]*(?:=|:(?!=))[ \t]*(.*?)[ \t\r]*$", text, re.MULTILINE))
 
 
 def _check(reader: object, path: Path, max_voxels: float) -> None:

@@ -17,6 +17,10 @@ from drifa.data.reading.files import damaged, unsupported
 from drifa.errors import DrifaError
 
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_WHITE_IS_ZERO, _YCBCR = 0, 6
+# Photometric interpretations beside grey, RGB and palettes; what the pixels mean where Pillow does not know.
+_MEANINGS = {_WHITE_IS_ZERO: "white at zero", 4: "a mask", 5: "CMYK", _YCBCR: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab"}
+_MEANINGS |= {32803: "a sensor's mosaic", 34892: "raw colours of a sensor"}
 _COMPRESSIONS = {
     2: "CCITT 1D",
     3: "CCITT group 3",
@@ -50,7 +54,7 @@ class Tiff:
         channels: Samples per pixel.
         planar: Whether each channel is stored by itself.
         compression: Its code.
-        white_is_zero: Whether small numbers are bright.
+        photometric: Code of what the numbers mean.
     """
 
     bits: int
@@ -58,7 +62,12 @@ class Tiff:
     channels: int
     planar: bool
     compression: int
-    white_is_zero: bool
+    photometric: int
+
+    @property
+    def white_is_zero(self) -> bool:
+        """Whether small numbers are bright."""
+        return self.photometric == _WHITE_IS_ZERO
 
     @property
     def kind(self) -> str:
@@ -69,7 +78,9 @@ class Tiff:
             if self.compression == 1
             else f", compressed by {_COMPRESSIONS.get(self.compression, 'code')} ({self.compression})"
         )
-        return f"holds {self.channels} channels of{number} {self.bits} bits{', in planes' if self.planar else ''}{packed}"
+        meaning = f", {_MEANINGS[self.photometric]}" if self.photometric in _MEANINGS else ""
+        planes = ", in planes" if self.planar else ""
+        return f"holds {self.channels} channels of{number} {self.bits} bits{meaning}{planes}{packed}"
 
     @property
     def always_read(self) -> bool:
@@ -99,7 +110,7 @@ def survey(path: Path, head: bytes) -> Tiff:
         channels=(_values(tags, 277) or [1])[0],
         planar=_values(tags, 284) == [2],
         compression=(_values(tags, 259) or [1])[0],
-        white_is_zero=_values(tags, 262) == [0],
+        photometric=(_values(tags, 262) or [1])[0],
     )
     _check(tiff, path)
     return tiff
@@ -117,6 +128,9 @@ def _check(tiff: Tiff, path: Path) -> None:
         )
     if tiff.sample_format not in (_UNSIGNED, _SIGNED):
         raise unsupported(path, tiff.kind)
+    if tiff.photometric == _YCBCR and tiff.channels > 1 and tiff.compression == 1:
+        # Pillow takes four bytes for each pixel, and its colours for RGB; what is compressed goes through libtiff, which knows.
+        raise unsupported(path, f"{tiff.kind}, uncompressed", "save it with the colours RGB, or as PNG")
     if tiff.planar and tiff.channels > 1 and tiff.bits != 8:
         # Pillow mixes the planes up without a word.
         raise unsupported(path, tiff.kind, "save it with interleaved channels (PlanarConfiguration 1), or as PNG")
