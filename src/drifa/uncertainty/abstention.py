@@ -107,9 +107,9 @@ class Abstention(Record):
         bars, (u, w) = _bars(doubt[rows[lays]], least_kept), (doubt[rows[~lays]], fault[rows[~lays]])
         if bars[0] > most:
             raise DrifaError(
-                f"the strictest bar of {len(rows)} validation groups lies at an uncertainty of {bars[0]:.3g}, and above {most:.3g} "
-                "cases go without an answer for another reason, such as an empty prediction set: add validation groups, or ask "
-                "the sets for a higher level"
+                f"the strictest bar of {len(rows)} validation groups lies at an uncertainty of {bars[0]:.3g}, and above "
+                f"{most:.3g} cases go without an answer for another reason, such as an empty prediction set: add validation "
+                "groups, or ask the sets for a higher level"
             )
         bars = bars[bars <= most]
         kept = np.array([(u <= bar).sum() for bar in bars])
