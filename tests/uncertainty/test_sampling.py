@@ -89,7 +89,8 @@ def test_the_measures_add_up_and_no_passes_mean_one_answer_without_dropout() -> 
     alone = sample(model, x, passes=0)[""]
     with torch.no_grad():
         np.testing.assert_allclose(alone.probabilities, model.eval()(x).softmax(1).numpy(), atol=1e-6)
-    assert alone.mutual_information is None
+    assert alone.mutual_information is alone.std is alone.variance is None  # one answer cannot disagree
+    assert sample([model, classifier(1)], x, passes=0)[""].variance.min() > 0
     assert alone.passes.tolist() == [1] * 5
 
 

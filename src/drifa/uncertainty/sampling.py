@@ -36,7 +36,7 @@ class Sampled(Summary):
 
     Attributes:
         expected_entropy: :math:`\overline{H[p]}`, nats: the part of the uncertainty that no draw resolves. ``[N]``
-        variance: Over the draws, summed over the classes. ``[N]``
+        variance: Over the draws, summed over the classes; None for a single draw, which says nothing of it. ``[N]``
         margin: The largest mean probability minus the second. ``[N]``
         passes: Network passes behind each row. int64 ``[N]``
 
@@ -45,7 +45,7 @@ class Sampled(Summary):
     """
 
     expected_entropy: np.ndarray
-    variance: np.ndarray
+    variance: np.ndarray | None
     margin: np.ndarray
     passes: np.ndarray
 
@@ -63,9 +63,10 @@ def sample(
     r"""Answers of one classifier or several under dropout.
 
     Only dropout is switched on: BatchNorm stays with its running statistics. Afterwards every part is in the mode it was in,
-    also after an error. The mask of a row depends on its name, the seed, the network's place and the number of the pass, so that batches and their order change nothing. Of a network of this package
-    what stands before its first dropout is computed once; of any other, ``nn.Dropout`` and its forms by channel are found
-    wherever they stand, each with rows in front; dropout that a ``forward`` calls as a function stays off.
+    also after an error. The mask of a row depends on its name, the seed, the network's place and the number of the pass, so
+    that batches and their order change nothing. Of a network of this package what stands before its first dropout is computed
+    once; of any other, ``nn.Dropout`` and its forms by channel are found wherever they stand, each with rows in front;
+    dropout that a ``forward`` calls as a function stays off.
 
     With ``settle`` a row is asked no further once its class is settled: a draw is the mean over all models, one pass each; the
     first names a class, and the others bet against the hypothesis that all ``passes`` draws together would not name it. For the
@@ -76,7 +77,8 @@ def sample(
     Args:
         models: Networks that give logits ``[N, C]``, or task -> logits.
         inputs: What they read: a tensor with N rows, or of a network of this package modality -> images.
-        passes: T, of each model; 0 = dropout off, one pass.
+        passes: T, of each model; 0 = dropout off, one pass. One draw in all (of one model) has no spread: it is None then, and
+            not 0.
         present: As a network of this package takes it. bool ``[N, m]``
         names: Of the rows; their numbers by default.
         seed: Of the masks.
@@ -287,7 +289,7 @@ class _Moments:
             mutual_information=np.maximum(whole - expected, 0) if several else None,
             std=np.sqrt(spread[np.arange(len(p)), best]) if several else None,
             expected_entropy=expected,
-            variance=spread.sum(axis=1),
+            variance=spread.sum(axis=1) if several else None,
             margin=ordered[:, -1] - (ordered[:, -2] if p.shape[1] > 1 else 0),
             passes=self.draws.copy(),
         )
