@@ -16,8 +16,11 @@ import drifa
 from drifa.errors import DrifaError
 from drifa.explain.embedding import readouts
 from drifa.prediction.asking import ask, case_of, shown
+from drifa.prediction.cases import Case
 from drifa.prediction.predictor import Predictor
+from drifa.prediction.trust import TaskTrust, Trust
 from drifa.runs.run import Run
+from drifa.uncertainty.abstention import Abstention
 
 
 def files(run: Run, count: int = 4) -> list[dict[str, Any]]:
@@ -161,3 +164,22 @@ def test_what_cannot_be_taken_is_refused_in_one_sentence(predictor: Predictor, t
 def test_a_list_of_pictures_is_no_list_of_cases(predictor: Predictor) -> None:
     with pytest.raises(DrifaError, match=r"case 0 is .*mapping"):
         predictor.predict_many(["photo.png"])  # type: ignore[list-item]
+
+
+def test_answers_that_may_be_sure_say_so_where_nobody_checked_the_images(paired_run: Run) -> None:
+    predictor, case = drifa.load(paired_run.folder), files(paired_run, 1)[0]
+    bar = Abstention(target=0.1, confidence=0.9, bar=None, bound=0.05, kept=41, wrong=0, groups=41)
+    predictor.__dict__ |= {"strangers": {}, "trust": None}
+    assert predictor(**case).note is None
+    for abstention in (None, bar):
+        learned = dict.fromkeys(predictor.kinds, TaskTrust(None, None, None, abstention))
+        predictor.__dict__["trust"] = Trust(predictor.mode, len(predictor.nets), learned)
+        told = predictor(**case)
+        notes = [told.note, predictor.predict([Case("a", {name: Path(path) for name, path in case.items()})]).note]
+        if abstention is None:  # nothing is called sure
+            assert notes == [None, ""]
+        else:
+            assert all(task.verdict.startswith("sure") for task in told.tasks.values())
+            for note in notes:
+                assert note.count("nobody checked whether images of photo and ultrasound") == 1
+                assert f"drifa calibrate {paired_run.folder}" in note

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from PIL import Image
 
 from drifa.data.tabular import TabularEncoder
 from drifa.prediction.cases import Case
+from drifa.prediction.given import Held
 from drifa.prediction.plausible import implausible
+from drifa.prediction.sources import decode_images
 from tests.data.reading.test_dicom import make
 
 ENCODERS = {"about": TabularEncoder.fit(pd.DataFrame({"Age": ["20", "40", "80"], "sex": ["f", "m", "f"]}), ["Age", "sex"])}
@@ -54,3 +58,41 @@ def test_headers_of_two_patients_are_told_without_their_names(tmp_path: Path) ->
     assert "id-1" not in found.text
     for other in (c, d, e):
         assert implausible(Case("x", {"photo": a, "scan": other}), {}) == ()
+
+
+def test_the_same_pixels_are_told_whatever_holds_them_and_in_whatever_channels(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, size=(9, 9), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels).save(tmp_path / "a.tif")  # other bytes
+    held = {
+        "file": tmp_path / "a.png",
+        "saved again": tmp_path / "a.tif",
+        "array": Held(pixels),
+        "picture": Held(Image.fromarray(pixels)),
+    }
+    for one, other in combinations(held, 2):
+        case = Case("x", {"photo": held[one], "scan": held[other]})
+        (found,) = implausible(case, {}, decode_images(case, {"photo": 3, "scan": 1}))
+        assert (found.modality, "the same as that of photo" in found.text) == ("scan", True), (one, other)
+    for different in (pixels[:8], pixels.T.copy(), pixels ^ 1):
+        case = Case("x", {"photo": Held(pixels), "scan": Held(different)})
+        assert implausible(case, {}, decode_images(case, {"photo": 3, "scan": 1})) == ()
+
+
+def test_two_patients_are_told_of_datasets_and_of_series_too(tmp_path: Path) -> None:
+    def one(patient: str, value: int) -> pydicom.Dataset:
+        return make(np.full((4, 4), value, dtype=np.uint16), PatientID=patient)
+
+    for name, patient in (("first", "id-17"), ("second", "id-18")):
+        (tmp_path / name).mkdir()
+        one(patient, 3).save_as(tmp_path / name / "1.dcm", enforce_file_format=True)
+    first, second = tmp_path / "first", tmp_path / "second"
+    pairs = ((Held(one("id-17", 1)), Held(one("id-18", 2))), (first, second), (first, Held(one("id-18", 2))))
+    for these in pairs:
+        (found,) = implausible(Case("x", dict(zip(("photo", "scan"), these, strict=True))), {})
+        assert "another patient" in found.text
+        assert "id-1" not in found.text
+    assert implausible(Case("x", {"photo": first, "scan": Held(one("id-17", 2))}), {}) == ()
+    (same,) = implausible(Case("x", {"photo": first, "scan": first}), {})
+    assert "same file" in same.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,24 @@ def test_a_small_set_lays_a_bar_only_where_enough_cases_could_stand_under_it() -
     none = learn_trust(labels, np.roll(right, 1, axis=1), groups, CLASSES)
     assert none.abstention is None
     assert any("no bar for abstention" in note for note in none.notes)
+
+
+def test_no_case_with_an_empty_set_is_answered_and_the_bar_is_promised_of_those_that_are() -> None:
+    random = np.random.default_rng(1)
+    labels, sure = random.integers(0, 3, 3000), random.uniform(0.8, 1, (3000, 1))
+    p = sure * np.eye(3)[labels] + (1 - sure) / 3  # always right, so that the tenth that is least sure has empty sets
+    trust = learn_trust(labels[:1000], p[:1000], np.arange(1000), CLASSES)
+    assert trust.sets is not None
+    assert trust.abstention is not None
+    q = trust(p[1000:])
+    empty = ~trust.sets(q).any(axis=1)
+    assert 0.03 < empty.mean() < 0.2
+    assert not trust.answered(q)[empty].any()
+    assert trust.answered(q).mean() > 0.7
+    np.testing.assert_array_equal(trust.answered(q), trust.abstention(doubt_of(q)))  # the bar alone lets none of them pass
+    earlier = replace(trust, abstention=trust.abstention.model_copy(update={"bar": None}))
+    np.testing.assert_array_equal(earlier.answered(q), ~empty)
+    assert not replace(trust, abstention=None).answered(q).any()
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:

@@ -78,3 +78,16 @@ def test_entropy_is_a_share_of_its_largest() -> None:
         *("entropy", "entropy_share", "mutual_information", "std", "flip_rate"),
     }
     assert "100% of the most" in even.words()
+
+
+def test_where_no_class_fits_a_person_looks(trust: TaskTrust) -> None:
+    always = replace(trust, abstention=trust.abstention.model_copy(update={"bar": None}))
+    for told in (answer(0.4, 0.3, 0.3), answer(1.0, 0.0, 0.0)):
+        found = judged(replace(told, prediction_set=()), always, (), ())
+        assert found.abstain.refer
+        assert found.verdict == f"{UNSURE} ({found.abstain.reason})"
+        assert "no class fits" in found.abstain.reason
+        assert "90%" in found.abstain.reason
+    partial = judged(replace(answer(0.4, 0.3, 0.3), prediction_set=()), always, ("ct",), (), True)
+    assert partial.abstain.refer
+    assert partial.abstain.reason.startswith("without ct: no class fits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ def test_each_is_said_where_its_rule_holds_and_nowhere_else(run: Path) -> None:
     assert "skin_lesion: stated" not in said(run)
     assert "cell: judged on" not in said(run)
     assert "One network was trained" in said(run)
+
+
+def test_answers_that_may_be_sure_without_a_look_at_the_image_are_told(run: Path) -> None:
+    for task, more, expected in (({"abstention": {"bar": None}}, {}, True), ({"abstention": None}, {}, False)):
+        (run / "calibration.json").write_text(json.dumps({"drifa_calibration": 2, "tasks": {"cell": task}, **more}))
+        assert ("Nobody checks whether an image" in said(run)) is expected
+    checked = {"drifa_calibration": 2, "tasks": {"cell": {"abstention": {"bar": None}}}, "strangers_file": {"digest": ""}}
+    (run / "calibration.json").write_text(json.dumps(checked))
+    assert "Nobody checks" not in said(run)
 
 
 def test_nothing_is_said_before_an_evaluation(run: Path) -> None:

@@ -75,6 +75,23 @@ def test_a_larger_target_keeps_at_least_as_many() -> None:
     assert len({one.sum() for one in kept}) > 5
 
 
+def test_the_promise_holds_for_a_bar_below_which_the_data_say_so() -> None:
+    broken, turns = 0, 200
+    for turn in range(turns):
+        u, wrong, group = patients(400, turn, waves=True)
+        most = float(np.quantile(u[~wrong], 0.6))  # of the same cases: the worst that a set's threshold could do
+        try:
+            chosen = Abstention.fit(u, wrong, group, 0.12, confidence=0.8, seed=turn, most=most)
+        except DrifaError:
+            continue
+        assert chosen.bar is not None
+        assert chosen.bar <= most
+        broken += risk_of(chosen.bar, waves=True) > 0.12
+    assert broken <= binom.ppf(0.995, turns, 0.2)
+    with pytest.raises(DrifaError, match="go without an answer for another reason"):
+        Abstention.fit(*patients(400, 0), 0.12, most=0.01)
+
+
 def test_more_confidence_never_keeps_more() -> None:
     u, wrong, group = patients(500, 2)
     kept = [Abstention.fit(u, wrong, group, 0.1, confidence)(u).sum() for confidence in (0.5, 0.8, 0.9, 0.99)]

@@ -59,7 +59,6 @@ def test_a_network_of_the_package_is_sampled_as_by_its_own_engine_member_by_memb
 def test_any_classifier_is_sampled_and_neither_batch_nor_order_matters() -> None:
     model, x, names = classifier().train(), torch.rand(6, 3, 4, 4), list("abcdef")
     whole = sample(model, x, passes=8, names=names)[""]
-    assert not model.training  # and BatchNorm did not learn from what it was asked
     assert int(model[1].num_batches_tracked) == 0
     order = [3, 1, 5]
     some = sample(model, x[order], passes=8, names=[names[row] for row in order])[""]
@@ -89,8 +88,9 @@ def test_the_measures_add_up_and_no_passes_mean_one_answer_without_dropout() -> 
     np.testing.assert_allclose(found.margin, ordered[:, -1] - ordered[:, -2])
     alone = sample(model, x, passes=0)[""]
     with torch.no_grad():
-        np.testing.assert_allclose(alone.probabilities, model(x).softmax(1).numpy(), atol=1e-6)
-    assert alone.mutual_information is None
+        np.testing.assert_allclose(alone.probabilities, model.eval()(x).softmax(1).numpy(), atol=1e-6)
+    assert alone.mutual_information is alone.std is alone.variance is None  # one answer cannot disagree
+    assert sample([model, classifier(1)], x, passes=0)[""].variance.min() > 0
     assert alone.passes.tolist() == [1] * 5
 
 
@@ -123,6 +123,37 @@ def test_settling_saves_passes_and_says_how_many() -> None:
     early = settled.passes < 20
     assert (settled.predicted[early] == whole.predicted[early]).mean() >= 0.9
     np.testing.assert_allclose(settled.probabilities[~early], whole.probabilities[~early])
+
+
+class Functional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(nn.functional.dropout(x, 0.5, self.training))
+
+
+def test_every_part_keeps_its_mode_also_after_an_error() -> None:
+    for net, good, bad in (
+        (classifier(), torch.rand(3, 3, 4, 4), torch.full((3, 3, 4, 4), torch.nan)),
+        (own_net(), {"photo": torch.rand(2, 3, 32, 32)}, {"photo": torch.full((2, 3, 32, 32), torch.nan)}),
+    ):
+        net.train()
+        next(iter(net.children())).eval()
+        modes = [part.training for part in net.modules()]
+        sample(net, good, passes=2)
+        assert [part.training for part in net.modules()] == modes
+        with pytest.raises(DrifaError, match="not finite"):
+            sample(net, bad, passes=2)
+        assert [part.training for part in net.modules()] == modes
+
+
+def test_dropout_that_is_called_as_a_function_is_not_called_none() -> None:
+    with pytest.raises(DrifaError, match=r"no dropout module .* calls as a function"):
+        sample(Functional(), torch.rand(3, 4))
+    with pytest.raises(DrifaError, match="has no dropout, so"):
+        sample(nn.Sequential(nn.Dropout(0), nn.Linear(4, 2)), torch.rand(3, 4))
 
 
 @pytest.mark.parametrize(

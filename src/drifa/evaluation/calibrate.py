@@ -22,7 +22,7 @@ from drifa.prediction.answering import COMPLETE
 from drifa.prediction.predictor import Predictor
 from drifa.prediction.strangers import FILE as STRANGERS_FILE
 from drifa.prediction.strangers import write_strangers
-from drifa.prediction.trust import FILE, TaskTrust, Trust, doubt_of, learn_trust
+from drifa.prediction.trust import FILE, TaskTrust, Trust, learn_trust
 from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run
@@ -249,7 +249,7 @@ def _report(
         inside, names = trust.sets(q), trust.sets.classes
         found["coverage"] = coverage_report(labels, inside, groups, names, settings.resamples, settings.seed)
     if trust.abstention is not None:
-        wrong, kept = q.argmax(axis=1) != labels, trust.abstention(doubt_of(q))
+        wrong, kept = q.argmax(axis=1) != labels, trust.answered(q)
         found["abstention"] = abstention_report(
             labels, wrong, kept, groups, classes, resamples=settings.resamples, seed=settings.seed
         )

@@ -126,4 +126,4 @@ def _judge(viewer: Viewer, name: str, check: OutlierCheck) -> dict[str, Any]:
         return {}
     groups, number, images = np.unique(viewer.subjects.group[who], return_inverse=True, return_counts=True)
     share = np.bincount(number, check.strange(*viewer.looks(who, name))) / images
-    return {"false_alarms": mean_interval(share, groups, settings.resamples, seed=settings.seed)}
+    return {"false_alarms": mean_interval(share, groups, settings.resamples, seed=settings.seed, rate=True)}

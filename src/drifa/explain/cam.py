@@ -8,8 +8,7 @@ hooks are our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 
 from drifa.errors import DrifaError, suggest
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.undisturbed import undisturbed
 
 METHODS = ("gradcam", "hirescam", "occlusion")
 #: Cells along a side that occlusion covers one after the other.
@@ -53,18 +53,6 @@ class Relevance:
             return self.members.new_full((self.members.shape[1],), torch.nan)
         pairs = [correlation(self.members[i], self.members[j]) for i in range(count) for j in range(i)]
         return torch.stack(pairs).mean(dim=0)
-
-
-@contextmanager
-def undisturbed(net: nn.Module) -> Iterator[None]:
-    """A network in evaluation mode, every part as it was afterwards, also after an error."""
-    before = [(part, part.training) for part in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for part, training in before:
-            part.training = training
 
 
 def stage_of(net: FusionNet, layer: str | None) -> int:

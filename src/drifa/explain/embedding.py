@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drifa.explain.cam import undisturbed
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.undisturbed import undisturbed
 
 #: t-SNE's perplexity where there are points enough: three times as many and more.
 PERPLEXITY = 30.0

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from drifa.attention import MFA
 from drifa.backbones import Branch, EncoderBranch
 from drifa.errors import DrifaError
-from drifa.explain.cam import undisturbed
 from drifa.fusion.drifa import Drifa
 from drifa.fusion.drifa_plus import DrifaPlus
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.undisturbed import undisturbed
 
 #: A gate whose values move less than this over the samples, in standard deviations, is told to be constant.
 MOVES = 0.01

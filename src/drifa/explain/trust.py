@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drifa.explain.cam import CELLS, correlation, relevance, undisturbed, upsampled
+from drifa.explain.cam import CELLS, correlation, relevance, upsampled
 from drifa.networks.fusionnet import FusionNet
+from drifa.networks.undisturbed import undisturbed
 
 #: Pixels are taken out, or put in, in so many equal steps.
 STEPS = 10

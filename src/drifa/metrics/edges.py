@@ -1,13 +1,15 @@
-"""What can be said of a rate of 0 or 1, of which every bootstrap resample says the same."""
+"""What can be said of a rate near 0 or 1, of which too many bootstrap resamples say the same."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drifa.metrics.classification import COVERAGES
+from drifa.metrics.weighted import Floats
 
 if TYPE_CHECKING:
     from drifa.metrics.intervals import Interval
@@ -52,31 +54,67 @@ def edge_interval(value: float, groups: int, level: float = 0.95) -> Interval:
     return {"value": 0.0, "low": 0.0, "high": 1 - reach}
 
 
-def at_edge(
-    found: Interval, metric: str, group_index: NDArray[np.int64], labels: NDArray[np.int64] | None, level: float
-) -> Interval:
-    """The interval itself, or one that can be believed where every resample gave the same 0 or 1.
+def widened(found: Interval, draws: Floats, groups: Sequence[int], level: float = 0.95) -> Interval:
+    r"""The interval of a share with one more group that nobody saw: all wrong for the lower limit, all right for the upper.
 
-    A rate over the surest 80 % counts the fewest groups that these images can come from; a mean over classes the groups of
-    the class that has fewest, below whose limit no class need be.
+    The bootstrap draws no error that is not there, so its limits of a share near 0 or 1 are too narrow, and at 0 and 1 they
+    have no width. A group beyond the G that were seen takes a part :math:`W \sim \mathrm{Beta}(1, G)` of each resample
+    :math:`\theta^*`: the limits are the quantiles of :math:`\theta^* (1 - W)` and of :math:`\theta^* (1 - W) + W`. Of groups
+    that are wholly right or wrong these are, but for the difference between drawing groups and weighing them, the limits of
+    Clopper and Pearson, and at 0 and 1 exactly those. More errors never raise a limit, whatever the groups.
 
     Args:
         found: Of the bootstrap.
+        draws: Of the resamples, between 0 and 1, NaN where undefined. ``[R]``
+        groups: How many groups a share is of; of a mean over classes, those of each class.
+        level: Confidence level.
+
+    References:
+        Gaffke, Mathematical Methods of Statistics 2005; Learned-Miller and Thomas, A new confidence interval for the mean of a
+        bounded random variable, arXiv:1905.06208 (its link to Clopper and Pearson).
+    """
+    value = found["value"]
+    if value is None or found["low"] is None or found["high"] is None:
+        return found
+    theta = draws[~np.isnan(draws)]
+    if len(groups) == 1 and value in (0, 1) and (theta == value).all():
+        return edge_interval(value, groups[0], level)
+    random, ranks = np.random.default_rng(len(theta)), (np.arange(len(theta)) + 0.5) / len(theta)
+    unseen = np.mean([1 - random.permutation(ranks) ** (1 / count) for count in groups], axis=0)
+    low = float(np.quantile(theta * (1 - unseen), (1 - level) / 2))
+    high = float(np.quantile(theta * (1 - unseen) + unseen, (1 + level) / 2))
+    return {"value": value, "low": low, "high": high}
+
+
+def at_edge(
+    found: Interval,
+    draws: Floats,
+    metric: str,
+    group_index: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    level: float = 0.95,
+) -> Interval:
+    """The interval of a metric as it can be believed near 0 and 1.
+
+    A rate over the surest 80 % counts the fewest groups that these images can come from; a mean over classes the groups of
+    each class. A rank of which every resample says 0 or 1 has no limits.
+
+    Args:
+        found: Of the bootstrap.
+        draws: Of its resamples. ``[R]``
         metric: Its name.
         group_index: Group of each row, from 0. ``[N]``
         labels: Class of each row; None for numbers. ``[N]``
         level: Confidence level.
     """
     value = found["value"]
-    if value is None or value not in (0, 1) or found["low"] is None or found["low"] != found["high"]:
-        return found
-    if metric in RANKS:
+    if metric in RANKS and value in (0, 1) and found["low"] == found["high"]:
         return {"value": value, "low": None, "high": None}
     if metric in MEANS_OF_RATES and labels is not None:
         counts = [len(np.unique(group_index[labels == label])) for label in np.unique(labels)]
-        return edge_interval(value, min(counts), level)
+        return widened(found, draws, counts, level)
     if metric in RATES:
         sizes = np.sort(np.bincount(group_index))[::-1]
         kept = np.ceil(RATES[metric] * len(group_index) - 1e-9)
-        return edge_interval(value, int(np.searchsorted(np.cumsum(sizes), kept)) + 1, level)
+        return widened(found, draws, [int(np.searchsorted(np.cumsum(sizes), kept)) + 1], level)
     return found

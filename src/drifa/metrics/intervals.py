@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from drifa.errors import suggest
 from drifa.metrics.classification import Judged
-from drifa.metrics.edges import at_edge, edge_interval
+from drifa.metrics.edges import at_edge, widened
 from drifa.metrics.resampling import Measured, group_index, measure, weightings
 from drifa.metrics.weighted import Floats
 
@@ -63,25 +63,24 @@ def bootstrap(
     Returns:
         ``{metric: {"value", "low", "high"}}`` for every name in ``METRICS``; ``value`` is that of the full sample. None where
         undefined: all three where the metric is, the limits where there is one group only or where more than half of
-        the resamples leave the metric undefined (otherwise such resamples are left out). Where a rate is 0 or 1 no resample
-        differs from it, and the limit is that of :func:`drifa.metrics.edges.edge_interval` (``auc`` and ``error_auroc`` have
-        none then). The limits of ``ece`` lean upwards: drawing images anew adds noise to every bin,
-        and each bin's gap counts as an absolute value.
+        the resamples leave the metric undefined (otherwise such resamples are left out). Shares are widened by a group that
+        nobody saw, see :func:`drifa.metrics.edges.widened`; ``auc`` and ``error_auroc`` have no limits at 0 and 1. The limits
+        of ``ece`` lean upwards: drawing images anew adds noise to every bin, and each bin's gap counts as an absolute value.
 
     Raises:
         ValueError: A shape or a value is not as described above.
 
     References:
         Efron and Tibshirani, An introduction to the bootstrap, 1993, chapters 8 (clustered data) and 13 (percentiles);
-        Clopper and Pearson, Biometrika 1934 (rates of 0 and 1).
+        Learned-Miller and Thomas, arXiv:1905.06208 (shares); Clopper and Pearson, Biometrika 1934 (shares of 0 and 1).
 
     Examples:
         One network, four images of two patients.
 
         >>> probabilities = [[[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]]]
         >>> found = bootstrap([0, 0, 1, 1], probabilities, groups=["p1", "p1", "p2", "p2"], resamples=200)
-        >>> found["accuracy"]
-        {'value': 0.75, 'low': 0.5, 'high': 1.0}
+        >>> {name: round(limit, 1) for name, limit in found["accuracy"].items()}  # two patients say little
+        {'value': 0.8, 'low': 0.1, 'high': 1.0}
     """
     return bootstrap_measured(_networks(labels, probabilities, uncertainty), groups, resamples, level, seed)
 
@@ -116,7 +115,7 @@ def bootstrap_measured(
     names = group_index(groups, networks)
     labels = networks[0].labels if isinstance(networks[0], Judged) else None
     return {
-        metric: at_edge(percentile_interval(value, draws, level), metric, names, labels, level)
+        metric: at_edge(percentile_interval(value, draws, level), draws, metric, names, labels, level)
         for metric, (value, draws) in drawn.items()
     }
 
@@ -274,7 +273,7 @@ def mean_interval(
         resamples: Number of times that the groups are drawn anew.
         level: Share of the resamples between ``low`` and ``high``.
         seed: The same seed and groups give the same resamples.
-        rate: The numbers are shares: a mean of 0 or 1 gets the limit of :func:`drifa.metrics.edges.edge_interval`.
+        rate: The numbers are shares: their limits are those of :func:`drifa.metrics.edges.widened`.
 
     Returns:
         ``{"value", "low", "high"}``; all None without a number, the limits None with one group only.
@@ -286,9 +285,8 @@ def mean_interval(
     index = np.unique(names, return_inverse=True)[1]
     draws = np.concatenate([weights @ numbers / weights.sum(axis=1) for weights in weightings(index, resamples, seed)])
     mean = float(numbers.mean())
-    if rate and mean in (0, 1) and index.max():
-        return edge_interval(mean, int(index.max()) + 1, level)
-    return percentile_interval(mean, draws if index.max() else np.full_like(draws, np.nan), level)
+    found = percentile_interval(mean, draws if index.max() else np.full_like(draws, np.nan), level)
+    return widened(found, draws, [int(index.max()) + 1], level) if rate else found
 
 
 def _networks(labels: ArrayLike, probabilities: ArrayLike, uncertainty: ArrayLike | None) -> list[Judged]:

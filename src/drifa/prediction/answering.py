@@ -80,6 +80,7 @@ def answer_batch(
             used = {name: str(path) for name, path in cases[row].images.items()}
             told = (*warnings[row], *strangers[row])
             notes = [why if conditions[row] == "alone" else "", unseen([cases[row]], predictor.encoders)]
+            notes.append(predictor.unchecked(cases[row].images))
             note = "; ".join(filter(None, notes)) or None
             found[row] = Answer(cases[row].subject, used, conditions[row], able, missing, told, note)
     return [found[row] for row in range(len(cases))]

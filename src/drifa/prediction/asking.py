@@ -17,6 +17,7 @@ from drifa.prediction.answers import Answer
 from drifa.prediction.cases import Case, check_cases, given
 from drifa.prediction.given import picture
 from drifa.prediction.masks import region_figures
+from drifa.prediction.plausible import implausible
 from drifa.prediction.sources import FileImages, read_images, with_values
 from drifa.tasks.regions import RegionsAnswer
 
@@ -107,11 +108,12 @@ def ask(predictor: Predictor, cases: Iterable[Mapping[str, Any]], subject: str =
 def _segmented(predictor: Predictor, case: Case) -> Answer:
     check_cases([case], predictor.run.info.modalities, predictor.encoders)
     volume, found = predictor.segment(case)
+    told = implausible(case, predictor.encoders)
     tasks = {
         task: RegionsAnswer((), region_figures(probabilities, predictor.regions[task], volume.spacing))
         for task, probabilities in found.items()
     }
-    return Answer(case.subject, {name: str(given) for name, given in case.images.items()}, None, tasks)
+    return Answer(case.subject, {name: str(given) for name, given in case.images.items()}, None, tasks, warnings=told)
 
 
 def shown(predictor: Predictor, case: Case) -> Batch:

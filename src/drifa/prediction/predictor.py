@@ -31,7 +31,7 @@ from drifa.prediction.cases import (
 )
 from drifa.prediction.plausible import implausible
 from drifa.prediction.segmenting import segment
-from drifa.prediction.sources import PartnerPool, read_images
+from drifa.prediction.sources import PartnerPool, decode_images, resized
 from drifa.prediction.strangers import read_strangers
 from drifa.prediction.trust import Trust
 from drifa.progress import Progress
@@ -136,6 +136,24 @@ class Predictor:
         """Modality -> what tells images unlike those of training; empty for a run that has not learned it."""
         return read_strangers(self.run.folder)
 
+    def unchecked(self, modalities: Iterable[str]) -> str:
+        """What to know of answers that may say ``sure`` of images of which nobody can tell whether they are of the kind.
+
+        Args:
+            modalities: Those of which images are given; tabular ones count as none.
+
+        Returns:
+            A sentence; empty where all have their check, and for a run that never says ``sure``.
+        """
+        names = [name for name in modalities if name not in self.strangers and name not in self.encoders]
+        learned = [] if self.trust is None else [self.trust.tasks, *self.trust.subsets.values()]
+        if not names or not any(one.abstention for tasks in learned for one in tasks.values()):
+            return ""
+        return (
+            f"nobody checked whether images of {' and '.join(names)} are of the kind that the run was trained on; "
+            f"`drifa calibrate {self.run.folder}` learns such a check"
+        )
+
     @property
     def mode(self) -> str:
         """The most thorough mode that the run allows, see :data:`drifa.uncertainty.modes.MODES`."""
@@ -200,14 +218,17 @@ class Predictor:
             for case in cases[start : start + size]:
                 with sieve.catching():
                     check_case(case, run.info.modalities, self.encoders)
-                    pixels.append(read_images(case, run.info.modalities, run.info.image_size))
-                    warnings.append(implausible(case, self.encoders))
+                    decoded = decode_images(case, run.info.modalities)
+                    warnings.append(implausible(case, self.encoders, decoded))
+                    pixels.append(resized(decoded, run.info.image_size))
                     some.append(case)
             answers += answer_batch(self, some, pixels, warnings, pool, why)
             answered += some
             if progress:
                 progress(min(start + size, len(cases)), len(cases), "predicting cases")
-        note = "; ".join(text for text in (why, unseen(answered, self.encoders)) if text)
+        shown = {name for case in answered for name in case.images}
+        unchecked = self.unchecked(name for name in run.info.modalities if name in shown)
+        note = "; ".join(text for text in (why, unseen(answered, self.encoders), unchecked) if text)
         return Prediction(str(run.folder), self.mode, note, tuple(answers), tuple(sieve.failures))
 
     def _pool(self) -> tuple[PartnerPool | None, str]:

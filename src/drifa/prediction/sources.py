@@ -20,17 +20,31 @@ from drifa.prediction.given import Picture, pixels_from
 from drifa.runs.run import Run
 
 
+def decode_images(case: Case, channels: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Modality -> uint8 ``[H, W, C]`` of a case, as large as it came.
+
+    Raises:
+        Unanswerable: A file cannot be read.
+    """
+
+    def read(name: str, given: Picture) -> np.ndarray:
+        return pixels_from(given, channels[name])
+
+    return read_files(case, read)
+
+
+def resized(decoded: Mapping[str, np.ndarray], size: int) -> dict[str, Tensor]:
+    """What :func:`decode_images` gave, as a network sees it: modality -> uint8 ``[C, H, W]``."""
+    return {name: torch.from_numpy(resize(image, size).copy()).permute(2, 0, 1) for name, image in decoded.items()}
+
+
 def read_images(case: Case, channels: Mapping[str, int], size: int) -> dict[str, Tensor]:
     """Modality -> uint8 ``[C, H, W]`` of a case.
 
     Raises:
         Unanswerable: A file cannot be read.
     """
-
-    def read(name: str, given: Picture) -> Tensor:
-        return torch.from_numpy(resize(pixels_from(given, channels[name]), size).copy()).permute(2, 0, 1)
-
-    return read_files(case, read)
+    return resized(decode_images(case, channels), size)
 
 
 class FileImages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -49,6 +50,17 @@ class TaskTrust:
         for step in (self.prior, self.calibration):
             probabilities = probabilities if step is None else step(probabilities)
         return probabilities
+
+    def answered(self, probabilities: Floats) -> NDArray[np.bool_]:
+        """Which cases get an answer, of probabilities that it gave: under the bar, with a set that holds a class.
+
+        Shape:
+            probabilities [N, C] -> bool [N]; all False where no bar was learned.
+        """
+        if self.abstention is None:
+            return np.zeros(len(probabilities), dtype=bool)
+        kept = self.abstention(doubt_of(probabilities))
+        return kept if self.sets is None else kept & self.sets(probabilities).any(axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -204,7 +216,9 @@ def learn_trust(
         # Known before any answer is looked at: fewer kept cases than this could promise nothing, even without an error.
         least = min(1.0, max(LEAST_KEPT, 1.25 * clean / max(counted, 1)))
         wrong = q[part].argmax(axis=1) != labels[part]
-        return Abstention.fit(doubt_of(q[part]), wrong, names[part], risk, confidence, least, seed)
+        # An empty set gets no answer either, which could raise the share of wrong ones: so the bar lies where no set is empty.
+        most = math.inf if sets is None else sets.never_empty
+        return Abstention.fit(doubt_of(q[part]), wrong, names[part], risk, confidence, least, seed, most)
 
     notes: list[str] = []
     found: ClassCalibration | None = None

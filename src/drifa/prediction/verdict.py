@@ -39,7 +39,9 @@ def _of_incomplete(missing: Sequence[str]) -> Abstain:
 
 
 def _of_confidence(answer: ClassAnswer, trust: TaskTrust) -> Abstain:
-    bar = trust.abstention
+    bar, sets = trust.abstention, trust.sets
+    if sets is not None and answer.prediction_set == ():
+        return Abstain(True, f"no class fits: not one is probable enough for a set that holds the truth with {sets.level:.0%}")
     if bar is None:
         return Abstain(True, "validation could promise nothing of how often answers are wrong")
     promise = f"at most {bar.target:.0%} are wrong, promised with {bar.confidence:.0%}"

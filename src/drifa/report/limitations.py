@@ -24,6 +24,10 @@ def limitations(files: RunFiles) -> list[str]:
         found.append("One network was trained: another may be better or worse, and no interval here tells by how much.")
     if files.study is not None and not telling_columns(files.study):
         found.append("The study's table tells neither sex, age, site nor device, so nobody can say for whom it does worse.")
+    calibration = files.calibration or {}
+    promised = any(isinstance(one, dict) and one.get("abstention") for one in (calibration.get("tasks") or {}).values())
+    if promised and not calibration.get("strangers_file"):
+        found.append("Nobody checks whether an image is of the kind that was learned, before an answer is called sure.")
     protocol = (files.receipt or {}).get("protocol")
     if protocol == "paper":
         found.append("The split of the paper may put images of one group on two sides, which flatters.")

@@ -30,7 +30,8 @@ class Abstention(Record):
     Of each group one random image counts. A fifth of the groups lays the bars; on the others, at bar t with :math:`n_t` kept
     and :math:`k_t` wrong, the hypothesis that the risk exceeds ``target`` is rejected while the upper limit of Clopper and
     Pearson, of one side, is at most ``target``. Bars are tested from the strictest up to the first that fails, so no test has
-    to pay for the others; the last one that passed is the bar. Hence a larger ``target`` never keeps fewer.
+    to pay for the others; the last one that passed is the bar. Hence a larger ``target`` never keeps fewer. The promise holds
+    for all bars that passed at once, so that one of them may be chosen by any rule, such as ``most``.
 
     Attributes:
         target: The largest risk (share of wrong answers among those given) that is accepted.
@@ -71,6 +72,7 @@ class Abstention(Record):
         confidence: float = 0.9,
         least_kept: float = 0.25,
         seed: int = 0,
+        most: float = math.inf,
     ) -> Self:
         """Finds the bar on validation images, which the network was not trained on.
 
@@ -83,6 +85,8 @@ class Abstention(Record):
             least_kept: Share of cases under the strictest bar, above 0 and at most 1. To be chosen before looking: a bar of
                 few cases can promise little, and where it fails, no other is tried.
             seed: Of the groups that lay the bars and of the random images.
+            most: The largest bar that may be chosen, where cases of more uncertainty get no answer for another reason: the
+                risk is a share of the answers given, so that taking further ones away can raise it.
 
         Raises:
             DrifaError: An argument is not as described, or no bar can promise the target: the error names the least risk that
@@ -101,6 +105,13 @@ class Abstention(Record):
         lays = np.zeros(len(rows), dtype=bool)
         lays[np.random.default_rng([seed, 1]).permutation(len(rows))[: len(rows) // LAYS]] = True
         bars, (u, w) = _bars(doubt[rows[lays]], least_kept), (doubt[rows[~lays]], fault[rows[~lays]])
+        if bars[0] > most:
+            raise DrifaError(
+                f"the strictest bar of {len(rows)} validation groups lies at an uncertainty of {bars[0]:.3g}, and above "
+                f"{most:.3g} cases go without an answer for another reason, such as an empty prediction set: add validation "
+                "groups, or ask the sets for a higher level"
+            )
+        bars = bars[bars <= most]
         kept = np.array([(u <= bar).sum() for bar in bars])
         errors = np.array([w[u <= bar].sum() for bar in bars])
         bound = np.maximum.accumulate(upper_limit(errors, kept, confidence))

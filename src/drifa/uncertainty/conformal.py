@@ -164,6 +164,12 @@ class ConformalSets(Record):
             inside[np.arange(len(p)), p.argmax(axis=1)] = True
         return inside
 
+    @property
+    def never_empty(self) -> float:
+        """The largest uncertainty, 1 - the largest probability, up to which no set is empty; infinite where none can be."""
+        least = min(self.thresholds)
+        return math.inf if self.score != "lac" or least >= 1 - 1 / len(self.classes) else least
+
     def coverage_band(self, share: float = 0.95) -> list[tuple[float, float]]:
         """Where the true coverage of these very sets lies, for each threshold: the fewer groups, the wider.
 

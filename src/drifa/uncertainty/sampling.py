@@ -14,14 +14,16 @@ from torch import Tensor, nn
 from drifa.errors import DrifaError, suggest
 from drifa.networks.branched import BranchedNet
 from drifa.networks.dropout import keyed_mask, pass_keys, row_seeds
+from drifa.networks.undisturbed import undisturbed
 from drifa.uncertainty.summary import Summary, entropy
 
 #: Dropout of single numbers, and of whole channels.
 ELEMENTS, CHANNELS = (nn.Dropout,), (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _WITHOUT = (
-    "{} has no dropout, so that every pass gives the same answer; ask it with passes=0, and train several networks to see how "
-    "far they disagree"
+    "{} has no dropout{}, so that every pass gives the same answer; ask it with passes=0, and train several networks to see "
+    "how far they disagree"
 )
+_NO_MODULE = " module among its parts (one that forward calls as a function is none: make it an nn.Dropout)"
 #: The largest share of its capital that the test of a row bets.
 BOLDEST = 0.95
 #: Squares of imagined draws that win nothing.
@@ -34,7 +36,7 @@ class Sampled(Summary):
 
     Attributes:
         expected_entropy: :math:`\overline{H[p]}`, nats: the part of the uncertainty that no draw resolves. ``[N]``
-        variance: Over the draws, summed over the classes. ``[N]``
+        variance: Over the draws, summed over the classes; None for a single draw, which says nothing of it. ``[N]``
         margin: The largest mean probability minus the second. ``[N]``
         passes: Network passes behind each row. int64 ``[N]``
 
@@ -43,7 +45,7 @@ class Sampled(Summary):
     """
 
     expected_entropy: np.ndarray
-    variance: np.ndarray
+    variance: np.ndarray | None
     margin: np.ndarray
     passes: np.ndarray
 
@@ -60,10 +62,11 @@ def sample(
 ) -> dict[str, Sampled]:
     r"""Answers of one classifier or several under dropout.
 
-    Only dropout is switched on: BatchNorm stays with its running statistics. The mask of a row depends on its name, the seed,
-    the network's place and the number of the pass, so that batches and their order change nothing. Of a network of this package
-    what stands before its first dropout is computed once; of any other, ``nn.Dropout`` and its forms by channel are found
-    wherever they stand, each with rows in front; dropout that a ``forward`` calls as a function stays off.
+    Only dropout is switched on: BatchNorm stays with its running statistics. Afterwards every part is in the mode it was in,
+    also after an error. The mask of a row depends on its name, the seed, the network's place and the number of the pass, so
+    that batches and their order change nothing. Of a network of this package what stands before its first dropout is computed
+    once; of any other, ``nn.Dropout`` and its forms by channel are found wherever they stand, each with rows in front;
+    dropout that a ``forward`` calls as a function stays off.
 
     With ``settle`` a row is asked no further once its class is settled: a draw is the mean over all models, one pass each; the
     first names a class, and the others bet against the hypothesis that all ``passes`` draws together would not name it. For the
@@ -74,7 +77,8 @@ def sample(
     Args:
         models: Networks that give logits ``[N, C]``, or task -> logits.
         inputs: What they read: a tensor with N rows, or of a network of this package modality -> images.
-        passes: T, of each model; 0 = dropout off, one pass.
+        passes: T, of each model; 0 = dropout off, one pass. One draw in all (of one model) has no spread: it is None then, and
+            not 0.
         present: As a network of this package takes it. bool ``[N, m]``
         names: Of the rows; their numbers by default.
         seed: Of the masks.
@@ -105,7 +109,7 @@ def sample(
     """
     nets = list(models) if isinstance(models, Sequence) else [models]
     _check(nets, passes, settle)
-    with torch.inference_mode():
+    with torch.inference_mode(), undisturbed(*nets):
         asked = [_Own(net, inputs, present) if isinstance(net, BranchedNet) else _Any(net, inputs, present) for net in nets]
         count = asked[0].rows
         own = [str(row) for row in range(count)] if names is None else list(names)
@@ -157,7 +161,7 @@ class _Own:
     """A network of this package, which knows what comes before its dropout."""
 
     def __init__(self, net: BranchedNet, inputs: Any, present: Tensor | None) -> None:
-        self.net = net.eval()
+        self.net = net
         self.begun = net.begin_draws(net.to_input(inputs), present)
         self.rows = self.begun.rows
         here = torch.ones(self.rows, len(net.modalities), dtype=torch.bool) if present is None else present
@@ -166,7 +170,7 @@ class _Own:
     def draw(self, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
         device = self.present.device
         if keys is not None and not self.net.dropout_rate:
-            raise DrifaError(_WITHOUT.format(type(self.net).__name__))
+            raise DrifaError(_WITHOUT.format(type(self.net).__name__, ""))
         chosen = rows.to(device)
         begun = self.begun if len(rows) == self.rows else self.begun.of_rows(chosen, self.present[chosen])
         return self.net.answers(begun, None if keys is None else keys.to(device))
@@ -176,7 +180,7 @@ class _Any:
     """Any module: it is run whole, and its dropouts are answered by masks of the rows."""
 
     def __init__(self, net: nn.Module, inputs: Any, present: Tensor | None) -> None:
-        self.net = net.eval()
+        self.net = net
         self.places = [module for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
         odd = [type(place).__name__ for place in self.places if not isinstance(place, (*ELEMENTS, *CHANNELS))]
         if odd:
@@ -187,7 +191,7 @@ class _Any:
 
     def draw(self, rows: Tensor, keys: Tensor | None) -> dict[str, Tensor]:
         if keys is not None and not any(place.p > 0 for place in self.places):
-            raise DrifaError(_WITHOUT.format(type(self.net).__name__))
+            raise DrifaError(_WITHOUT.format(type(self.net).__name__, "" if self.places else _NO_MODULE))
         with _masked(self.places, keys):
             answers = self.net(self.x[rows])
         return dict(answers) if isinstance(answers, Mapping) else {"": answers}
@@ -285,7 +289,7 @@ class _Moments:
             mutual_information=np.maximum(whole - expected, 0) if several else None,
             std=np.sqrt(spread[np.arange(len(p)), best]) if several else None,
             expected_entropy=expected,
-            variance=spread.sum(axis=1),
+            variance=spread.sum(axis=1) if several else None,
             margin=ordered[:, -1] - (ordered[:, -2] if p.shape[1] > 1 else 0),
             passes=self.draws.copy(),
         )

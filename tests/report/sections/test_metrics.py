@@ -75,3 +75,11 @@ def test_regions_are_told_one_by_one(volumes: Path) -> None:
     (task,) = metrics.record(read_run(volumes))["tasks"]
     assert [group["title"] for group in task["groups"]] == ["WT", "TC"]
     assert all(row["key"].endswith(f"_{group['title']}") for group in task["groups"] for row in group["rows"])
+
+
+def test_a_rank_without_an_interval_says_why(run: Path) -> None:
+    def change(metrics: dict[str, Any]) -> None:
+        metrics["cell"]["ensemble_mc"]["auc"] = {"value": 1.0, "low": None, "high": None}
+
+    edit(run / "metrics.json", change)
+    assert report(run).has("metrics", "no interval: no resample ranks otherwise")

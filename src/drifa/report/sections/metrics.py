@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from drifa.metrics.edges import RANKS
 from drifa.metrics.names import (
     GROUPS,
     NUMBER_GROUPS,
@@ -57,7 +58,11 @@ def metric_rows(task: JudgedTask, metrics: Sequence[str]) -> list[dict[str, Any]
 
 def cell(task: JudgedTask, metric: str, interval: dict[str, Any] | None) -> dict[str, str]:
     """A figure of a task as it is printed, in the unit of the task where it has one."""
-    return words.written_as(words_of(task, metric).style, interval, task.unit)
+    written = words.written_as(words_of(task, metric).style, interval, task.unit)
+    told = interval or {}
+    if metric in RANKS and told.get("value") in (0, 1) and told.get("low") is None:
+        written["range"] = "no interval: no resample ranks otherwise"
+    return written
 
 
 def words_of(task: JudgedTask, metric: str) -> Metric:
