@@ -179,6 +179,8 @@ def explain(
         for name, told in case.tasks.items():
             added = ", ".join(f"{modality} {share:+.3f}" for modality, share in told.shares.items())
             typer.echo(f"{case.subject}  {name}: {told.output}  {told.answer:.3f} = {told.none:.3f} (prior), {added}")
+    for line in found.told_of_maps():
+        typer.echo(line)
     typer.echo(f"wrote {where}/explain.json and its figures")
     if found.patients:
         typer.secho(
