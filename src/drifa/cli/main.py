@@ -197,7 +197,8 @@ def report(
     """One self-contained HTML file that a clinician and a statistician can both read."""
     from drifa.report import write_report
 
-    typer.echo(f"wrote {write_report(run, images)}\nnext: open it in a browser")
+    path = write_report(run, images, warn=lambda told: typer.secho(told, fg=typer.colors.YELLOW, err=True))
+    typer.echo(f"wrote {path}\nnext: open it in a browser")
 
 
 app.command()(pack)

@@ -43,7 +43,7 @@ class Album:
         self.files, self.asked = files, asked
         flat = study is not None and study.reads() != "pixels"
         if asked and not flat:
-            why = "its study is not where the run says" if study is None else "its study holds volumes"
+            why = f"its study cannot be read ({files.no_study})" if study is None else "its study holds volumes"
             raise DrifaError(f"--images has no pictures for the report of {files.folder}: {why}; leave --images out")
         self.study = study if flat and (asked or is_phantom(study)) else None
         self._shown = False
