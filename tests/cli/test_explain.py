@@ -25,6 +25,8 @@ def test_each_answer_is_told_as_the_sum_of_what_was_added(paired_run: Run) -> No
     for answer, *parts in told:
         assert sum(map(float, parts)) == pytest.approx(float(answer), abs=2.1e-3)  # four numbers of three digits
     assert f"wrote {paired_run.folder / 'explain'}/explain.json" in done.output
+    assert re.search(r"^\d of 4 maps failed a check and should not be read", done.output, re.M)
+    assert "say nothing of places" not in done.output
     assert WARNING not in done.output
 
 

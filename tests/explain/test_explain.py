@@ -30,6 +30,12 @@ def test_some_test_cases_are_explained_with_figures(paired_run: Run) -> None:
     for case in told["cases"]:
         assert case["subject"] in subjects.ids[subjects.in_split("test")]
         assert {one["subject"] for one in case["neighbours"]} <= set(subjects.ids[subjects.in_split("train")])
+        table = paired_run.study().table.set_index("subject")
+        for one in case["neighbours"]:
+            rows = table.loc[[one["subject"]]]
+            assert set(rows["group"]) == {one["group"]}
+            assert all(set(rows[task]) - {""} == {label} for task, label in one["labels"].items())
+            assert set(one["labels"]) == {"surface", "depth", "spread"}
         assert set(case["tasks"]) == {"surface", "depth", "spread"}
         for task in case["tasks"].values():
             assert task["none"] + sum(task["shares"].values()) == pytest.approx(task["answer"], abs=1e-6)
@@ -39,7 +45,10 @@ def test_some_test_cases_are_explained_with_figures(paired_run: Run) -> None:
                 drawn = np.asarray(Image.open(where / one["file"]))
                 assert (drawn[:, : original.shape[1]] == original).all()
                 assert drawn.shape == (original.shape[0], 2 * original.shape[1], 3)
-                assert -1 <= one["randomisation"] <= 1
+                assert one["randomisation"] is None or -1 <= one["randomisation"] <= 1
+                assert one["cells"] == [4, 4]
+                assert 0 <= one["largest"] <= 1
+                assert one["largest"] or one["randomisation"] is one["agreement"] is None
                 assert all(0 <= one[name] <= 1 for name in ("deletion", "insertion", "random_deletion", "random_insertion"))
     assert set(told["cohort"]["spread"]) == {"photo", "ultrasound", "photo*ultrasound"}
     assert told["gates"]
@@ -78,7 +87,8 @@ def test_a_case_with_one_image_explains_what_that_can_answer(unpaired_run: Run) 
     ("arguments", "message"),
     [
         ({"layer": "layer9"}, "layer 'layer9' is not a stage of this network.*layer4"),
-        ({"subject": "S0"}, "subject 'S0' is not in the study of this run"),
+        ({"subject": "S0"}, "subject 'S0' is not in the study of this run .did you mean 'S00000' or 'S0\\d+'"),
+        ({"subject": "9"}, "subject '9' is not in the study of this run .its ids are those of the column subject"),
         ({"task": "dept"}, "task 'dept' is not one of this run.*depth"),
         ({"cases": 0}, "--cases 0 explains nothing"),
         ({"method": "cam"}, "method 'cam' is not known"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from drifa.explain.trust import faithfulness, grown, randomisation, share_inside, shuffled
@@ -27,7 +28,16 @@ def test_the_randomisation_check_is_a_correlation_per_row() -> None:
     present = torch.tensor([[True, True], [True, False], [False, True], [True, True]])
     found = randomisation(tiny("concat"), images(), present, TASK, CLASSES)
     assert bool(found["dermoscopy"][2].isnan())
-    assert all(float(x[~x.isnan()].abs().max()) <= 1 + 1e-5 for x in found.values())
+    assert all(float(x.nan_to_num().abs().max()) <= 1 + 1e-5 for x in found.values())
+
+
+def test_an_empty_map_has_no_correlation(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = torch.rand(3, 6, 6)
+    own[1] = 0
+    drawn = iter([{"dermoscopy": own}, {"dermoscopy": torch.rand(3, 6, 6)}])
+    monkeypatch.setattr("drifa.explain.trust.relevance", lambda *given, **named: next(drawn))
+    found = randomisation(tiny("concat"), images(), None, TASK, CLASSES)["dermoscopy"]
+    assert found.isnan().tolist() == [False, True, False]
 
 
 def test_a_map_of_the_place_that_matters_beats_random_maps_and_its_opposite_does_not() -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drifa.report.study import is_phantom, study_of
+from drifa.report.study import is_phantom, with_study
 from drifa.runs.files import read_run
 from drifa.runs.run import Run
 
 
 def test_a_run_without_its_study_has_none(run: Path, tmp_path: Path) -> None:
-    assert study_of(read_run(run)) is None
+    files = with_study(read_run(run))
+    assert files.study is None
+    assert "config.yaml: key 'data' is missing" in files.no_study
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "config.yaml").write_text("train: {}\n")
-    assert study_of(read_run(tmp_path / "bare")) is None
+    assert with_study(read_run(tmp_path / "bare")).no_study == "model.json is not in the run folder"
 
 
 def test_the_built_in_study_is_known(paired_run: Run) -> None:
-    study = study_of(read_run(paired_run.folder))
-    assert study is not None
-    assert is_phantom(study)
+    files = with_study(read_run(paired_run.folder))
+    assert files.study is not None
+    assert files.no_study == ""
+    assert is_phantom(files.study)

@@ -179,6 +179,8 @@ def explain(
         for name, told in case.tasks.items():
             added = ", ".join(f"{modality} {share:+.3f}" for modality, share in told.shares.items())
             typer.echo(f"{case.subject}  {name}: {told.output}  {told.answer:.3f} = {told.none:.3f} (prior), {added}")
+    for line in found.told_of_maps():
+        typer.echo(line)
     typer.echo(f"wrote {where}/explain.json and its figures")
     if found.patients:
         typer.secho(
@@ -195,7 +197,8 @@ def report(
     """One self-contained HTML file that a clinician and a statistician can both read."""
     from drifa.report import write_report
 
-    typer.echo(f"wrote {write_report(run, images)}\nnext: open it in a browser")
+    path = write_report(run, images, warn=lambda told: typer.secho(told, fg=typer.colors.YELLOW, err=True))
+    typer.echo(f"wrote {path}\nnext: open it in a browser")
 
 
 app.command()(pack)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from drifa.data import Study, Subjects, components
 from drifa.data.sampling.batch import Batch
 from drifa.data.sampling.image_batches import make_batch
 from drifa.data.sampling.pairing import NOBODY, subject_components
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, near
+from drifa.explain.embedding import Neighbour
 from drifa.prediction.asking import shown
 from drifa.prediction.cases import Case
 from drifa.prediction.given import Picture
 from drifa.prediction.predictor import Predictor
 from drifa.report.study import is_phantom
+from drifa.tasks import Classes, Kind
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ def chosen_rows(subjects: Subjects, cases: int, subject: str | None) -> np.ndarr
         return thinned(test, cases)
     rows = np.flatnonzero(subjects.ids == subject)
     if not len(rows):
-        raise DrifaError(f"subject {subject!r} is not in the study of this run{suggest(subject, list(subjects.ids))}")
+        close = near(subject, map(str, subjects.ids))
+        help_ = f"did you mean {' or '.join(map(repr, close))}?" if close else "its ids are those of the column subject"
+        raise DrifaError(f"subject {subject!r} is not in the study of this run ({help_})")
     return rows
 
 
@@ -54,6 +58,19 @@ def shows_patients(asked: Asked, study: Study) -> bool:
 def thinned(rows: np.ndarray, most: int) -> np.ndarray:
     """So many of the rows at most, evenly spread."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+
+
+def described(one: Neighbour, subjects: Subjects, kinds: Mapping[str, Kind]) -> Neighbour:
+    """A training case with its group, and its truth of every task that it has one of."""
+    row = int(np.flatnonzero(subjects.ids == one.subject)[0])
+    labels = {
+        task: kind.classes[int(subjects.targets[task][row])]
+        if isinstance(kind, Classes)
+        else f"{float(subjects.targets[task][row]):.4g}"
+        for task, kind in kinds.items()
+        if subjects.known_of(task)[row]
+    }
+    return replace(one, group=str(subjects.group[row]), labels=labels)
 
 
 def batch_of(subjects: Subjects, source: Any, rows: np.ndarray) -> Batch:

@@ -139,6 +139,20 @@ def ensemble_relevance(
     return {name: Relevance(torch.stack([scaled(maps[name]) for maps in each])) for name in each[0]}
 
 
+def cells(
+    net: FusionNet, inputs: Mapping[str, Tensor], present: Tensor | None, layer: str | None = None, method: str = "gradcam"
+) -> dict[str, tuple[int, int]]:
+    """Rows and columns of the grid that the map of each modality is stretched from; arguments as in :func:`relevance`."""
+    images = {name: x[:1] for name, x in net.to_input(inputs).items() if isinstance(x, Tensor)}
+    sides = {name: (x.shape[-2], x.shape[-1]) for name, x in images.items() if x.shape[-1] * x.shape[-2] > 1}
+    if method == "occlusion":
+        return {name: (min(CELLS, height), min(CELLS, width)) for name, (height, width) in sides.items()}
+    with torch.no_grad(), undisturbed(net):
+        maps = net.stage_maps(images, None if present is None else present[:1])
+    stage = stage_of(net, layer)
+    return {name: (maps[name][stage].shape[-2], maps[name][stage].shape[-1]) for name in sides if name in maps}
+
+
 def scaled(maps: Tensor) -> Tensor:
     """Divided by the maximum; a map of zeros stays one. ``[B, H, W]``"""
     return maps / maps.amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(maps.dtype).tiny)

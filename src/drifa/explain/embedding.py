@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,10 +21,19 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training case that a network sees as alike: its subject, and the cosine of the two readouts."""
+    """A training case that a network sees as alike.
+
+    Attributes:
+        subject: Its id.
+        cosine: Of the two readouts.
+        group: What it belongs to, such as a patient.
+        labels: Task -> its class, or its number as text; without tasks that it has no truth of.
+    """
 
     subject: str
     cosine: float
+    group: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def readouts(nets: Sequence[FusionNet], images: Mapping[str, Tensor], present: Tensor | None) -> np.ndarray:

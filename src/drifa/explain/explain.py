@@ -13,8 +13,8 @@ import torch
 from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
-from drifa.explain.asked import Asked, batch_of, chosen_rows, of_case, of_study, on_device, shows_patients, thinned
-from drifa.explain.cam import METHODS, Relevance, ensemble_relevance, stage_of
+from drifa.explain.asked import Asked, batch_of, chosen_rows, described, of_case, of_study, on_device, shows_patients, thinned
+from drifa.explain.cam import METHODS, Relevance, cells, ensemble_relevance, stage_of
 from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, nearest, pca, perplexity, readouts, silhouette, tsne
 from drifa.explain.gates import Gate, gates, has_gates
 from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRecord, TaskRecord
@@ -85,7 +85,8 @@ def explain(
     found = shares(predictor, *on_device(predictor, asked.batch), none)
     root = predictor.run.folder / "explain"
     out = root / file_name(asked.names[0]) if single else root
-    near = nearest(readouts(predictor.nets, *on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
+    alike = nearest(readouts(predictor.nets, *on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
+    near = [[described(one, subjects, predictor.subject_kinds) for one in row] for row in alike]
     pictures: dict[str, np.ndarray] = {}
     drawn: dict[str, str] = {}
     records: list[dict[str, TaskRecord]] = [{} for _ in asked.names]
@@ -100,8 +101,8 @@ def explain(
         method=method,
         layer=None if method == "occlusion" else layer or _last(predictor),
         cases=tuple(
-            CaseRecord(name, {key: str(path) for key, path in files.items()}, tasks, tuple(alike))
-            for name, files, tasks, alike in zip(asked.names, asked.files, records, near, strict=True)
+            CaseRecord(name, {key: str(path) for key, path in files.items()}, tasks, tuple(ones))
+            for name, files, tasks, ones in zip(asked.names, asked.files, records, near, strict=True)
         ),
         cohort={},
         cohort_cases=0,
@@ -243,6 +244,7 @@ def _task(
     some = ({name: image[asked_rows] for name, image in images.items()}, present[asked_rows])
     target = torch.from_numpy(outputs).to(predictor.device)
     maps = ensemble_relevance(predictor.nets, *some, task, target, layer, method)
+    grid = cells(predictor.nets[0], *some, layer, method)
     alike = randomisation(predictor.nets[0], *some, task, target, layer, method)
     drawn: list[dict[str, MapRecord]] = [{} for _ in rows]
     for i, modality in enumerate(predictor.run.info.modalities):
@@ -259,11 +261,14 @@ def _task(
             file = f"maps/{row + 1}-{file_name(asked.names[row])}-{task}-{modality}.png"  # two ids may share a file name
             pixels = pixels_from(asked.files[row][modality], predictor.run.info.modalities[modality])
             pictures[file] = figures.overlay(pixels, one.mean[k].cpu().numpy())
+            largest = float(one.mean[k].max())
             drawn[place][modality] = MapRecord(
                 file,
-                float(one.agreement[k]) if len(one.members) > 1 else None,
+                grid[modality],
+                largest,
+                _number(one.agreement[k]) if largest else None,
                 float(one.disagreement[k].mean()),
-                float(alike[modality][place]),
+                _number(alike[modality][place]),
                 **({} if areas is None else {name: float(values[k]) for name, values in vars(areas).items()}),
             )
     return {
@@ -284,6 +289,10 @@ def _joined(parts: Sequence[Shares]) -> Shares:
         np.concatenate([getattr(part, name) for part in parts]) for name in ("everything", "values", "pairs")
     )
     return replace(parts[0], everything=everything, values=values, pairs=pairs)
+
+
+def _number(value: torch.Tensor) -> float | None:
+    return float(value) if bool(value.isfinite()) else None
 
 
 def _last(predictor: Predictor) -> str:

@@ -11,14 +11,9 @@ from PIL import Image
 
 from drifa.explain.gates import Gate
 from drifa.files import atomic_path
+from drifa.report.relevance import COLOURS, OPACITY
 from drifa.report.svg import Plot, nice_ticks
 
-#: Dark blue to yellow, rising in lightness: read alike with any colour vision, and in grey.
-COLOURS = np.array(
-    [(0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 184, 102), (254, 232, 56)], dtype=np.float64
-)
-#: How much of the colour covers the image where the map is 1.
-OPACITY = 0.65
 #: Room for a letter of a name, pixels.
 LETTER = 8
 #: Okabe and Ito: told apart with any colour vision.

@@ -8,6 +8,7 @@ from typing import Any
 
 from drifa.explain.embedding import Neighbour
 from drifa.explain.gates import Gate
+from drifa.report.relevance import doubts, too_coarse
 
 FORMAT = 1
 
@@ -18,9 +19,12 @@ class MapRecord:
 
     Attributes:
         file: The overlay, relative to `explain.json`.
-        agreement: Mean correlation between the members' maps; None for one member.
+        cells: Rows and columns of the grid that the map was stretched from.
+        largest: The most of the map, in [0, 1]; 0 for an empty one.
+        agreement: Mean correlation between the members' maps; None for one member, or an empty map.
         disagreement: Standard deviation over the members, mean over the pixels.
-        randomisation: Correlation of the first member's map with that of its shuffled copy; near 0 is good.
+        randomisation: Correlation of the first member's map with that of its shuffled copy; near 0 is good. None where one
+            of the two has the same relevance everywhere.
         deletion: Area under the probability of the class as its pixels go; None for numbers.
         insertion: As its pixels come; None for numbers.
         random_deletion: Of random maps; the map should be below.
@@ -28,9 +32,11 @@ class MapRecord:
     """
 
     file: str
+    cells: tuple[int, int]
+    largest: float
     agreement: float | None
     disagreement: float
-    randomisation: float
+    randomisation: float | None
     deletion: float | None = None
     insertion: float | None = None
     random_deletion: float | None = None
@@ -119,6 +125,22 @@ class Explanation:
     gates: tuple[Gate, ...]
     embedding: Mapping[str, EmbeddingRecord]
     patients: bool
+
+    def told_of_maps(self) -> list[str]:
+        """How many maps failed a check, and whether they are too coarse for places, in sentences."""
+        maps = [one for case in self.cases for task in case.tasks.values() for one in task.maps.values()]
+        if not maps:
+            return []
+        failed = sum(bool(doubts(asdict(one))) for one in maps)
+        told = [f"{failed} of {len(maps)} maps failed a check and should not be read; `drifa report` says which and why"]
+        least = min((one.cells for one in maps), key=min)
+        if too_coarse(least):
+            where = f"layer {self.layer}" if self.layer else self.method
+            told.append(
+                f"maps of {where} have {least[0]} x {least[1]} cells here, which say nothing of places: "
+                "--layer NAME reads an earlier stage, with more"
+            )
+        return told
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""

@@ -65,13 +65,13 @@ def randomisation(
     :func:`drifa.explain.cam.relevance`.
 
     Returns:
-        Modality -> ``[B]``; NaN without such an image.
+        Modality -> ``[B]``; NaN without such an image, or where one of the maps is the same everywhere.
 
     References:
         Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018.
     """
     own, other = (relevance(one, inputs, present, task, outputs, layer, method) for one in (net, shuffled(net, seed)))
-    return {name: correlation(maps, other[name]) for name, maps in own.items()}
+    return {name: _alike(maps, other[name]) for name, maps in own.items()}
 
 
 def faithfulness(
@@ -142,6 +142,11 @@ def grown(mask: Tensor, cells: tuple[int, int]) -> Tensor:
     margins = tuple(round(side / count) for side, count in zip(mask.shape[1:], cells, strict=True))
     wide = F.max_pool2d(mask[:, None].float(), tuple(2 * margin + 1 for margin in margins), 1, margins)
     return wide[:, 0] > 0
+
+
+def _alike(first: Tensor, second: Tensor) -> Tensor:
+    flat = [(maps == maps[:, :1, :1]).all(dim=(1, 2)) for maps in (first, second)]
+    return correlation(first, second).masked_fill(flat[0] | flat[1], torch.nan)
 
 
 def _areas(

@@ -43,7 +43,7 @@ class Album:
         self.files, self.asked = files, asked
         flat = study is not None and study.reads() != "pixels"
         if asked and not flat:
-            why = "its study is not where the run says" if study is None else "its study holds volumes"
+            why = f"its study cannot be read ({files.no_study})" if study is None else "its study holds volumes"
             raise DrifaError(f"--images has no pictures for the report of {files.folder}: {why}; leave --images out")
         self.study = study if flat and (asked or is_phantom(study)) else None
         self._shown = False
@@ -71,9 +71,15 @@ class Album:
         """
         if self.study is None:
             return Markup("")
-        images = list(self._overlays(str(subject), task)) or list(self._images(str(subject)))
+        images = list(self.maps(subject, task).values()) or list(self._images(str(subject)))
         self._shown = self._shown or bool(images)
         return Markup("").join(images)
+
+    def maps(self, subject: str, task: str) -> dict[str, Markup]:
+        """The overlays of `drifa explain` by modality, as `<img>`; those that the album may not show are left out."""
+        found = {} if self.study is None else dict(self._overlays(str(subject), task))
+        self._shown = self._shown or bool(found)
+        return found
 
     def _images(self, subject: str) -> Iterator[Markup]:
         assert self.study is not None
@@ -84,7 +90,7 @@ class Album:
             if pixels is not None:
                 yield image(pixels, f"{modality} of {subject}")
 
-    def _overlays(self, subject: str, task: str) -> Iterator[Markup]:
+    def _overlays(self, subject: str, task: str) -> Iterator[tuple[str, Markup]]:
         root = (self.files.folder / "explain").resolve()
         for case in (self.files.explanation or {}).get("cases") or []:
             if case.get("subject") != subject:
@@ -94,7 +100,8 @@ class Album:
                 if path.is_relative_to(root) and path.is_file():
                     pixels = self._read(path, 3)
                     if pixels is not None:
-                        yield image(pixels, f"{modality} of {subject}, and what mattered in it for {task}", 2 * SIDE)
+                        words = f"{modality} of {subject}, and what mattered in it for {task}"
+                        yield str(modality), image(pixels, words, 2 * SIDE)
 
     def _read(self, path: Path, channels: int) -> np.ndarray | None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drifa.errors import DrifaError
@@ -22,20 +23,20 @@ WORDS = re.compile(
 )
 
 
-def study_of(files: RunFiles) -> Study | None:
-    """The run's study with the run's own split; None where it is not there any more, or another one is.
+def with_study(files: RunFiles) -> RunFiles:
+    """The run with its study in the run's own split; where none can be read, with the reason.
 
     Args:
         files: The run.
     """
     if files.model is None or files.config is None:
-        return None
+        return replace(files, no_study=f"{'model.json' if files.model is None else 'config.yaml'} is not in the run folder")
     from drifa.runs.run import Run
 
     try:
-        return Run.open(files.folder).study()
-    except DrifaError:
-        return None
+        return replace(files, study=Run.open(files.folder).study())
+    except DrifaError as error:
+        return replace(files, no_study=str(error))
 
 
 def is_phantom(study: Study) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,14 @@ from drifa.files import write_text
 from drifa.report import about, words
 from drifa.report.album import Album
 from drifa.report.sections import SECTIONS
-from drifa.report.study import study_of
+from drifa.report.study import with_study
 from drifa.runs.files import RunFiles, read_run
 
 if TYPE_CHECKING:
     import jinja2
 
 
-def write_report(run: Path, images: bool = False) -> Path:
+def write_report(run: Path, images: bool = False, warn: Callable[[str], None] | None = None) -> Path:
     """Writes the HTML report of a run: one file that needs no network, no script and no other file.
 
     It reads the run folder, its study where that is there, and the audit beside it; it predicts nothing. A part whose files
@@ -33,6 +33,7 @@ def write_report(run: Path, images: bool = False) -> Path:
         run: The run folder, as written by ``drifa train`` and completed by ``drifa evaluate``.
         images: Put small pictures of single cases on the page, which then holds what patients look like. Those of the built-in
             study are there anyhow.
+        warn: Called with what the report lacks because the study cannot be read, and why.
 
     Returns:
         ``RUN/report.html``.
@@ -42,8 +43,9 @@ def write_report(run: Path, images: bool = False) -> Path:
             names it.
     """
     run = Path(run)
-    files = read_run(run)
-    files = replace(files, study=study_of(files))
+    files = with_study(read_run(run))
+    if files.no_study and warn is not None:
+        warn(f"no pictures, subgroups or statements: {files.no_study}")
     environment = page_environment()
     environment.globals["album"] = Album(files, files.study, images)
     try:
@@ -68,6 +70,7 @@ def _page(run: Path, files: RunFiles, environment: jinja2.Environment) -> str:
         network=about.network(files),
         evaluation=about.evaluation(files),
         sections=sections,
+        no_study=files.no_study,
     )
 
 

@@ -63,6 +63,7 @@ class RunFiles:
         calibration: ``calibration.json``.
         explanation: ``explain/explain.json``.
         study: Its table and its split, for who reads it; None where it is not there or nobody did.
+        no_study: Why it could not be read; empty where it was, or nobody tried.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class RunFiles:
     calibration: dict[str, Any] | None
     explanation: dict[str, Any] | None
     study: Study | None = None
+    no_study: str = ""
 
     @property
     def judged(self) -> dict[str, Any]:

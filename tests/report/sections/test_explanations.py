@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from drifa.report.sections import explanations
+from drifa.report.sections import cases, explanations
 from drifa.runs.files import read_run
 from tests.report.other_runs import write
 from tests.report_page import report
@@ -39,6 +39,31 @@ def test_shares_gates_and_space_are_told(run: Path) -> None:
     assert page.has("explanations", "5 nearest training cases")
     assert [tag for tag, _ in page.tags if tag == "script"] == []
     assert [attributes["src"][:26] for tag, attributes in page.tags if tag == "img"] == ["data:image/svg+xml;base64,"]  # type: ignore[index]
+
+
+def test_each_map_stands_with_its_checks_and_each_case_with_the_training_cases_like_it(run: Path) -> None:
+    good = {
+        **{"file": "maps/a.png", "cells": [2, 2], "largest": 1.0, "agreement": 0.9, "randomisation": 0.05},
+        **{"insertion": 0.8, "random_insertion": 0.4, "deletion": 0.1, "random_deletion": 0.3},
+    }
+    maps = {"pap_smear": good, "dermoscopy": {**good, "largest": 0.0, "randomisation": None, "agreement": None}}
+    alike = [{"subject": "T1", "cosine": 0.91, "group": "G7", "labels": {"cell": "parabasal"}}]
+    case = {
+        "subject": cases.record(read_run(run))["classes"][1]["gallery"][0]["subject"],  # type: ignore[index]
+        "tasks": {"cell": {"output": "koilocytotic", "answer": 0.8, "maps": maps}},
+        "neighbours": alike,
+    }
+    explained(run, cases=[case], method="gradcam", layer="layer4.0")
+    page = report(run)
+    assert page.has("explanations", "1 of 2 maps failed a check and should not be read")
+    assert page.has("explanations", "This map should not be read: it is empty")
+    assert page.has("explanations", "shuffled weights 0.05, agreement 0.90, insertion 0.800 (random 0.400)")
+    assert page.has("explanations", "Maps of layer layer4.0, 2 × 2 cells stretched over the image: so few cells")
+    assert page.has("explanations", "T1 (group G7; cell parabasal; cosine 0.91)")
+    told = cases.record(read_run(run))
+    assert told is not None
+    galleries = [row["alike"] for task in told["classes"] for row in task["gallery"] if row["subject"] == case["subject"]]
+    assert galleries == ["T1 (group G7; cell parabasal; cosine 0.91)"]
 
 
 def test_figures_from_elsewhere_are_left_out(run: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from drifa.report.answers import answers_of_all
 from drifa.report.sections import subgroups
 from drifa.report.study import telling_columns
+from drifa.report.write import page_environment
 from drifa.runs.files import RunFiles, read_run
 
 
@@ -41,6 +42,10 @@ def test_each_value_has_its_figure_and_the_counts_add_up(run: Path) -> None:
         high, low = (pick(table["rows"], key=lambda row: row["figure"]) for pick in (max, min))
         assert table["gap"] is not None
         assert (table["gap"]["high"], table["gap"]["low"]) == (high["value"], low["value"])
+        points = float(table["gap"]["size"].split()[0])
+        assert points == pytest.approx(100 * (high["figure"] - low["figure"]), abs=0.051)
+        below, above = map(float, table["gap"]["range"].split("\u2009–\u2009"))
+        assert below < points < above
 
 
 def test_numbers_become_bands_in_order_and_few_groups_no_gap(run: Path) -> None:
@@ -67,6 +72,17 @@ def test_only_columns_that_tell_people_or_machines_apart() -> None:
     names = ["sex", "patient_age", "Site", "scanner", "image", "page", "sexton", "cell", "localization"]
     study = SimpleNamespace(table=pd.DataFrame(columns=["subject", *names]), tasks={"cell": None})
     assert telling_columns(study) == ["sex", "patient_age", "Site", "scanner", "localization"]  # type: ignore[arg-type]
+
+
+def test_no_gap_and_too_few_groups_are_said(run: Path) -> None:
+    files = with_columns(run, sex=["female", "male"])
+    assert files.predictions is not None
+    even = replace(files, predictions=files.predictions.assign(correct=True))
+    told = subgroups.record(even)
+    page = page_environment().get_template("sections/subgroups.jinja")
+    assert "No gap: all values of 20 groups or more have the same accuracy." in page.render(told)
+    told = subgroups.record(with_columns(run, site=["A"] * 30 + ["B"]))
+    assert "Fewer than two values have 20 groups: no gap can be told." in page.render(told)
 
 
 def test_numbers_are_told_in_their_unit(numbers: Path) -> None:

@@ -52,7 +52,12 @@ def test_what_is_not_there_names_the_command(run: Path, numbers: Path) -> None:
     write(run / "calibration.json", {"drifa_calibration": 1, "tasks": {}, "test": {"cell": {}}})
     page = report(run)
     assert not page.has("trust", "Cases that lack a modality")
-    assert page.has("trust", "No rule for leaving cases to a person was learned for cell")
+    assert page.has("trust", "No rule for leaving cases to a person was learned for cell; drifa calibrate RUN learns one")
+    note = "no bar for abstention: a risk of 0.05 cannot be promised by 51 groups"
+    write(run / "calibration.json", {"drifa_calibration": 1, "tasks": {}, "test": {"cell": {"notes": [note]}}})
+    page = report(run)
+    assert page.has("trust", "No bar for abstention: a risk of 0.05 cannot be promised by 51 groups.")
+    assert not page.has("trust", "No rule for leaving cases")
     assert page.has("trust", "no check for images of another kind")
     assert page.has("trust", "Learned on the validation split")
     write(run / "calibration.json", {"drifa_calibration": 1, "source": "calibration", "tasks": {}, "test": {"cell": {}}})

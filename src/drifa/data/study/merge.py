@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from drifa.data.study.reporting import joined_reporting
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.errors import DrifaError
@@ -69,6 +70,7 @@ def merge_studies(studies: Sequence[Study]) -> Study:
         citation=_joined(studies, "citation"),
         notes=_joined(studies, "notes"),
         group_meaning=_joined(studies, "group_meaning"),
+        reporting=joined_reporting({study.name: study.reporting for study in studies}),
         # One cut study makes the whole cut; otherwise a protocol is claimed only where all agree.
         split_protocol="paper" if "paper" in protocols else protocols.pop() if len(protocols) == 1 else "",
         place="the merged table",

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from drifa.data.study.reporting import parse_reporting
 from drifa.data.targets import TASK_KEYS, Target, target_type
 from drifa.data.targets.base import list_of_names, named, refuse_repeated
 from drifa.data.targets.classes import EXAMPLE
@@ -18,7 +19,7 @@ from drifa.yaml_text import parse_yaml
 FORMAT_VERSION = "1"
 #: Free-text keys of `study.yaml`, all optional.
 TEXT_KEYS = ("source", "licence", "citation", "notes", "group_meaning")
-KEYS = ("drifa_study", "name", "root", *TEXT_KEYS, "split_protocol", "modalities", "tasks")
+KEYS = ("drifa_study", "name", "root", *TEXT_KEYS, "split_protocol", "reporting", "modalities", "tasks")
 #: How a filled `split` column may have been made; "" where nobody said.
 SPLIT_PROTOCOLS = ("", "strict", "paper", "official", "kfold", "column")
 
@@ -109,6 +110,7 @@ def parse_header(text: str, place: str) -> dict[str, Any]:
         if not isinstance(header.setdefault(key, ""), str):
             raise DrifaError(f"key {key!r} of {place} holds {header[key]!r}; it takes one text")
     header["root"] = header["root"] or "."
+    header["reporting"] = parse_reporting(header.get("reporting"), place)
     header["modalities"] = _modalities(header["modalities"], place)
     header["tasks"] = _tasks(header["tasks"], place)
     return header
@@ -117,7 +119,7 @@ def parse_header(text: str, place: str) -> dict[str, Any]:
 def format_header(header: Mapping[str, Any]) -> str:
     """Writes what :func:`parse_header` reads."""
     document: dict[str, Any] = {"drifa_study": int(FORMAT_VERSION)}
-    document.update({key: header[key] for key in KEYS if key in header and header[key] != ""})
+    document.update({key: header[key] for key in KEYS if key in header and header[key] not in ("", {})})
     document["modalities"] = {
         name: {"columns": list(modality.columns)} if modality.columns else {"channels": modality.channels}
         for name, modality in header["modalities"].items()

@@ -7,7 +7,7 @@ Everything downstream reads a study and nothing else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Study:
         notes: Counts and known defects.
         group_meaning: What a group is, in words: ``patient``, ``lesion``, ``near-duplicate cluster``.
         split_protocol: How the split column was made: a protocol of `drifa data split`, or ``""``; ``paper`` may cut groups.
+        reporting: What only its authors can say, by key of :data:`drifa.data.study.reporting.STATEMENTS`.
         place: How errors call the table.
 
     Raises:
@@ -61,6 +62,7 @@ class Study:
     notes: str = ""
     group_meaning: str = ""
     split_protocol: str = ""
+    reporting: Mapping[str, str] = field(default_factory=dict)
     place: InitVar[str] = "study.csv"
 
     def __post_init__(self, place: str) -> None:
@@ -121,7 +123,7 @@ class Study:
         relative = inside or (not os.path.isabs(named) and os.path.abspath(folder / named) == str(self.root))
         root = Path(os.path.relpath(self.root, folder)).as_posix() if relative else str(self.root)
         header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
-        header |= {"root": root, "modalities": self.modalities, "tasks": self.tasks}
+        header |= {"root": root, "reporting": dict(self.reporting), "modalities": self.modalities, "tasks": self.tasks}
         path, table = folder / "study.yaml", _table_path(folder)
         header_first = bool(old) and old["split_protocol"] != "paper"
         # The inner one is put in place first.

@@ -25,6 +25,7 @@ from drifa.report.sections import (
     reliability,
     scatter,
     scope,
+    statements,
     subgroups,
     subsets,
     training,
@@ -95,5 +96,6 @@ SECTIONS = (
     Section("partners", "Partner images", "Partner images and missing modalities", partners.record, claim="30"),
     Section("subjects", "Every subject", "Every subject", volumes.record, claim="37, 39", tripod="23a"),
     Section("subsets", "Missing modalities", "Missing modalities", subsets.record, claim="30"),
+    Section("statements", "Statements", "Ethics, funding, registration", statements.record),
     Section("environment", "Settings", "Settings and environment", environment.record, claim="23"),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drifa.report import words
 from drifa.report.answers import one_answer_each, who_answered
 from drifa.report.judged import JudgedTask, judged_tasks
+from drifa.report.sections import explanations
 from drifa.runs.files import RunFiles
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def examples(task: JudgedTask, files: RunFiles) -> list[dict[str, Any]]:
         for row in part.to_dict("records"):
             if row["subject"] not in seen:
                 seen.add(row["subject"])
-                found.append(_pictured(row, caption))
+                found.append(_pictured(row, caption, ""))
     return found
 
 
-def _pictured(row: dict[Any, Any], caption: str) -> dict[str, Any]:
+def _pictured(row: dict[Any, Any], caption: str, alike: str) -> dict[str, Any]:
     right, sure = bool(row["correct"]), words.share(row["confidence"], 0)
     told = f"{row['predicted']}, {sure}\u00a0%" if right else f"{row['predicted']}, {sure}\u00a0%; true: {row['label']}"
-    return {"subject": row["subject"], "caption": caption, "right": right, "told": told}
+    return {"subject": row["subject"], "caption": caption, "right": right, "told": told, "alike": alike}
 
 
 def _of_classes(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
@@ -68,13 +69,16 @@ def _of_classes(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
         return None
     wrong = table[table["label"].notna() & ~table["correct"].fillna(True).astype(bool)]
     errors = wrong.sort_values("confidence", ascending=False, kind="stable")
+    near = {case.get("subject"): explanations.alike(case) for case in (files.explanation or {}).get("cases") or []}
     return {
         "name": task.name,
         **who_answered(table),
         "nats": math.log(len(task.classes)) if len(task.classes) > 1 else None,
         "count": len(table),
         "wrong": len(wrong),
-        "gallery": [_pictured(row, row["subject"]) for row in errors.head(LISTED).to_dict("records")],
+        "gallery": [
+            _pictured(row, row["subject"], near.get(row["subject"], "")) for row in errors.head(LISTED).to_dict("records")
+        ],
         "confident_errors": _class_rows(errors),
         "most_uncertain": _class_rows(table.sort_values("predictive_entropy", ascending=False, kind="stable")),
         "has_information": bool(table["mutual_information"].notna().any()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drifa.report import about
+from drifa.report.statements import statements
 from drifa.runs.files import RunFiles
 
 SPLITS = ("train", "val", "test")
@@ -13,7 +14,7 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 def record(files: RunFiles) -> dict[str, Any]:
     """The study, and its split; the split is None without a receipt."""
-    return {"study": about.study(files), "split": _split(files)}
+    return {"study": about.study(files), "split": _split(files), "statements": statements(files, "data")}
 
 
 def _split(files: RunFiles) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from drifa.report import words
+from drifa.report import relevance, words
 from drifa.runs.files import RunFiles
 
 #: A gate that moves less than this over the cases scales its channels by a constant.
@@ -37,17 +37,55 @@ def record(files: RunFiles) -> dict[str, Any] | None:
             }
             for task, space in (told.get("embedding") or {}).items()
         ],
-        "explained_cases": [
-            {
-                "task": task,
-                "subject": case.get("subject"),
-                "caption": case.get("subject"),
-                "right": True,
-                "told": f"{why.get('output')}, {words.number(why.get('answer'), 2)}",
-            }
-            for case in told.get("cases") or []
-            for task, why in (case.get("tasks") or {}).items()
-        ],
+        **_maps(told),
+    }
+
+
+def alike(case: dict[str, Any]) -> str:
+    """The training cases most like a case that was explained: subject, group and truths; empty where there are none."""
+    return "; ".join(_neighbour(one) for one in case.get("neighbours") or [])
+
+
+def _neighbour(one: dict[str, Any]) -> str:
+    """``S00220 (group G7; surface ragged, depth thin; cosine 0.97)``"""
+    truths = ", ".join(f"{task} {label}" for task, label in (one.get("labels") or {}).items())
+    parts = [f"group {one['group']}" if one.get("group") else "", truths, f"cosine {words.number(one.get('cosine'), 2)}"]
+    return f"{one.get('subject')} ({'; '.join(part for part in parts if part)})"
+
+
+def _maps(told: dict[str, Any]) -> dict[str, Any]:
+    """The cases that were explained, each with its maps, what their checks say, and the training cases like it."""
+    cases = [
+        {
+            "subject": case.get("subject"),
+            "alike": alike(case),
+            "maps": [
+                {
+                    "task": task,
+                    "modality": modality,
+                    "told": f"{why.get('output')}, {words.number(why.get('answer'), 2)}",
+                    "checks": relevance.checks(one),
+                    "doubts": relevance.doubts(one),
+                }
+                for task, why in (case.get("tasks") or {}).items()
+                for modality, one in (why.get("maps") or {}).items()
+            ],
+        }
+        for case in told.get("cases") or []
+    ]
+    every = [
+        one for case in told.get("cases") or [] for why in (case.get("tasks") or {}).values() for one in why["maps"].values()
+    ]
+    grids = sorted({tuple(one["cells"]) for one in every if one.get("cells")})
+    return {
+        "explained_cases": cases,
+        "maps": len(every),
+        "failed": sum(bool(relevance.doubts(one)) for one in every),
+        "where": f"layer {told['layer']}" if told.get("layer") else str(told.get("method")),
+        "cells": " or ".join(f"{rows} × {columns}" for rows, columns in grids),
+        "coarse": any(relevance.too_coarse(grid) for grid in grids),
+        "scale": relevance.scale_bar(),
+        "rule": relevance.RULE,
     }
 
 

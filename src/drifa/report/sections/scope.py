@@ -10,6 +10,7 @@ from drifa.report.judged import judged_tasks
 from drifa.report.limitations import limitations
 from drifa.report.sections import partners, ranges, subsets
 from drifa.report.sections.metrics import cell
+from drifa.report.statements import statements
 from drifa.runs.files import RunFiles
 
 #: What is given for any picture, even one of something else.
@@ -24,6 +25,7 @@ def record(files: RunFiles) -> dict[str, Any]:
         "study": about.study(files)["name"],
         "partners": about.evaluation(files)["partners"],
         "limits": limitations(files),
+        "statements": statements(files, "scope"),
         "several_modalities": len(about.network(files)["modalities"]) > 1,
         "answers": " and ".join(answer for kind, answer in ANSWERS.items() if files.expects(kind)),
         "alone": _alone(files),

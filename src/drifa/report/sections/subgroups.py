@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drifa.metrics.intervals import mean_interval
+from drifa.metrics.intervals import Interval, mean_interval, percentile_interval
+from drifa.metrics.resampling import weightings
 from drifa.report import words
 from drifa.report.answers import answers_of_all
 from drifa.report.judged import JudgedTask, judged_tasks
@@ -57,7 +58,10 @@ def _table(task: JudgedTask, column: str, files: RunFiles) -> dict[str, Any] | N
         "column": column,
         "metric": "accuracy" if task.kind == "classes" else "mean error",
         "rows": rows,
-        "gap": _gap([row for row in rows if not row["few"] and row["value"] != "not known"], task),
+        "gap": _gap(
+            [row for row in rows if not row["few"] and row["value"] != "not known"], each.assign(of=value), task, files
+        ),
+        "least": FEW_GROUPS,
         "left": int(len(value) - value.isin(shown).sum()),
     }
 
@@ -95,16 +99,35 @@ def _row(name: str, part: pd.DataFrame, task: JudgedTask, files: RunFiles) -> di
     }
 
 
-def _gap(rows: list[dict[str, Any]], task: JudgedTask) -> dict[str, str] | None:
-    """The two values of enough groups that lie farthest apart."""
+def _gap(rows: list[dict[str, Any]], each: pd.DataFrame, task: JudgedTask, files: RunFiles) -> dict[str, str] | None:
+    """The two values of enough groups that lie farthest apart, and how far; without a size where they do not differ."""
     known = [row for row in rows if row["figure"] is not None]
     if len(known) < 2:
         return None
     low, high = (pick(known, key=lambda row: row["figure"]) for pick in (min, max))
     style = "share" if task.kind == "classes" else "unit"
-    size = words.written_as(style, {"value": high["figure"] - low["figure"]}, task.unit)["text"]
-    points = size.replace("\u00a0%", " percentage points")
-    return {"size": points, "high": high["value"], "low": low["value"]}
+    if high["figure"] == low["figure"]:
+        return {"size": "", "range": "", "high": high["value"], "low": low["value"]}
+    told = words.written_as(style, dict(_difference(high["value"], low["value"], each, files)), task.unit)
+    size = told["text"].replace("\u00a0%", " percentage points")
+    return {"size": size, "range": told["range"], "high": high["value"], "low": low["value"]}
+
+
+def _difference(high: str, low: str, each: pd.DataFrame, files: RunFiles) -> Interval:
+    """The mean of one value minus that of another, with an interval over the groups of both, drawn together."""
+    both = each[each["of"].isin([high, low])]
+    first, figure = (both["of"] == high).to_numpy(), both["figure"].to_numpy()
+    index = np.unique(both["group"].astype(str), return_inverse=True)[1]
+
+    def difference(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # no group of a value was drawn
+            means = [(weights[:, part] @ figure[part]) / weights[:, part].sum(axis=1) for part in (first, ~first)]
+        return np.asarray(means[0] - means[1])
+
+    said = files.evaluation or {}
+    blocks = weightings(index, int(said.get("resamples") or 1000), int(said.get("seed") or 0))
+    draws = np.concatenate([difference(weights) for weights in blocks])
+    return percentile_interval(float(difference(np.ones((1, len(both))))[0]), draws)
 
 
 def _number(text: str) -> float:

@@ -10,6 +10,9 @@ from drifa.report.sections.data import SPLIT_NAMES
 from drifa.report.verdicts import FEW_GROUPS
 from drifa.runs.files import RunFiles
 
+#: Begins the note on why calibration learned no bar, which more of the same would not mend.
+NO_BAR = "no bar for abstention"
+
 
 def record(files: RunFiles) -> dict[str, Any] | None:
     """Task by task; None for a run without classes."""
@@ -57,6 +60,7 @@ def _task(name: str, found: dict[str, Any], learned: dict[str, Any]) -> dict[str
             for metric, row in (found.get("calibration") or {}).items()
         ],
         "coverage": [_set_row(row) for row in found.get("coverage") or []],
+        "no_bar": any(str(note).startswith(NO_BAR) for note in found.get("notes") or []),
         "abstention": [_abstention_row(row) for row in found.get("abstention") or []],
     }
 
