@@ -166,7 +166,7 @@ def test_a_table_of_images_becomes_a_table_of_answers(paired_run: Run, tmp_path:
 @pytest.mark.parametrize(
     ("images", "word"),
     [
-        ([], "--image MODALITY=PATH"),
+        ([], "there is no case to answer; give one with photo or ultrasound"),
         (["photo"], "MODALITY=PATH"),
         (["photo=a.png", "photo=b.png"], "twice"),
         (["phto=a.png"], "did you mean 'photo'"),

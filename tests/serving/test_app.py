@@ -85,7 +85,7 @@ def test_values_without_a_column_and_forms_without_a_case_are_refused(predictor:
     told = [response.json()["error"] for response in (strange, nothing, nobody, twice)]
     assert [response.status_code for response in (strange, nothing, nobody, twice)] == [422] * 4
     assert [one["field"] for one in told] == ["age", None, next(iter(case)), next(iter(case))]
-    assert told[0]["message"].startswith("column 'age' of subject 'case' is not one of this run")
+    assert told[0]["message"].startswith("'age' of subject 'case' is no modality of this model")
     assert "subject 'P1' has neither an image nor a value" in told[1]["message"]
 
 
