@@ -58,19 +58,6 @@ class Failure:
         return self.reason if self.row is None else f"row {self.row}, subject {self.subject!r}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class CaseWarning:
-    """What should be looked at in a case, although it was answered.
-
-    Attributes:
-        modality: Whose image or values it is about.
-        text: What is odd, in one sentence.
-    """
-
-    modality: str
-    text: str
-
-
 class Unanswerable(DrifaError):
     """A case that cannot be answered, while others may be."""
 

@@ -10,7 +10,8 @@ from drifa.data.reading.files import is_dicom, read_head
 from drifa.data.tabular import TabularEncoder
 from drifa.errors import DrifaError
 from drifa.files import digest
-from drifa.prediction.cases import Case, CaseWarning
+from drifa.prediction.cases import Case
+from drifa.tasks.base import CaseWarning
 
 
 def implausible(case: Case, encoders: Mapping[str, TabularEncoder]) -> tuple[CaseWarning, ...]:
