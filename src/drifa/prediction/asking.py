@@ -55,8 +55,8 @@ def case_of(predictor: Predictor, told: Mapping[str, Any], subject: str = CASE) 
     modalities, encoders = predictor.run.info.modalities, predictor.encoders
     columns, pictures = columns_of(encoders), pictures_of(modalities, encoders)
     if "subject" in told and "subject" not in (*pictures, *columns):
-        told, subject = dict(told), told["subject"]
-        del told["subject"]
+        subject = told["subject"]
+        told = {name: value for name, value in told.items() if name != "subject"}
     if not isinstance(subject, str):
         raise DrifaError(f"subject {short(subject)} is no text; name a case by one, and give modalities and columns by keyword")
     images, values = {}, {}
