@@ -79,8 +79,8 @@ def answer_batch(
             for task, answer in _tasks(predictor.subject_kinds, own_draws).items():
                 read = (*run.info.task_modalities[task], *predictor.encoders)
                 if answers_task(has[row], run.info.task_modalities[task], predictor.encoders):
-                    own = _own_answers(task, own_draws)
-                    answer = _with_trust(predictor, task, answer, own, subset, missing, strangers[row])
+                    alone = _own_answers(task, own_draws)
+                    answer = _with_trust(predictor, task, answer, alone, subset, missing, strangers[row])
                     able[task] = replace(answer, warnings=tuple(one for one in told if one.modality in read))
             used = {name: str(path) for name, path in cases[row].images.items()}
             notes = [why if conditions[row] == "alone" else "", unseen([cases[row]], predictor.encoders)]
