@@ -100,6 +100,8 @@ def test_it_is_cross_validated_by_group_and_keeps_the_folders_that_are_asked_for
     scores = cross_val_score(DrifaClassifier(CONFIG, tmp_path, CHANNELS), X, y, groups=groups, cv=GroupKFold(2))
     assert np.isfinite(scores).all()
     assert len(list(tmp_path.glob("fit-*/run/model.json"))) == 2
+    (tmp_path / "new").mkdir()
+    assert {fit.stat().st_mode for fit in tmp_path.glob("fit-*")} == {(tmp_path / "new").stat().st_mode}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,8 @@ def test_columns_must_be_those_of_the_fit(fitted, table):
 
 
 def test_a_study_needs_the_name_of_its_task(folder):
-    with pytest.raises(DrifaError, match="task is missing"):
-        study_table(folder)
+    for ask in (study_table, DrifaClassifier().fit):
+        with pytest.raises(DrifaError, match=r"has the tasks surface, .* with the parameter task, as task='surface'"):
+            ask(folder)
     with pytest.raises(DrifaError, match="did you mean 'surface'"):
         study_table(folder, "surfac")

@@ -49,10 +49,17 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{_MACHINE}{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_UMASK)
+        plain_modes(temporary)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def plain_modes(path: Path) -> None:
+    """Gives a file, or a folder and all that is in it, the modes that new ones have here, whatever their writers gave them."""
+    for one in (path, *path.rglob("*")) if path.is_dir() else (path,):
+        if not one.is_symlink():
+            one.chmod((0o777 if one.is_dir() else 0o666) & ~_UMASK)
 
 
 def refuse_links_outside(folder: str | Path, names: Iterable[str]) -> None:

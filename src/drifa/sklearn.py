@@ -24,6 +24,7 @@ from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import COLUMNS, Study
 from drifa.data.targets import ClassTarget
 from drifa.errors import DrifaError, short, suggest
+from drifa.files import plain_modes
 from drifa.names import ids_of, is_missing
 from drifa.prediction.given import Held, picture
 from drifa.prediction.predictor import Predictor, load
@@ -183,7 +184,9 @@ class DrifaClassifier(ClassifierMixin, BaseEstimator):
     def _new_folder(self) -> Path:
         if self.folder is not None:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(prefix="fit-", dir=self.folder))
+            fit = Path(tempfile.mkdtemp(prefix="fit-", dir=self.folder))
+            plain_modes(fit)
+            return fit
         made = tempfile.mkdtemp(prefix="drifa-")
         weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
         return Path(made)
@@ -224,8 +227,12 @@ def study_table(folder: str | Path, task: str = "") -> tuple[pd.DataFrame, np.nd
     if not task and len(usable) == 1:
         task = usable[0]
     if task not in usable:
-        said = f"{task!r} is no task with classes of" if task else "task is missing for"
-        raise DrifaError(f"{said} the study {folder}{suggest(task, usable)}")
+        if not usable:
+            raise DrifaError(f"the study {folder} has no task with classes, and others are not learned here; use `drifa train`")
+        if task:
+            raise DrifaError(f"task={task!r} is no task with classes of the study {folder}{suggest(task, usable)}")
+        listed = ", ".join(usable)
+        raise DrifaError(f"the study {folder} has the tasks {listed}; say which with the parameter task, as task={usable[0]!r}")
     subjects = study.subjects()
     known = np.flatnonzero(subjects.known_of(task))
     table = {

@@ -94,7 +94,7 @@ def test_a_case_with_one_image_explains_what_that_can_answer(unpaired_run: Run) 
         ({"method": "cam"}, "method 'cam' is not known"),
         ({}, "have one pixel at the layer .* take an earlier layer, such as"),
         ({"case": Case("a", {"photo": Path("none.png")})}, "none.png"),
-        ({"case": Case("a", {"foto": Path("none.png")})}, "modality 'foto' of subject 'a' is not one of this run.*photo"),
+        ({"case": Case("a", {"foto": Path("none.png")})}, "'foto' of subject 'a' is no modality of this model.*photo"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence_and_nothing_is_written(

@@ -46,6 +46,14 @@ def test_it_answers_as_the_run_does(paired: bool, tmp_path: Path, request: pytes
     assert answer.tasks == expected.tasks
 
 
+def test_all_of_it_has_the_modes_of_new_files(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "file").touch()
+    modes = {path.is_dir(): path.stat().st_mode for path in (tmp_path / "new", tmp_path / "new" / "file")}
+    odd = [path.name for path in (folder, *folder.rglob("*")) if path.stat().st_mode != modes[path.is_dir()]]
+    assert not odd
+
+
 def test_it_tells_of_no_subject_no_folder_and_holds_no_image(folder: Path, paired_run: Run) -> None:
     study = paired_run.study()
     secrets = {*map(str, study.subjects().ids), *map(str, study.subjects().group), *study.table["path"].dropna()}

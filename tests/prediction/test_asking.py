@@ -139,9 +139,9 @@ def test_an_embedding_is_what_the_heads_read_of_the_modalities_of_the_case(predi
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        ({"foto": "a.png"}, "'foto' is no modality of .*did you mean 'photo'"),
-        ({}, "nothing is told of subject 'case'"),
-        ({"photo": None}, "nothing is told"),
+        ({"foto": "a.png"}, "'foto' of subject 'case' is no modality of .*did you mean 'photo'"),
+        ({}, "subject 'case' has neither an image nor a value; give one of photo"),
+        ({"photo": None}, "neither an image nor a value"),
         ({"photo": Path("nowhere.png")}, "nowhere.png"),
         ({"photo": 3}, "a int is no image; give a path"),
         ({"photo": np.zeros((3, 8, 8), np.uint8)}, r"shape \[3, 8, 8\]"),
@@ -159,6 +159,17 @@ def test_what_cannot_be_taken_is_refused_in_one_sentence(predictor: Predictor, t
         predictor(**told)
     with pytest.raises(DrifaError, match=message):
         predictor.predict_many([told])
+
+
+def test_a_list_of_cases_is_answered_as_many_and_no_name(predictor: Predictor) -> None:
+    case = files(predictor.run, 1)[0]
+    cases = [case | {"subject": name} for name in "ab"]
+    assert predictor(cases) == predictor(iter(cases)) == predictor.predict_many(cases)
+    for wrong in (17, None, case, cases):
+        with pytest.raises(DrifaError, match=r"^subject .* is no text"):
+            predictor(wrong, **case)  # type: ignore[call-overload]
+    with pytest.raises(DrifaError, match=r"^subject 17 is no text"):
+        predictor.predict_many([case | {"subject": 17}])
 
 
 def test_a_list_of_pictures_is_no_list_of_cases(predictor: Predictor) -> None:

@@ -50,6 +50,39 @@ def test_an_unpaired_image_gets_the_answers_of_the_evaluation(unpaired_run: Run)
             np.testing.assert_allclose(list(found["probabilities"].values()), expected, atol=1e-5)
 
 
+def test_the_networks_that_name_another_class_are_counted(paired_run: Run) -> None:
+    cases = [case(paired_run, position) for position in range(7)]
+    predictor = drifa.load(paired_run.folder)
+    together, alone = predictor.predict(cases).cases, []
+    for net in predictor.nets:
+        one = drifa.load(paired_run.folder)
+        one.nets = [net]
+        alone.append(one.predict(cases).cases)
+    found = []
+    for number, answer in enumerate(together):
+        for task, told in answer.tasks.items():
+            own = [each[number].tasks[task] for each in alone]
+            assert told.members == len(predictor.nets) > 1
+            assert told.disagree == sum(each.predicted != told.predicted for each in own)
+            assert told.agreement in told.words()
+            assert [(each.members, each.agreement, answer.to_dict()["tasks"][task]["agreement"]) for each in own] == [
+                (None, None, told.agreement)
+            ] * len(own)
+            found.append(told.disagree)
+    assert {0, 1} <= set(found)
+
+
+def test_each_task_has_the_warnings_about_what_it_reads(paired_run: Run) -> None:
+    picture = case(paired_run).images["photo"]
+    predictor = drifa.load(paired_run.folder)
+    answer = predictor.predict([Case("a", {"photo": picture, "ultrasound": picture})]).cases[0]
+    assert answer.warnings
+    for task, told in answer.tasks.items():
+        read = predictor.run.info.task_modalities[task]
+        assert told.warnings == tuple(one for one in answer.warnings if one.modality in read)
+    assert {len(told.warnings) for told in answer.tasks.values()} > {0}
+
+
 def test_one_modality_is_enough_and_answers_its_own_tasks(paired_run: Run, unpaired_run: Run) -> None:
     answer = predict(paired_run.folder, [case(paired_run, modalities=("photo",))]).to_json()["cases"][0]
     assert set(answer["tasks"]) == {"surface", "spread"}
@@ -135,7 +168,7 @@ def test_all_or_nothing_names_the_row_and_the_subject(paired_run: Run, tmp_path:
     cases = cases_from_table(bad_table(paired_run, tmp_path))
     with pytest.raises(DrifaError, match=r"row 4, subject 'bad': .*letter\.png"):
         predict(paired_run.folder, cases[:2])
-    with pytest.raises(DrifaError, match=r"row 5, subject 'odd': modality 'fotos'"):
+    with pytest.raises(DrifaError, match=r"row 5, subject 'odd': 'fotos' of subject 'odd' is no modality"):
         predict(paired_run.folder, cases)
 
 
@@ -166,7 +199,7 @@ def test_a_table_of_images_becomes_a_table_of_answers(paired_run: Run, tmp_path:
 @pytest.mark.parametrize(
     ("images", "word"),
     [
-        ([], "--image MODALITY=PATH"),
+        ([], "there is no case to answer; give one with photo or ultrasound"),
         (["photo"], "MODALITY=PATH"),
         (["photo=a.png", "photo=b.png"], "twice"),
         (["phto=a.png"], "did you mean 'photo'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,20 @@ def test_calibration_helps_on_new_images_and_sets_keep_their_promise() -> None:
     assert after["ece"] < raw["ece"] / 2
     held = trust.sets(q)[np.arange(2000), labels[2000:]]
     assert held.mean() == pytest.approx(0.9, abs=0.04)
+
+
+def test_the_entropy_is_that_of_the_probabilities_beside_it() -> None:
+    labels, p, groups = validation(400)
+    trust = learn_trust(labels, p, groups, CLASSES)
+    raw = ClassAnswer(CLASSES[0], 0.7, dict(zip(CLASSES, (0.7, 0.2, 0.1), strict=True)), 0.8018, 0.01, None, None)
+    found = trusted(raw, trust)
+    shown, before = (
+        -sum(q * math.log(q) for q in one.values()) for one in (found.probabilities, found.raw_probabilities or {})
+    )
+    assert found.predictive_entropy == pytest.approx(shown)
+    assert found.raw_predictive_entropy == pytest.approx(before, abs=1e-4)
+    assert abs(shown - before) > 0.05
+    assert (found.uncertainty["entropy"], found.mutual_information) == (found.predictive_entropy, 0.01)
 
 
 def test_too_few_images_are_told_and_nothing_is_invented() -> None:

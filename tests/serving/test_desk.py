@@ -33,6 +33,40 @@ def test_jobs_run_one_after_the_other() -> None:
     desk.close()
 
 
+def test_who_waits_together_is_answered_together_and_an_error_is_of_one_alone() -> None:
+    desk, begun, may_go, batches = Desk(Limits(waiting=50, batch=3)), threading.Event(), threading.Event(), []
+
+    def job(items: list[int]) -> list[int | Exception]:
+        batches.append(items)
+        begun.set()
+        may_go.wait()
+        return [ValueError("five") if item == 5 else 10 * item for item in items]
+
+    async def one(item: int) -> object:
+        async with desk.place() as place:
+            return await place.ask_together(item, job)
+
+    async def all_of_them() -> list[object]:
+        first = asyncio.create_task(one(0))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        rest = [asyncio.create_task(one(item)) for item in range(1, 8)]
+        while desk.waiting < 8:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        rest[6].cancel()
+        may_go.set()
+        return await asyncio.gather(first, *rest, return_exceptions=True)
+
+    found = asyncio.run(all_of_them())
+    desk.close()
+    assert batches == [[0], [1, 2, 3], [4, 5, 6]]
+    assert found[:5] + found[6:7] == [0, 10, 20, 30, 40, 60]
+    assert isinstance(found[5], ValueError)
+    assert isinstance(found[7], asyncio.CancelledError)
+    assert desk.waiting == 0
+
+
 def test_a_place_is_free_again_after_an_answer_an_error_and_a_delay() -> None:
     desk = Desk(Limits(waiting=1, seconds=0.01))
 

@@ -6,15 +6,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 
+import httpx
 import pytest
+import uvicorn
 
 from drifa.errors import DrifaError
+from drifa.prediction.predictor import Predictor
 from drifa.runs.run import Run
-from drifa.serving.run import listen
+from drifa.serving.app import create_app
+from drifa.serving.run import Server, listen
 
 
 def test_a_port_in_use_and_an_address_of_another_machine_are_named() -> None:
@@ -26,6 +31,27 @@ def test_a_port_in_use_and_an_address_of_another_machine_are_named() -> None:
         listen("192.0.2.1", 0)
     with pytest.raises(DrifaError, match="is no address of this machine"):
         listen("no such host", 0)
+
+
+def test_who_asks_while_the_last_answer_is_made_is_told_that_the_server_ends(predictor: Predictor) -> None:
+    app = create_app(predictor)
+    with listen("127.0.0.1", 0) as listening:
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False), app.state.desk)
+        app.state.desk.waiting = 1
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert httpx.get(f"{address}/health").json() == {"status": "ok"}
+        server.handle_exit(signal.SIGTERM, None)
+        for _ in range(10):
+            told = httpx.get(f"{address}/health")
+            assert (told.status_code, told.json()) == (503, {"status": "closing"})
+            time.sleep(0.05)
+        assert httpx.post(f"{address}/v1/predict", files={"photo": b"x"}).json()["error"]["type"] == "closing"
+        app.state.desk.waiting = 0
+        thread.join()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/health")
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def test_a_category_never_seen_in_training_is_told(run):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["agee=50"], r"column 'agee'.*did you mean 'age'"),
+        (["agee=50"], r"'agee' of subject 'case' is no modality or column.*did you mean 'age'"),
         (["age="], "subject 'case' has neither an image nor a value"),
         (["age=50", "age=60"], "column 'age' twice"),
     ],

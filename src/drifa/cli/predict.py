@@ -33,7 +33,8 @@ def predict(
     """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
     from drifa.files import write_csv, write_json
     from drifa.prediction.answers import as_table
-    from drifa.prediction.cases import cases_from_arguments, cases_from_table
+    from drifa.prediction.asking import CASE
+    from drifa.prediction.cases import Case, cases_from_arguments, cases_from_table
     from drifa.prediction.predict import predict as predict_cases
 
     if image and table:
@@ -49,7 +50,7 @@ def predict(
         raise DrifaError("--ray-address and --workers go with --engine ray")
     if out is not None and csv_file is not None:
         raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
-    cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or [])
+    cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or []) or [Case(CASE, {})]
     if out is not None:
         _predict_masks(run, cases, out, json_file, strict or not table, quiet)
         return

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from drifa.config import Config, make_config
 from drifa.errors import DrifaError
 from drifa.export.card import card_text
-from drifa.files import digest, read_json, write_json, write_text
+from drifa.files import digest, plain_modes, read_json, write_json, write_text
 from drifa.networks.folder import build_undrawn, load_state
 from drifa.runs.files import read_run
 from drifa.runs.info import RunInfo
@@ -172,7 +172,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
     beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield beside
-        beside.chmod(0o755)
+        plain_modes(beside)
         if out.exists():
             out.rmdir()
         os.replace(beside, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from torch import Tensor
 
 from drifa.data.sampling.batch import Batch
 from drifa.prediction.answers import Answer
-from drifa.prediction.cases import Case, CaseWarning, given, unseen
+from drifa.prediction.cases import Case, given, unseen
 from drifa.prediction.sources import FileImages, PartnerPool, fill_absent, with_values
 from drifa.prediction.strangers import find_strangers
 from drifa.prediction.trust import trusted
 from drifa.prediction.verdict import judged
 from drifa.present import answers_task
 from drifa.tasks import SubjectKind
+from drifa.tasks.base import CaseWarning
 from drifa.tasks.classes import ClassAnswer
 from drifa.uncertainty.draws import Draws
 from drifa.uncertainty.modes import modes, over_partners
@@ -72,13 +74,15 @@ def answer_batch(
             own_draws = [{task: draws.of(position) for task, draws in member.items()} for member in members]
             missing = tuple(name for name in channels if name not in has[row]) if conditions[row] not in COMPLETE else ()
             subset = tuple(name for name in channels if name in has[row]) if missing else None
-            able = {
-                task: _with_trust(predictor, task, answer, subset, missing, strangers[row])
-                for task, answer in _tasks(predictor.subject_kinds, own_draws).items()
-                if answers_task(has[row], run.info.task_modalities[task], predictor.encoders)
-            }
-            used = {name: str(path) for name, path in cases[row].images.items()}
             told = (*warnings[row], *strangers[row])
+            able = {}
+            for task, answer in _tasks(predictor.subject_kinds, own_draws).items():
+                read = (*run.info.task_modalities[task], *predictor.encoders)
+                if answers_task(has[row], run.info.task_modalities[task], predictor.encoders):
+                    alone = _own_answers(task, own_draws)
+                    answer = _with_trust(predictor, task, answer, alone, subset, missing, strangers[row])
+                    able[task] = replace(answer, warnings=tuple(one for one in told if one.modality in read))
+            used = {name: str(path) for name, path in cases[row].images.items()}
             notes = [why if conditions[row] == "alone" else "", unseen([cases[row]], predictor.encoders)]
             notes.append(predictor.unchecked(cases[row].images))
             note = "; ".join(filter(None, notes)) or None
@@ -90,18 +94,40 @@ def _with_trust(
     predictor: Predictor,
     task: str,
     answer: Any,
+    own: np.ndarray,
     subset: Sequence[str] | None,
     missing: Sequence[str],
     strangers: Sequence[CaseWarning],
 ) -> Any:
-    """An answer with what was learned about such answers and about the images behind it."""
+    """An answer with what was learned about such answers and about the images behind it.
+
+    Args:
+        predictor: Whom to ask.
+        task: Of the answer.
+        answer: Of all members.
+        own: Of each member, see :func:`_own_answers`. ``[M, k]``
+        subset: The modalities of the case; None where none is missing.
+        missing: The others.
+        strangers: What is unlike training of its images.
+    """
     if not isinstance(answer, ClassAnswer):
         return answer
     learned = predictor.trust
     trust = None if learned is None else learned.of(task, subset)
     strange = [one.modality for one in strangers if one.modality in predictor.run.info.task_modalities[task]]
     calibrated = learned is not None and learned.of(task) is not None
-    return judged(answer if trust is None else trusted(answer, trust), trust, missing, strange, calibrated)
+    if trust is not None:
+        answer, own = trusted(answer, trust), trust(own)
+    if len(own) > 1:
+        named = np.array(list(answer.probabilities))[own.argmax(axis=1)]
+        answer = replace(answer, disagree=int((named != answer.predicted).sum()), members=len(own))
+    return judged(answer, trust, missing, strange, calibrated)
+
+
+def _own_answers(task: str, members: Sequence[Mapping[str, Draws]]) -> np.ndarray:
+    """The mean over the draws of each member for one case. ``[M, k]``"""
+    draws = [member[task] for member in members]
+    return np.stack([(one.mc if len(one.mc) else one.deterministic).mean(axis=0)[0] for one in draws])
 
 
 def _tasks(kinds: Mapping[str, SubjectKind[Any]], members: Sequence[Mapping[str, Draws]]) -> dict[str, Any]:

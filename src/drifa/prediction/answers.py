@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from drifa.prediction.cases import CaseWarning, Failure
+from drifa.prediction.cases import Failure
+from drifa.tasks.base import CaseWarning
 from drifa.tasks.classes import ClassAnswer
 from drifa.tasks.number import NumberAnswer
 from drifa.tasks.regions import RegionsAnswer
@@ -48,12 +49,12 @@ class Answer:
         plain = {key: value for key, value in asdict(self).items() if value is not None}
         plain["missing"], plain["warnings"] = list(self.missing), list(plain["warnings"])
         for task, answer in plain["tasks"].items():
-            for key in ("files", "prediction_set"):
+            for key in ("files", "prediction_set", "warnings"):
                 if answer.get(key) is not None:
                     answer[key] = list(answer[key])
             record = self.tasks[task]
             if isinstance(record, ClassAnswer):
-                answer["uncertainty"] = record.uncertainty
+                answer["uncertainty"], answer["agreement"] = record.uncertainty, record.agreement
         return plain
 
     def to_frame(self) -> pd.DataFrame:

@@ -12,12 +12,13 @@ import pandas as pd
 import torch
 
 from drifa.data.sampling.batch import Batch
-from drifa.errors import DrifaError, short, suggest
+from drifa.errors import DrifaError, short
 from drifa.prediction.answers import Answer
 from drifa.prediction.cases import Case, check_cases, given
 from drifa.prediction.given import picture
 from drifa.prediction.masks import region_figures
 from drifa.prediction.plausible import implausible
+from drifa.prediction.refusals import columns_of, nothing, pictures_of, unknown
 from drifa.prediction.sources import FileImages, read_images, with_values
 from drifa.tasks.regions import RegionsAnswer
 
@@ -52,23 +53,25 @@ def case_of(predictor: Predictor, told: Mapping[str, Any], subject: str = CASE) 
     Raises:
         DrifaError: A keyword is neither, or there is nothing.
     """
-    columns = [column.name for encoder in predictor.encoders.values() for column in encoder.columns]
-    pictures = [name for name in predictor.run.info.modalities if name not in predictor.encoders]
+    modalities, encoders = predictor.run.info.modalities, predictor.encoders
+    columns, pictures = columns_of(encoders), pictures_of(modalities, encoders)
+    if "subject" in told and "subject" not in (*pictures, *columns):
+        subject = told["subject"]
+        told = {name: value for name, value in told.items() if name != "subject"}
+    if not isinstance(subject, str):
+        raise DrifaError(f"subject {short(subject)} is no text; name a case by one, and give modalities and columns by keyword")
     images, values = {}, {}
     for name, value in told.items():
-        if name == "subject" and name not in (*pictures, *columns):
-            subject = str(value)
-        elif name not in pictures and name not in columns:
-            what = "modality or column" if columns else "modality"
-            raise DrifaError(f"{name!r} is no {what} of {predictor.run.folder}{suggest(name, [*pictures, *columns])}")
-        elif value is None:
+        if name not in pictures and name not in columns:
+            raise DrifaError(unknown(name, subject, modalities, encoders))
+        if value is None:
             continue
         elif name in pictures:
             images[name] = picture(value)
         else:
             values[name] = _text(name, value)
     if not images and not any(values.values()):
-        raise DrifaError(f"nothing is told of subject {subject!r}; give one of {', '.join([*pictures, *columns])}")
+        raise DrifaError(nothing(subject, modalities, encoders))
     return Case(subject, images, values)
 
 

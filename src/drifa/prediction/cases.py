@@ -14,6 +14,7 @@ from drifa.data.tabular import TabularEncoder
 from drifa.errors import DrifaError, short, suggest
 from drifa.names import find_file, ids_of, is_missing, plain
 from drifa.prediction.given import Picture
+from drifa.prediction.refusals import columns_of, nothing, pictures_of, unknown
 from drifa.text_tables import read_table
 
 T = TypeVar("T")
@@ -55,19 +56,6 @@ class Failure:
     def words(self) -> str:
         """As a person says it."""
         return self.reason if self.row is None else f"row {self.row}, subject {self.subject!r}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class CaseWarning:
-    """What should be looked at in a case, although it was answered.
-
-    Attributes:
-        modality: Whose image or values it is about.
-        text: What is odd, in one sentence.
-    """
-
-    modality: str
-    text: str
 
 
 class Unanswerable(DrifaError):
@@ -118,8 +106,8 @@ def check_cases(
         DrifaError: There is no case, a column is unknown, or, if strict, a case cannot be answered.
     """
     if not cases:
-        raise DrifaError("no image to predict; give --image MODALITY=PATH or --table FILE")
-    check_values(cases, encoders)
+        raise DrifaError(f"there is no case to answer; give one with {' or '.join(modalities)}")
+    check_values(cases, modalities, encoders)
     for case in cases if strict else ():
         check_case(case, modalities, encoders)
 
@@ -136,13 +124,12 @@ def check_case(case: Case, modalities: Mapping[str, int], encoders: Mapping[str,
         Unanswerable: A modality is unknown, a value is no number where one is needed, or it has nothing at all.
     """
     for name, path in case.images.items():
-        if name not in modalities:
-            reason = f"modality {name!r} of subject {case.subject!r} is not one of this run{suggest(name, modalities)}"
+        if name not in pictures_of(modalities, encoders):
+            reason = unknown(name, case.subject, modalities, encoders)
             raise Unanswerable(Failure(case.subject, case.rows.get(name), str(path), reason))
     row = next(iter(case.rows.values()), None)
     if not given(case, encoders):
-        reason = f"subject {case.subject!r} has neither an image nor a value; give --image or --value"
-        raise Unanswerable(Failure(case.subject, row, None, reason))
+        raise Unanswerable(Failure(case.subject, row, None, nothing(case.subject, modalities, encoders)))
     for encoder in encoders.values():
         try:
             encoder.encode(pd.DataFrame([{column.name: case.values.get(column.name, "") for column in encoder.columns}]))
@@ -169,14 +156,13 @@ def read_files(case: Case, read: Callable[[str, Picture], T]) -> dict[str, T]:
     return found
 
 
-def check_values(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> None:
+def check_values(cases: Sequence[Case], modalities: Mapping[str, int], encoders: Mapping[str, TabularEncoder]) -> None:
     """Refuses values of columns that no tabular modality has."""
-    columns = {column.name for encoder in encoders.values() for column in encoder.columns}
+    columns = set(columns_of(encoders))
     for case in cases:
         for name in case.values:
             if name not in columns:
-                known = suggest(name, columns) if columns else " (it has no tabular modality)"
-                raise DrifaError(f"column {name!r} of subject {case.subject!r} is not one of this run{known}")
+                raise DrifaError(unknown(name, case.subject, modalities, encoders))
 
 
 def unseen(cases: Sequence[Case], encoders: Mapping[str, TabularEncoder]) -> str:

@@ -80,7 +80,7 @@ def predict_table(
     opened, rows = open_run(run, places), table_of_cases(table)
     if not len(rows):
         raise DrifaError(f"table {table} has no row to predict")
-    check_values(cases_of(rows[:1], table), opened.encoders)
+    check_values(cases_of(rows[:1], table), opened.info.modalities, opened.encoders)
     numbers = pd.factorize(rows["subject"])[0] // part
     count = int(numbers.max()) + 1
     model = {path.relative_to(run).as_posix(): digest(path) for name in ANSWERS for path in sorted(run.glob(name))}

@@ -14,8 +14,9 @@ from drifa.data.reading.images import with_channels
 from drifa.data.tabular import TabularEncoder
 from drifa.errors import DrifaError
 from drifa.files import digest
-from drifa.prediction.cases import Case, CaseWarning
+from drifa.prediction.cases import Case
 from drifa.prediction.given import Held, Picture
+from drifa.tasks.base import CaseWarning
 
 
 def implausible(

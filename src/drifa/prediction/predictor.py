@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -241,17 +241,24 @@ class Predictor:
                     self._pooled = None, f"absent modalities stay absent, as the training images cannot be read ({error})"
             return self._pooled
 
-    def __call__(self, /, subject: str = CASE, **given: Any) -> Answer:
-        """The answers for one case, told by keywords.
+    @overload
+    def __call__(self, /, subject: str = CASE, **given: Any) -> Answer: ...
+
+    @overload
+    def __call__(self, subject: Iterable[Mapping[str, Any]], /) -> list[Answer]: ...
+
+    def __call__(self, /, subject: Any = CASE, **given: Any) -> Answer | list[Answer]:
+        """The answers for one case, told by keywords, or for many, as :meth:`predict_many`.
 
         Args:
-            subject: Its name, which decides its dropout masks and partners.
+            subject: Its name, which decides its dropout masks and partners; or, alone, the keywords of many cases.
             given: Modality -> a path, a PIL image, a numpy array ``[H, W]`` or ``[H, W, C]``, a torch tensor ``[C, H, W]``
                 (uint8, or floats in [0, 1]), a pydicom dataset, or, of a volume, a path or a nibabel image; and column ->
                 value. What is left out, or None, is missing. Pixels have any size and are not standardised.
 
         Raises:
-            DrifaError: A keyword is no modality and no column, a value cannot be read, or nothing is given.
+            DrifaError: A keyword is no modality and no column, a value cannot be read, nothing is given, or the name is no
+                text.
 
         Examples:
             >>> import drifa
@@ -260,7 +267,8 @@ class Predictor:
             >>> answer.to_frame()["task"].tolist()
             ['surface', 'spread']
         """
-        return next(ask(self, [given], subject))
+        several = isinstance(subject, Iterable) and not isinstance(subject, str | Mapping)
+        return self.predict_many(subject) if several and not given else next(ask(self, [given], subject))
 
     def predict_many(self, cases: Iterable[Mapping[str, Any]]) -> list[Answer]:
         """The answers for many cases, in batches of ``evaluate.batch_size``; no more of them are held in memory.

@@ -16,8 +16,8 @@ from drifa.errors import DrifaError
 from drifa.files import atomic_path, digest, read_json
 from drifa.metrics.weighted import Floats
 from drifa.networks.fusionnet import FusionNet
-from drifa.prediction.cases import CaseWarning
 from drifa.prediction.trust import FILE as TRUST_FILE
+from drifa.tasks.base import CaseWarning
 from drifa.uncertainty.image_statistics import statistics_of
 from drifa.uncertainty.outliers import OutlierCheck
 

@@ -20,6 +20,7 @@ from drifa.uncertainty.calibration import ClassCalibration, fit_calibration, rea
 from drifa.uncertainty.conformal import ConformalSets
 from drifa.uncertainty.prior import PriorCorrection
 from drifa.uncertainty.region_calibration import RegionTemperatures
+from drifa.uncertainty.summary import entropy
 
 FILE = "calibration.json"
 FORMAT = 2
@@ -255,7 +256,7 @@ def doubt_of(probabilities: Floats) -> Floats:
 
 
 def trusted(answer: ClassAnswer, trust: TaskTrust) -> ClassAnswer:
-    """An answer with calibrated probabilities, its raw ones beside them, and its prediction set."""
+    """An answer with calibrated probabilities and their entropy, the raw ones beside them, and its prediction set."""
     p = trust(np.array([list(answer.probabilities.values())]))
     probabilities = {name: float(value) for name, value in zip(answer.probabilities, p[0], strict=True)}
     best = max(probabilities, key=probabilities.__getitem__)
@@ -267,6 +268,8 @@ def trusted(answer: ClassAnswer, trust: TaskTrust) -> ClassAnswer:
         predicted=best,
         confidence=probabilities[best],
         probabilities=probabilities,
+        predictive_entropy=float(entropy(p)[0]),
         raw_probabilities=answer.probabilities,
+        raw_predictive_entropy=answer.predictive_entropy,
         prediction_set=named,
     )

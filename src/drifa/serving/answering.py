@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from starlette.datastructures import FormData
 
 from drifa.errors import DrifaError
 from drifa.explain.asked import on_device
@@ -21,7 +22,7 @@ from drifa.export.folder import without_paths
 from drifa.prediction.asking import shown
 from drifa.prediction.cases import Case, Unanswerable
 from drifa.prediction.predictor import Predictor
-from drifa.serving.forms import Sent, as_cases, columns_of
+from drifa.serving.forms import Sent, as_cases, columns_of, one_sent
 from drifa.serving.limits import Refusal
 from drifa.tasks.classes import ClassAnswer, Classes
 
@@ -37,6 +38,24 @@ def answer_one(predictor: Predictor, sent: Sent) -> dict[str, Any]:
     """
     with as_cases([sent]) as cases, refusing(predictor, cases):
         return _told(predictor, predictor.predict(cases).cases[0].to_dict())
+
+
+def answer_together(predictor: Predictor, forms: Sequence[FormData]) -> list[dict[str, Any] | Exception]:
+    """The answers for the cases of some forms, as :func:`answer_one` gives each, or what it raises, from one batch.
+
+    Where one of them cannot be answered, each is asked by itself: none of the others is refused for it.
+    """
+    if len(forms) > 1:
+        # Whatever fails here is of one of them: below it is told to its sender alone.
+        with suppress(Exception), as_cases([one_sent(form, predictor) for form in forms]) as cases:
+            return [_told(predictor, answer.to_dict()) for answer in predictor.predict(cases).cases]
+    found: list[dict[str, Any] | Exception] = []
+    for form in forms:
+        try:
+            found.append(answer_one(predictor, one_sent(form, predictor)))
+        except Exception as error:
+            found.append(error)
+    return found
 
 
 def answer_many(predictor: Predictor, sent: Sequence[Sent]) -> dict[str, Any]:

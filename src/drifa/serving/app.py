@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from drifa.errors import DrifaError
 from drifa.prediction.predictor import Predictor
-from drifa.serving.answering import answer_many, answer_one, explain_one
+from drifa.serving.answering import answer_many, answer_together, explain_one
 from drifa.serving.counts import Counts
 from drifa.serving.describe import describe, form_of
 from drifa.serving.desk import Desk
@@ -84,10 +84,16 @@ def create_app(
             place.at_end(lambda: close_form(form))
             return JSONResponse(await place.ask(lambda: job(form)))
 
+    def together(forms: list[FormData]) -> list[Any]:
+        return answer_together(predictor, forms)
+
     @app.post("/v1/predict", responses=of_forms, openapi_extra=form_of(predictor))
     async def predict(request: Request) -> Response:
         """The answers for one case, as `drifa predict --json` gives a case."""
-        return await asked(request, 2 * fields, lambda form: answer_one(predictor, one_sent(form, predictor)))
+        async with desk.place() as place:
+            form = await read_form(request, 2 * fields)
+            place.at_end(lambda: close_form(form))
+            return JSONResponse(await place.ask_together(form, together))
 
     @app.post("/v1/predict/batch", responses=of_batches, openapi_extra=form_of(predictor, "SUBJECT."))
     async def predict_batch(request: Request) -> Response:

@@ -107,6 +107,7 @@ def as_cases(sent: Sequence[Sent]) -> Iterator[list[Case]]:
             for name, (called, content) in one.files.items():
                 path = Path(folder) / f"{number}" / file_name(name) / file_name(called)
                 path.parent.mkdir(parents=True)
+                content.seek(0)  # it may be asked once more
                 with path.open("wb") as target:
                     shutil.copyfileobj(content, target)
                 images[name] = path

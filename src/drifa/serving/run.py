@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -17,9 +19,12 @@ from drifa.runs.places import Places
 from drifa.serving.app import create_app
 from drifa.serving.desk import Desk
 from drifa.serving.limits import Limits, read_token
+from drifa.serving.patience import PatientProtocol
 
 #: Longest wait at the end for what is being answered, seconds.
 GRACE = 30
+#: Then, for the bytes of the last answers, seconds.
+LAST = 5
 
 
 def serve(
@@ -62,12 +67,13 @@ def serve(
             log_config=None,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=LAST,
+            http=PatientProtocol,
         )
         if ready is not None:
             shown = f"[{host}]" if ":" in host else host
             ready(f"http://{shown}:{listening.getsockname()[1]}/")
-        _Server(config, app.state.desk).run(sockets=[listening])
+        Server(config, app.state.desk).run(sockets=[listening])
     finally:
         listening.close()
 
@@ -89,7 +95,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise DrifaError(f"port {port} of {host} cannot be used ({error.strerror}); give another --host or --port") from None
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Tells the desk first that it ends, so that what comes from then on is refused and not lost."""
 
     def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
@@ -99,3 +105,10 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.desk.closing = True
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends when what is being answered is done; who asks meanwhile is told that it ends."""
+        last = time.monotonic() + GRACE
+        while self.desk.waiting and not self.force_exit and time.monotonic() < last:
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets)

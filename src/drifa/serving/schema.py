@@ -27,6 +27,7 @@ TEXT: Schema = {"type": "string"}
 SHARE: Schema = {"type": "number", "description": "from 0 to 1, to rounding"}
 #: None where nothing says so, such as the spread of a single draw.
 MAYBE: Schema = {"type": ["number", "null"]}
+COUNT: Schema = {"type": ["integer", "null"]}
 PNG: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
 
 
@@ -50,6 +51,7 @@ def rows(entry: Schema) -> Schema:
     return {"type": "array", "items": entry}
 
 
+WARNINGS = rows(record({"modality": TEXT, "text": TEXT}))
 _MESSAGE = {"type": "string", "description": "one sentence that names value, place and remedy"}
 _FIELD = {"type": ["string", "null"], "description": "the field of the form that is to blame"}
 ERROR = record({"error": record({"type": TEXT, "message": _MESSAGE, "field": _FIELD})})
@@ -98,7 +100,7 @@ def answer_of(predictor: Predictor) -> Schema:
             "condition": {"enum": ["paired", "partial", "partners", "alone"]},
             "tasks": record({}, known),
             "missing": rows(TEXT),
-            "warnings": rows(record({"modality": TEXT, "text": TEXT})),
+            "warnings": WARNINGS,
         },
         {"note": TEXT},
     )
@@ -124,15 +126,20 @@ def _task(kind: Any) -> Schema:
                 "std": MAYBE,
                 "flip_rate": MAYBE,
                 "raw_probabilities": _or_null(shares),
+                "raw_predictive_entropy": MAYBE,
                 "prediction_set": _or_null(rows(one)),
                 "abstain": _or_null(record({"refer": {"type": "boolean"}, "reason": TEXT})),
                 "verdict": {"type": ["string", "null"]},
+                "disagree": COUNT,
+                "members": COUNT,
+                "agreement": {"type": ["string", "null"]},
+                "warnings": WARNINGS,
                 "uncertainty": record(dict.fromkeys(measures, MAYBE)),
             }
         )
     if isinstance(kind, Number):
         spreads = dict.fromkeys(("std", "epistemic_std", "aleatoric_std", "partner_std"), MAYBE)
-        return record({"value": {"type": "number"}, "unit": TEXT, **spreads})
+        return record({"value": {"type": "number"}, "unit": TEXT, **spreads, "warnings": WARNINGS})
     return {"type": "object"}
 
 

@@ -17,6 +17,19 @@ from drifa.metrics.resampling import Measured
 
 
 @dataclass(frozen=True)
+class CaseWarning:
+    """What should be looked at in a case, although it was answered.
+
+    Attributes:
+        modality: Whose image or values it is about.
+        text: What is odd, in one sentence.
+    """
+
+    modality: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Kind(ABC):
     """The model's side of one task; the data's is its :class:`~drifa.data.targets.Target`. What it knows was learned from the
     training split and stands in the run.

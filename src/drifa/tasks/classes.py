@@ -16,7 +16,7 @@ from drifa.config import Config
 from drifa.data.targets import Target
 from drifa.metrics.classification import Judged, confusion_matrix, per_class
 from drifa.metrics.curves import reliability, risk_coverage
-from drifa.tasks.base import SubjectKind, first, missing_where_none
+from drifa.tasks.base import CaseWarning, SubjectKind, first, missing_where_none
 from drifa.uncertainty.summary import Summary, summarise
 
 #: What cross-entropy leaves out.
@@ -44,14 +44,18 @@ class ClassAnswer:
         predicted: The class.
         confidence: Its probability.
         probabilities: Class -> probability.
-        predictive_entropy: All uncertainty, nats.
+        predictive_entropy: Of these probabilities: all uncertainty, nats.
         mutual_information: The part on which the draws disagree, nats; None for a single draw.
         std: Standard deviation over the draws of the probability of the predicted class; None for a single draw.
         flip_rate: Share of the partners with which the answer is another; None without partners.
         raw_probabilities: Before calibration; None in a run that is not calibrated.
+        raw_predictive_entropy: Of those, of which the mutual information is a part; None as before.
         prediction_set: The classes of which one is the truth with the promised probability; None without one.
         abstain: Whether to show a person instead; None where nothing was learned that could tell.
         verdict: ``sure``, ``unsure: show a person`` or ``not my kind of image``, and the rule that decided; None as before.
+        disagree: Number of networks whose own answer is another class; None of a single network.
+        members: Number of networks; None of a single one.
+        warnings: Those of the case that are about modalities of this task.
     """
 
     predicted: str
@@ -62,9 +66,22 @@ class ClassAnswer:
     std: float | None
     flip_rate: float | None
     raw_probabilities: Mapping[str, float] | None = None
+    raw_predictive_entropy: float | None = None
     prediction_set: tuple[str, ...] | None = None
     abstain: Abstain | None = None
     verdict: str | None = None
+    disagree: int | None = None
+    members: int | None = None
+    warnings: tuple[CaseWarning, ...] = ()
+
+    @property
+    def agreement(self) -> str | None:
+        """How many networks name another class, as a person says it; None of a single network."""
+        if self.members is None:
+            return None
+        if not self.disagree:
+            return f"all {self.members} networks agree"
+        return f"{self.disagree} of {self.members} networks disagree{'s' if self.disagree == 1 else ''}"
 
     @property
     def uncertainty(self) -> dict[str, float | None]:
@@ -84,8 +101,8 @@ class ClassAnswer:
 
     def row(self) -> dict[str, Any]:
         """As one row of a table."""
-        own = ("probabilities", "raw_probabilities", "prediction_set", "abstain", "verdict")
-        rest = {key: value for key, value in vars(self).items() if key not in own}
+        own = ("probabilities", "prediction_set", "abstain", "verdict", "warnings")
+        rest = {key: value for key, value in vars(self).items() if key not in own and not key.startswith("raw_")}
         if self.prediction_set is not None:
             rest["prediction_set"] = " | ".join(self.prediction_set)
         if self.abstain is not None:
@@ -96,6 +113,7 @@ class ClassAnswer:
         """As a person says it."""
         named = "" if self.prediction_set is None else f"  one of {{{', '.join(self.prediction_set)}}}"
         doubt = f"entropy {self.predictive_entropy:.3f} nats, {self.entropy_share:.0%} of the most"
+        doubt += "" if self.agreement is None else f", {self.agreement}"
         verdict = "" if self.verdict is None else f"  {self.verdict}"
         return f"{self.predicted}  confidence {self.confidence:.3f}  {doubt}{named}{verdict}"
 

@@ -16,7 +16,7 @@ from drifa.config import Config
 from drifa.data.targets import NumberTarget, Target
 from drifa.links import LOG_VARIANCE
 from drifa.metrics.regression import JudgedNumbers
-from drifa.tasks.base import SubjectKind, first, missing_where_none
+from drifa.tasks.base import CaseWarning, SubjectKind, first, missing_where_none
 from drifa.uncertainty.summary import NumberSummary, summarise_numbers
 
 #: Loss -> the link that it needs.
@@ -39,6 +39,7 @@ class NumberAnswer:
         epistemic_std: The part on which the draws disagree; None for a single draw.
         aleatoric_std: The part that the network states itself; None for a network trained with MSE.
         partner_std: How far the value moves with the partner; None without partners.
+        warnings: Those of the case that are about modalities of this task.
     """
 
     value: float
@@ -47,10 +48,11 @@ class NumberAnswer:
     epistemic_std: float | None
     aleatoric_std: float | None
     partner_std: float | None
+    warnings: tuple[CaseWarning, ...] = ()
 
     def row(self) -> dict[str, Any]:
         """As one row of a table."""
-        return dict(vars(self))
+        return {key: value for key, value in vars(self).items() if key != "warnings"}
 
     def words(self) -> str:
         """As a person says it."""

@@ -52,7 +52,7 @@ def test_a_file_outside_the_folder_is_not_read(header: Path, tmp_path: Path, kin
         DrifaError, match="outside the header's own folder and is not read; put the file itself beside"
     ) as caught:
         read_volume(header)
-    assert repr(name) in str(caught.value)
+    assert repr(name)[:40] in str(caught.value)
     assert volume_files(header) == [header]
 
 

@@ -182,7 +182,7 @@ function task([name, told]) {
     return box;
   }
   box.append(make("p", {}, make("strong", { textContent: told.predicted }), `, confidence ${percent(told.confidence)}, ` +
-    `entropy ${percent(told.uncertainty.entropy_share)} of the most`));
+    `entropy ${percent(told.uncertainty.entropy_share)} of the most` + (told.agreement ? `, ${told.agreement}` : "")));
   if (told.prediction_set) {
     box.append(make("p", { textContent: `With the promised probability one of: ${told.prediction_set.join(", ") || "none of the classes"}` }));
   }
