@@ -11,12 +11,15 @@ from drifa.data import Study, make_phantom
 from drifa.errors import DrifaError
 from drifa.evaluation.calibrate import calibrate
 from drifa.evaluation.evaluate import evaluate
+from drifa.explain.explain import explain
 from drifa.progress import Progress
 from drifa.report import write_report
 from drifa.training.train import train
 
 #: So many that 50 patients stand in the validation split, which a temperature needs.
 SUBJECTS = 640
+#: Where maps of relevance are read: 8 x 8 cells on images of 64 pixels; the 2 x 2 of the last stage tell no places.
+LAYER = "layer2.0"
 
 
 def demo_config(study: Path) -> Config:
@@ -51,7 +54,7 @@ def demo_config(study: Path) -> Config:
 
 
 def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -> dict[str, Any]:
-    """Phantom study (beside the run) → training → evaluation → calibration → report.
+    """Phantom study (beside the run) → training → evaluation → calibration → explanations → report.
 
     Args:
         out: The run folder; must be new or empty. The study goes to ``<out>-study`` and is reused if it is there.
@@ -69,6 +72,7 @@ def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -
     run = train(demo_config(folder), out, progress, quiet)
     _, metrics = evaluate(out, progress=progress)
     _, trust = calibrate(out, progress=progress)
+    explain(out, layer=LAYER, progress=progress)
     subject = run.study().subjects().in_split("test")[0]
     rows = run.study().subjects().image[subject]
     images = [
