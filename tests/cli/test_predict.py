@@ -33,11 +33,13 @@ def test_parts_of_a_table_come_together_as_csv_and_tell_what_failed(
     monkeypatch.setattr(parts, "_ask", here)
     monkeypatch.setattr(parts, "find_spec", lambda name: name)
     words = ["predict", str(paired_run.folder), "--table", str(table), "--engine", "ray", "--out", str(tmp_path / "parts")]
-    result = CliRunner().invoke(app, [*words, "--csv", str(tmp_path / "answers.csv"), "--quiet"])
+    result = CliRunner().invoke(app, [*words, "--csv", str(tmp_path / "answers.csv"), "--part", "3", "--quiet"])
     assert result.exit_code == 3, result.output
     assert "1 of 4 subjects have no answer" in result.output
     answers = pd.read_csv(tmp_path / "answers.csv")
     assert set(answers["subject"]) == {*(row[0] for row in rows), "lost"}
-    refused = CliRunner().invoke(app, words[:-2])
-    assert isinstance(refused.exception, DrifaError)
-    assert "--out FOLDER" in str(refused.exception)
+    assert len(list((tmp_path / "parts").glob("*.parquet"))) == 2
+    for wrong, message in ((words[:-2], "--out FOLDER"), ([*words[:4], "--part", "3"], "--part go with --engine ray")):
+        refused = CliRunner().invoke(app, wrong)
+        assert isinstance(refused.exception, DrifaError)
+        assert message in str(refused.exception)

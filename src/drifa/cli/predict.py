@@ -28,6 +28,7 @@ def predict(
     engine: Annotated[Literal["plain", "ray"], typer.Option(help="ray: a large table, in parts, by many workers.")] = "plain",
     ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="With --engine ray; 0 = one per GPU, or per CPU.")] = 0,
+    part: Annotated[int, typer.Option(min=0, help="With --engine ray: subjects of a part, one worker's; 0 = 2000.")] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Predictions with uncertainty for new images; one modality alone is enough. Exit code 3 if some have no answer."""
@@ -44,10 +45,10 @@ def predict(
     if engine == "ray":
         if table is None or out is None or json_file is not None or strict:
             raise DrifaError("--engine ray takes --table FILE and --out FOLDER for the parts, and neither --json nor --strict")
-        _predict_parts(run, settings, table, out, csv_file, partners, ray_address, workers, quiet)
+        _predict_parts(run, settings, table, out, csv_file, partners, ray_address, workers, part, quiet)
         return
-    if ray_address is not None or workers:
-        raise DrifaError("--ray-address and --workers go with --engine ray")
+    if ray_address is not None or workers or part:
+        raise DrifaError("--ray-address, --workers and --part go with --engine ray")
     if out is not None and csv_file is not None:
         raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or []) or [Case(CASE, {})]
@@ -93,13 +94,15 @@ def _predict_parts(
     partners: bool,
     address: str | None,
     workers: int,
+    part: int,
     quiet: bool,
 ) -> None:
     from drifa.files import write_csv
-    from drifa.prediction.parts import predict_table
+    from drifa.prediction.parts import PART, predict_table
 
+    places = places_of(settings)
     with progress_bar(quiet) as progress:
-        answers = predict_table(run, table, out, partners, places_of(settings), address, workers, progress=progress)
+        answers = predict_table(run, table, out, partners, places, address, workers, part or PART, progress)
     typer.echo(f"wrote {out}")
     if csv_file is not None:
         typer.echo(f"wrote {write_csv(csv_file, answers)}")
