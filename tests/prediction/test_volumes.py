@@ -11,6 +11,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import drifa
@@ -18,6 +19,7 @@ from drifa import DrifaError
 from drifa.cli.main import app
 from drifa.config import make_config
 from drifa.data import prepare
+from drifa.prediction import parts
 from drifa.prediction.answers import RegionsAnswer
 from drifa.prediction.cases import Case
 from drifa.prediction.masks import label_maps
@@ -54,11 +56,18 @@ def regions_of(answer: Any) -> RegionsAnswer:
     return found
 
 
-def told_anew(predictor: Predictor, passes: int, members: slice = slice(None)) -> Predictor:
-    """The same networks, or some of them, asked otherwise."""
-    predictor.run.config.evaluate = predictor.run.config.evaluate.model_copy(update={"passes": passes})
-    predictor.nets = predictor.nets[members]
-    return predictor
+def undecided(run: Run, passes: int, members: slice = slice(None)) -> Predictor:
+    """All or some networks of a run, made to see each region in half of what they look at, so that their draws differ."""
+    found = drifa.load(run.folder, device="cpu")
+    settings, nets = found.run.config.evaluate, found.nets
+    found.run.config.evaluate = settings.model_copy(update={"passes": 0})
+    for net in nets:
+        found.nets = [net]
+        p = found.segment(Case("a", images(run))).probabilities["tumour"]
+        p = p[(p > 0).any(axis=-1)].clip(1e-6, 1 - 1e-6)
+        net.heads["tumour"].bias.data -= torch.from_numpy(np.median(np.log(p / (1 - p)), axis=0))
+    found.run.config.evaluate, found.nets = settings.model_copy(update={"passes": passes}), nets[members]
+    return found
 
 
 def test_masks_in_memory_are_those_of_the_files_in_the_orientation_of_the_input(
@@ -108,11 +117,19 @@ def test_any_iterable_of_cases_is_answered_and_a_bad_one_costs_the_others_nothin
         predict(run.folder, [Case("both", told)])
 
 
+def test_workers_do_not_segment(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "find_spec", lambda _: True)
+    (tmp_path / "cases.csv").write_text(f"subject,modality,path\na,flair,{images(run)['flair']}\n")
+    with pytest.raises(DrifaError, match="segments volumes, which --engine ray does not"):
+        parts.predict_table(run.folder, tmp_path / "cases.csv", tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()
+
+
 @pytest.mark.parametrize("passes", [0, 1])
 def test_the_interval_is_that_of_the_draws_each_cut_as_the_answer(run: Run, passes: int) -> None:
     """Of two members with one draw each the draws are what each of them answers alone."""
-    whole = told_anew(drifa.load(run.folder, device="cpu"), passes)
-    own = [told_anew(drifa.load(run.folder, device="cpu"), passes, slice(k, k + 1)) for k in range(2)]
+    whole = undecided(run, passes)
+    own = [undecided(run, passes, slice(k, k + 1)) for k in range(2)]
     told = images(run)
     found = regions_of(whole("a", **told)).regions
     alone = [regions_of(one("a", **told)).regions for one in own]
@@ -124,7 +141,7 @@ def test_the_interval_is_that_of_the_draws_each_cut_as_the_answer(run: Run, pass
 
 
 def test_draws_that_agree_have_an_interval_of_no_width_and_every_draw_counts(run: Run) -> None:
-    alike = told_anew(drifa.load(run.folder, device="cpu"), 2, slice(1))
+    alike = undecided(run, 2, slice(1))
     found = alike.segment(Case("a", images(run)))
     assert found.drawn["tumour"].shape == (2, len(alike.regions["tumour"]))
     assert (found.drawn["tumour"][0] != found.drawn["tumour"][1]).any()
