@@ -139,7 +139,7 @@ def test_a_scan_stored_in_another_orientation_gets_the_same_mask_in_its_own(run,
 
 def test_what_a_segmentation_cannot_use_is_refused(run, study, tmp_path):
     flair = Study.load(study).image_path(0)
-    with pytest.raises(DrifaError, match=r"column 'age' .*no tabular modality"):
+    with pytest.raises(DrifaError, match=r"'age' of subject 'a' is no modality .* no columns"):
         predict_volumes(run.folder, [Case("a", {"flair": flair}, {"age": "50"})], tmp_path)
     words = ["predict", str(run.folder), "--image", f"flair={flair}", "--out", str(tmp_path / "masks"), "--csv", "a.csv"]
     with pytest.raises(DrifaError, match=r"--csv a\.csv is for classes"):

@@ -164,7 +164,7 @@ def explain(
     method: Annotated[str, typer.Option(help="gradcam, hirescam or occlusion.")] = "gradcam",
     quiet: Quiet = False,
 ) -> None:
-    """Maps of relevance with their checks, what each modality adds, what the gates do, which training cases are alike."""
+    """Maps of relevance with their checks, shares of the modalities, gates, cases alike; of volumes, where they are unsure."""
     from drifa.explain.explain import explain as explain_run
     from drifa.prediction.cases import cases_from_arguments
 
@@ -175,11 +175,7 @@ def explain(
         where, found = explain_run(
             *(run, cases, subject, own[0] if own else None, task, layer, method, places_of(settings), progress)
         )
-    for case in found.cases:
-        for name, told in case.tasks.items():
-            added = ", ".join(f"{modality} {share:+.3f}" for modality, share in told.shares.items())
-            typer.echo(f"{case.subject}  {name}: {told.output}  {told.answer:.3f} = {told.none:.3f} (prior), {added}")
-    for line in found.told_of_maps():
+    for line in found.told():
         typer.echo(line)
     typer.echo(f"wrote {where}/explain.json and its figures")
     if found.patients:

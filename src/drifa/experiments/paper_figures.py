@@ -212,7 +212,7 @@ def _maps(arms: Sequence[_Arm], cases: int, layer: str | None) -> Drawn:
         tested = subjects.in_split("test")
         chosen = thinned(tested[subjects.known_of(task)[tested]], cases)
         asked = of_study(study, subjects, first.source, chosen)
-        patients = patients or shows_patients(asked, study)
+        patients = patients or shows_patients(asked.files, study)
         maps = {arm.name: _relevance(arm, list(asked.names), task, layer) for arm in able}
         numbers[task] = [{"subject": name, "class": "", "answers": {}} for name in asked.names]
         for row, name in enumerate(asked.names):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,10 @@ def chosen_rows(subjects: Subjects, cases: int, subject: str | None) -> np.ndarr
     return rows
 
 
-def shows_patients(asked: Asked, study: Study) -> bool:
+def shows_patients(files: Iterable[Mapping[str, Picture]], study: Study) -> bool:
     """Whether a picture may be of somebody: every one is, but those in the folder of a phantom."""
     root = study.root.resolve()
-    pictures = [one for files in asked.files for one in files.values()]
+    pictures = [one for own in files for one in own.values()]
     return not is_phantom(study) or not all(isinstance(one, Path) and one.resolve().is_relative_to(root) for one in pictures)
 
 
@@ -83,12 +83,16 @@ def batch_of(subjects: Subjects, source: Any, rows: np.ndarray) -> Batch:
 
 def of_study(study: Study, subjects: Subjects, source: Any, rows: np.ndarray) -> Asked:
     """Subjects of the study."""
+    return Asked(tuple(map(str, subjects.ids[rows])), batch_of(subjects, source, rows), files_of(study, subjects, rows))
+
+
+def files_of(study: Study, subjects: Subjects, rows: np.ndarray) -> tuple[dict[str, Path], ...]:
+    """Modality -> image of some subjects."""
     pictures = [i for i, name in enumerate(subjects.modalities) if not study.modalities[name].columns]
-    files = [
+    return tuple(
         {subjects.modalities[i]: study.image_path(int(subjects.image[row, i])) for i in pictures if subjects.image[row, i] >= 0}
         for row in rows
-    ]
-    return Asked(tuple(map(str, subjects.ids[rows])), batch_of(subjects, source, rows), tuple(files))
+    )
 
 
 def of_case(predictor: Predictor, case: Case) -> Asked:

@@ -20,6 +20,7 @@ from drifa.explain.gates import Gate, gates, has_gates
 from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRecord, TaskRecord
 from drifa.explain.shapley import Shares, cohort, of_nothing, shares
 from drifa.explain.trust import faithfulness, randomisation
+from drifa.explain.volumes import VolumeExplanation, explain_volumes
 from drifa.files import write_json, write_text
 from drifa.names import file_name
 from drifa.prediction.cases import Case
@@ -43,13 +44,14 @@ def explain(
     method: str = "gradcam",
     places: Places | None = None,
     progress: Progress | None = None,
-) -> tuple[Path, Explanation]:
+) -> tuple[Path, Explanation | VolumeExplanation]:
     """Explains a run and writes `explain.json` with its figures below RUN/explain, a single case into a folder of its name.
 
-    The images of an unpaired study are explained alone, without partners.
+    The images of an unpaired study are explained alone, without partners. Of a run that segments volumes the uncertainty is
+    drawn, see :func:`drifa.explain.volumes.explain_volumes`.
 
     Args:
-        folder: A run that answers about subjects.
+        folder: The run.
         cases: How many test cases get maps, evenly spread over the test split.
         subject: Explain this subject of the study instead.
         case: Explain these images instead.
@@ -63,13 +65,18 @@ def explain(
         The folder written to, and what stands in `explain.json`.
 
     Raises:
-        DrifaError: The run segments volumes, a name is unknown, a case cannot answer the task, or images cannot be read.
+        DrifaError: A name is unknown, layer or method is given for a run that segments volumes, a case cannot answer the
+            task, or images cannot be read.
     """
     predictor = Predictor.open(folder, places=places)
     if predictor.regions:
-        raise DrifaError(
-            f"{predictor.run.folder} segments volumes; maps of relevance are drawn for runs that answer about subjects"
-        )
+        for name, given in (("layer", layer), ("method", None if method == "gradcam" else method)):
+            if given is not None:
+                raise DrifaError(
+                    f"{predictor.run.folder} segments volumes, whose entropy is drawn without a {name}; leave {given!r} away"
+                )
+        _check_count(cases)
+        return explain_volumes(predictor, cases, subject, case, task, progress)
     _check(predictor, cases, task, layer, method)
     study = predictor.run.study()
     subjects, source = study.subjects(), predictor.run.cache(study, progress)
@@ -108,7 +115,7 @@ def explain(
         cohort_cases=0,
         gates=(),
         embedding={},
-        patients=shows_patients(asked, study),
+        patients=shows_patients(asked.files, study),
     )
     if not single:
         explanation = whole.added_to(explanation, wanted, none, trained, train_points, drawn)
@@ -195,9 +202,13 @@ class _Whole:
         return gates(net, (on_device(self.predictor, b) for b in self.batches(rows, "gates")))
 
 
-def _check(predictor: Predictor, cases: int, task: str | None, layer: str | None, method: str) -> None:
+def _check_count(cases: int) -> None:
     if cases < 1:
         raise DrifaError(f"--cases {cases} explains nothing; name 1 or more")
+
+
+def _check(predictor: Predictor, cases: int, task: str | None, layer: str | None, method: str) -> None:
+    _check_count(cases)
     if method not in METHODS:
         raise DrifaError(f"method {method!r} is not known{suggest(method, METHODS)}")
     if task is not None and task not in predictor.subject_kinds:

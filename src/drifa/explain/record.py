@@ -126,8 +126,18 @@ class Explanation:
     embedding: Mapping[str, EmbeddingRecord]
     patients: bool
 
-    def told_of_maps(self) -> list[str]:
-        """How many maps failed a check, and whether they are too coarse for places, in sentences."""
+    def told(self) -> list[str]:
+        """Every answer with what its modalities add, and what to know of the maps, in sentences."""
+        shares = [
+            f"{case.subject}  {name}: {one.output}  {one.answer:.3f} = {one.none:.3f} (prior), "
+            + ", ".join(f"{modality} {share:+.3f}" for modality, share in one.shares.items())
+            for case in self.cases
+            for name, one in case.tasks.items()
+        ]
+        return shares + self._told_of_maps()
+
+    def _told_of_maps(self) -> list[str]:
+        """How many maps failed a check, and whether they are too coarse for places."""
         maps = [one for case in self.cases for task in case.tasks.values() for one in task.maps.values()]
         if not maps:
             return []

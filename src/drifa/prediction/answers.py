@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -45,8 +45,13 @@ class Answer:
         return f"{self.condition}, without {' and '.join(self.missing)}" if self.missing else f"{self.condition}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, as `drifa predict --json` writes it; what is None is left out."""
-        plain = {key: value for key, value in asdict(self).items() if value is not None}
+        """Plain data, as `drifa predict --json` writes it; masks, and what is None, are left out."""
+        # Masks are for the program alone, and asdict would copy them.
+        bare = {
+            task: replace(answer, masks={}) if isinstance(answer, RegionsAnswer) else answer
+            for task, answer in self.tasks.items()
+        }
+        plain = {key: value for key, value in asdict(replace(self, tasks=bare)).items() if value is not None}
         plain["missing"], plain["warnings"] = list(self.missing), list(plain["warnings"])
         for task, answer in plain["tasks"].items():
             for key in ("files", "prediction_set", "warnings"):
@@ -55,6 +60,11 @@ class Answer:
             record = self.tasks[task]
             if isinstance(record, ClassAnswer):
                 answer["uncertainty"], answer["agreement"] = record.uncertainty, record.agreement
+            if isinstance(record, RegionsAnswer):
+                del answer["masks"]
+                for region in answer["regions"].values():
+                    if region["volume_interval"] is not None:
+                        region["volume_interval"] = list(region["volume_interval"])
         return plain
 
     def to_frame(self) -> pd.DataFrame:

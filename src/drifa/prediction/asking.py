@@ -16,11 +16,8 @@ from drifa.errors import DrifaError, short
 from drifa.prediction.answers import Answer
 from drifa.prediction.cases import Case, check_cases, given
 from drifa.prediction.given import picture
-from drifa.prediction.masks import region_figures
-from drifa.prediction.plausible import implausible
 from drifa.prediction.refusals import columns_of, nothing, pictures_of, unknown
 from drifa.prediction.sources import FileImages, read_images, with_values
-from drifa.tasks.regions import RegionsAnswer
 
 if TYPE_CHECKING:
     from drifa.prediction.predictor import Predictor
@@ -84,7 +81,7 @@ def _text(column: str, value: Any) -> str:
 
 
 def ask(predictor: Predictor, cases: Iterable[Mapping[str, Any]], subject: str = CASE) -> Iterator[Answer]:
-    """Answers cases one after the other, in batches of ``evaluate.batch_size``: no more of them are held in memory.
+    """Answers cases one after the other, in batches of ``evaluate.batch_size``, volumes alone: no more are held in memory.
 
     Args:
         predictor: Whom to ask.
@@ -94,29 +91,16 @@ def ask(predictor: Predictor, cases: Iterable[Mapping[str, Any]], subject: str =
     Raises:
         DrifaError: As :func:`case_of`, or what is given cannot be read; the message counts the case from 0.
     """
-    size, many, start = predictor.run.config.evaluate.batch_size, iter(cases), 0
+    # A batch of a run of volumes is one of slices.
+    size, many, start = 1 if predictor.regions else predictor.run.config.evaluate.batch_size, iter(cases), 0
     while batch := list(islice(many, size)):
         asked = []
         for number, told in enumerate(batch, start):
             if not isinstance(told, Mapping):
                 raise DrifaError(f"case {number} is {short(told)}; give a mapping such as {{'photo': image, 'age': 45}}")
             asked.append(case_of(predictor, told, subject))
-        if predictor.regions:
-            yield from (_segmented(predictor, case) for case in asked)
-        else:
-            yield from predictor.predict(asked).cases
+        yield from predictor.predict(asked).cases
         start += len(batch)
-
-
-def _segmented(predictor: Predictor, case: Case) -> Answer:
-    check_cases([case], predictor.run.info.modalities, predictor.encoders)
-    volume, found = predictor.segment(case)
-    told = implausible(case, predictor.encoders)
-    tasks = {
-        task: RegionsAnswer((), region_figures(probabilities, predictor.regions[task], volume.spacing))
-        for task, probabilities in found.items()
-    }
-    return Answer(case.subject, {name: str(given) for name, given in case.images.items()}, None, tasks, warnings=told)
 
 
 def shown(predictor: Predictor, case: Case) -> Batch:

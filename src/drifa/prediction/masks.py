@@ -13,6 +13,9 @@ from drifa.errors import DrifaError
 from drifa.names import file_name
 from drifa.tasks.regions import RegionAnswer
 
+#: The ends of the interval of a region's size over the draws.
+QUANTILES = (0.025, 0.975)
+
 
 def write_predictions(
     folder: Path, subject: str, task: str, regions: Mapping[str, Sequence[int]], predicted: np.ndarray, volume: Volume
@@ -93,7 +96,7 @@ def label_maps(predicted: np.ndarray, regions: Mapping[str, Sequence[int]]) -> d
 
 
 def region_figures(
-    probabilities: np.ndarray, regions: Mapping[str, Sequence[int]], spacing: Sequence[float]
+    probabilities: np.ndarray, regions: Mapping[str, Sequence[int]], spacing: Sequence[float], drawn: np.ndarray
 ) -> dict[str, RegionAnswer]:
     """Region -> its size and uncertainty.
 
@@ -101,11 +104,16 @@ def region_figures(
         probabilities: float32 ``[X, Y, Z, R]``.
         regions: Name -> mask values, in the order of R.
         spacing: Of the voxels, mm.
+        drawn: Voxels of each region by draw. int64 ``[T, R]``
     """
-    return {name: _figures(probabilities[..., k], spacing) for k, name in enumerate(regions)}
+    return {name: _figures(probabilities[..., k], spacing, drawn[:, k]) for k, name in enumerate(regions)}
 
 
-def _figures(probability: np.ndarray, spacing: Sequence[float]) -> RegionAnswer:
+def _figures(probability: np.ndarray, spacing: Sequence[float], drawn: np.ndarray) -> RegionAnswer:
     inside = probability[probability >= 0.5].astype(np.float64)
     entropy = -(inside * np.log(inside) + (1 - inside) * np.log(np.maximum(1 - inside, 1e-12)))
-    return RegionAnswer(float(len(inside) * np.prod(spacing) / 1000), float(entropy.mean()) if len(inside) else None)
+    voxel = float(np.prod(spacing) / 1000)
+    ends = [float(end * voxel) for end in np.quantile(drawn, QUANTILES)] if len(drawn) > 1 else None
+    return RegionAnswer(
+        len(inside) * voxel, float(entropy.mean()) if len(inside) else None, None if ends is None else (ends[0], ends[1])
+    )

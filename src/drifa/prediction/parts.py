@@ -19,6 +19,7 @@ from drifa.prediction.cases import cases_of, check_values, table_of_cases
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.places import Places
+from drifa.tasks import kinds_from
 
 #: Subjects of a part: some minutes of work, so that little is lost with a worker and no file is tiny.
 PART = 2000
@@ -80,6 +81,8 @@ def predict_table(
     opened, rows = open_run(run, places), table_of_cases(table)
     if not len(rows):
         raise DrifaError(f"table {table} has no row to predict")
+    if any(kind.reads == "pixels" for kind in kinds_from(opened.info.tasks).values()):
+        raise DrifaError(f"{run} segments volumes, which --engine ray does not; leave it away, and name a folder for the masks")
     check_values(cases_of(rows[:1], table), opened.info.modalities, opened.encoders)
     numbers = pd.factorize(rows["subject"])[0] // part
     count = int(numbers.max()) + 1

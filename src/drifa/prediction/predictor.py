@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.reading.volumes import Volume
 from drifa.errors import DrifaError
 from drifa.export import hub
 from drifa.export.folder import open_run
@@ -30,10 +29,11 @@ from drifa.prediction.cases import (
     unseen,
 )
 from drifa.prediction.plausible import implausible
-from drifa.prediction.segmenting import segment
+from drifa.prediction.segmenting import Segmentation, segment
 from drifa.prediction.sources import PartnerPool, decode_images, resized
 from drifa.prediction.strangers import read_strangers
 from drifa.prediction.trust import Trust
+from drifa.prediction.volumes import answer_volumes
 from drifa.progress import Progress
 from drifa.runs.places import Places
 from drifa.runs.run import Run, choose_device
@@ -193,6 +193,8 @@ class Predictor:
     ) -> Prediction:
         """Answers every task that the images of a case can answer. Images are read by batch, as they are needed.
 
+        A run of volumes gives the masks with the answers, on the grid of the case's own volumes.
+
         Args:
             cases: What to predict; see :class:`~drifa.prediction.cases.Case`.
             partners: In a run trained on unpaired modalities, fill the absent ones with K training images and average, as in
@@ -201,12 +203,11 @@ class Predictor:
             progress: Called with (done, total, what) after each batch.
 
         Raises:
-            DrifaError: There is no case, a column is unknown, the run segments volumes, or, if strict, an image cannot be read
-                or a modality is unknown.
+            DrifaError: There is no case, a column is unknown, or, if strict, an image cannot be read or a modality is unknown.
         """
         run = self.run
         if self.regions:
-            raise DrifaError(f"{run.folder} segments volumes; name a folder for the masks with --out FOLDER")
+            return answer_volumes(self, cases, strict=strict, progress=progress)
         check_cases(cases, run.info.modalities, self.encoders, strict)
         pool, why = self._pool() if partners and run.info.components > 1 else (None, "")
         sieve = Sieve(strict)
@@ -306,7 +307,7 @@ class Predictor:
         case = Case(subject, {name: Path(path) for name, path in images.items()}, values or {})
         return self.predict([case]).cases[0]
 
-    def segment(self, case: Case) -> tuple[Volume, dict[str, np.ndarray]]:
+    def segment(self, case: Case) -> Segmentation:
         """Region probabilities of the volumes of a case, see :func:`drifa.prediction.segmenting.segment`."""
         return segment(self, case)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -17,12 +18,29 @@ from drifa.networks.regions import region_probabilities
 from drifa.prediction.cases import Case, Failure, Unanswerable, read_files
 from drifa.prediction.given import volume_from
 from drifa.present import subset_mask
+from drifa.uncertainty.region_calibration import RegionTemperatures
 
 if TYPE_CHECKING:
     from drifa.prediction.predictor import Predictor
 
 #: What it was -> task -> region probabilities.
 SliceAnswers = dict[str, dict[str, np.ndarray]]
+#: Called with the number of the pass, the task, and its region probabilities. float32 ``[n, R, s, s]``
+EachDraw = Callable[[int, str, Tensor], None]
+
+
+class Segmentation(NamedTuple):
+    """The regions of one case.
+
+    Attributes:
+        volume: One of its volumes, whose grid is that of all.
+        probabilities: Task -> float32 ``[X, Y, Z, R]``.
+        drawn: Task -> voxels of each region by draw (member x pass, or member without passes). int64 ``[T, R]``
+    """
+
+    volume: Volume
+    probabilities: dict[str, np.ndarray]
+    drawn: dict[str, np.ndarray]
 
 
 @torch.inference_mode()
@@ -33,6 +51,7 @@ def slices(
     present: Tensor,
     names: Sequence[str],
     subsets: Sequence[Sequence[str]] = (),
+    each: EachDraw | None = None,
 ) -> SliceAnswers:
     """Region probabilities of some slices by one member.
 
@@ -43,6 +62,7 @@ def slices(
         present: bool ``[n, m]``.
         names: One per slice, ``SUBJECT/PLANE``; they decide the dropout masks.
         subsets: Of the modalities.
+        each: Told every draw, one after the other: the passes, or without any the one with dropout off.
 
     Returns:
         ``fixed`` (dropout off), ``drawn`` (the mean of the passes; empty without any) and ``subsets`` (one per subset that
@@ -56,26 +76,29 @@ def slices(
     sums = {task: torch.zeros_like(values) for task, values in fixed.items()}
     for turn in range(settings.passes):
         for task, logits in net.sample(images, present, pass_keys(seeds, turn)[None]).items():
-            sums[task] += region_probabilities(logits[0], output)
-    each = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
+            values = region_probabilities(logits[0], output)
+            sums[task] += values
+            if each is not None:
+                each(turn, task, values)
+    if each is not None and not settings.passes:
+        for task, values in fixed.items():
+            each(0, task, values)
+    parts = net.over_subsets(images, present, subset_mask(subsets, net.modalities)) if subsets else []
     found: SliceAnswers = {"fixed": {}, "drawn": {}, "subsets": {}}
     for task, values in fixed.items():
         found["fixed"][task] = values.cpu().numpy()
         found["drawn"][task] = (sums[task] / max(settings.passes, 1)).cpu().numpy()[: None if settings.passes else 0]
-        partial = [region_probabilities(one[task], output).cpu().numpy() for one in each if one is not None]
+        partial = [region_probabilities(one[task], output).cpu().numpy() for one in parts if one is not None]
         found["subsets"][task] = np.stack(partial) if partial else np.empty((0, *values.shape), dtype=np.float32)
     return found
 
 
-def segment(predictor: Predictor, case: Case) -> tuple[Volume, dict[str, np.ndarray]]:
+def segment(predictor: Predictor, case: Case) -> Segmentation:
     """Region probabilities of one case on the grid of its own volumes, averaged over members and passes, then calibrated.
 
     Args:
         predictor: Whom to ask.
         case: Its volumes share a grid; it may lack modalities.
-
-    Returns:
-        One of its volumes, and task -> float32 ``[X, Y, Z, R]``.
 
     Raises:
         Unanswerable: A volume cannot be read, or they lie on different grids.
@@ -95,15 +118,31 @@ def segment(predictor: Predictor, case: Case) -> tuple[Volume, dict[str, np.ndar
     first = prepared.geometry.start[2]
     names = [f"{case.subject}/{first + z}" for z in range(count)]
     sums: dict[str, np.ndarray] = {}
+    temperatures = predictor.trust.regions if predictor.trust is not None else {}
+    passes = max(settings.passes, 1)
+    drawn = {task: np.zeros((len(predictor.nets) * passes, len(names)), np.int64) for task, names in predictor.regions.items()}
+
+    def tally(first: int, turn: int, task: str, values: Tensor) -> None:
+        # As the mean of the draws is cut: calibrated, on the grid of the volume. What is outside of the box is in no region.
+        planes = prepared.geometry.unscale(_calibrated(values.cpu().numpy(), temperatures.get(task)))
+        drawn[task][first + turn] += (planes >= 0.5).sum(dim=(0, 2, 3)).numpy()
+
     for member in range(len(predictor.nets)):
         for start in range(0, count, settings.batch_size):
             rows = slice(start, start + settings.batch_size)
             some = {name: image[rows] for name, image in images.items()}
-            found = slices(predictor, member, some, present[rows], names[rows])
+            each = partial(tally, member * passes)
+            found = slices(predictor, member, some, present[rows], names[rows], each=each)
             for task, values in found["drawn" if settings.passes else "fixed"].items():
                 total = sums.setdefault(task, np.zeros((count, *values.shape[1:]), dtype=np.float32))
                 total[rows] += values / len(predictor.nets)
-    for task, temperatures in predictor.trust.regions.items() if predictor.trust is not None else ():
-        # Before they are put back: outside of what was seen there is nothing, and that for certain.
-        sums[task] = np.moveaxis(temperatures(np.moveaxis(sums[task], 1, 0)), 0, 1).astype(np.float32)
-    return next(iter(volumes.values())), {task: prepared.geometry.restore(values) for task, values in sums.items()}
+    # Calibrated before they are put back: outside of what was seen there is nothing, and that for certain.
+    restored = {task: prepared.geometry.restore(_calibrated(values, temperatures.get(task))) for task, values in sums.items()}
+    return Segmentation(next(iter(volumes.values())), restored, drawn)
+
+
+def _calibrated(values: np.ndarray, temperatures: RegionTemperatures | None) -> np.ndarray:
+    """Region probabilities of slices, ``[n, R, s, s]``."""
+    if temperatures is None:
+        return values
+    return np.moveaxis(temperatures(np.moveaxis(values, 1, 0)), 0, 1).astype(np.float32)

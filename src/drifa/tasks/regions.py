@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,32 +16,60 @@ from drifa.data.targets import Reads, RegionTarget, Target
 from drifa.networks.regions import region_probabilities, regions_to_classes
 from drifa.tasks.base import Kind
 
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
 SMOOTHING = 1.0  # pixels
 
 
 @dataclass(frozen=True)
 class RegionAnswer:
-    """One region of a volume: its size in ml, and the mean entropy (nats) of its voxels, None where it is empty."""
+    """One region of a volume.
+
+    Attributes:
+        volume_ml: Its size, ml.
+        predictive_entropy: The mean over its voxels, nats; None where it is empty.
+        volume_interval: 2.5 % and 97.5 % quantiles of its size over the draws, ml; None for a single draw.
+    """
 
     volume_ml: float
     predictive_entropy: float | None
+    volume_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class RegionsAnswer:
-    """The regions of a volume, and the mask files that hold them."""
+    """The regions of a volume.
+
+    Attributes:
+        files: The mask files that hold them; empty where nobody named a folder.
+        regions: Region -> its figures.
+        masks: Region -> its mask (1 inside) on the grid of the case's own volumes; empty where files hold them.
+    """
 
     files: tuple[str, ...]
     regions: Mapping[str, RegionAnswer]
+    masks: Mapping[str, Nifti1Image] = field(default_factory=dict, repr=False, compare=False)
 
     def row(self) -> dict[str, Any]:
         """As one row of a table."""
-        sizes = {f"{name} (ml)": region.volume_ml for name, region in self.regions.items()}
+        sizes: dict[str, float] = {}
+        for name, region in self.regions.items():
+            sizes[f"{name} (ml)"] = region.volume_ml
+            if region.volume_interval is not None:
+                sizes[f"{name} (ml, 2.5 %)"], sizes[f"{name} (ml, 97.5 %)"] = region.volume_interval
         return {**sizes, "files": " ".join(self.files)}
 
     def words(self) -> str:
         """As a person says it."""
-        return ", ".join(f"{name} {region.volume_ml:.1f} ml" for name, region in self.regions.items())
+        return ", ".join(f"{name} {_size(region)}" for name, region in self.regions.items())
+
+
+def _size(region: RegionAnswer) -> str:
+    if region.volume_interval is None:
+        return f"{region.volume_ml:.1f} ml"
+    low, high = region.volume_interval
+    return f"{region.volume_ml:.1f} ml ({low:.1f} to {high:.1f})"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ SHRINK = 0.25
 class Sampled(Summary):
     r"""The mean over all draws of N rows, and what the draws say of it.
 
+    Of maps everything but ``passes`` has the axes of the pixels behind: probabilities ``[N, C, H, W]``, the others
+    ``[N, H, W]``, and likewise with a depth.
+
     Attributes:
         expected_entropy: :math:`\overline{H[p]}`, nats: the part of the uncertainty that no draw resolves. ``[N]``
         variance: Over the draws, summed over the classes; None for a single draw, which says nothing of it. ``[N]``
@@ -60,7 +63,7 @@ def sample(
     settle: float | None = None,
     tasks: Sequence[str] | None = None,
 ) -> dict[str, Sampled]:
-    r"""Answers of one classifier or several under dropout.
+    r"""Answers of one classifier or several under dropout, of rows or of every pixel of maps.
 
     Only dropout is switched on: BatchNorm stays with its running statistics. Afterwards every part is in the mode it was in,
     also after an error. The mask of a row depends on its name, the seed, the network's place and the number of the pass, so
@@ -75,7 +78,8 @@ def sample(
     :math:`1 / \alpha` with a probability of at most :math:`\alpha`, whenever one looks.
 
     Args:
-        models: Networks that give logits ``[N, C]``, or task -> logits.
+        models: Networks that give logits of exclusive classes, ``[N, C]``, ``[N, C, H, W]`` or ``[N, C, D, H, W]``, or
+            task -> logits. Memory is that of one draw of one network and the sums: it grows with N, C and the pixels alone.
         inputs: What they read: a tensor with N rows, or of a network of this package modality -> images.
         passes: T, of each model; 0 = dropout off, one pass. One draw in all (of one model) has no spread: it is None then, and
             not 0.
@@ -83,15 +87,15 @@ def sample(
         names: Of the rows; their numbers by default.
         seed: Of the masks.
         settle: Confidence :math:`1 - \alpha` with which the class must be that of all passes, for example 0.99; None = all
-            passes for every row.
+            passes for every row. Not of maps, whose pixels share their passes.
         tasks: Those that are answered, and that must be settled; None = all.
 
     Returns:
         Task -> its answers; the task is ``""`` where a model gives one tensor.
 
     Raises:
-        DrifaError: A model has no dropout, or one of another kind, passes or settle do not fit, a task is not answered, or
-            answers are not finite.
+        DrifaError: A model has no dropout, or one of another kind, gives regions that may overlap instead of classes, passes
+            or settle do not fit, a task is not answered, or answers are not finite.
 
     References:
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B 2024, section 5 (without
@@ -118,24 +122,24 @@ def sample(
         seeds, rows = row_seeds(own, seed), torch.arange(count)
         moments: dict[str, _Moments] = {}
         for turn in range(max(passes, 1)):
-            drawn: dict[str, list[np.ndarray]] = {}
             for number, asker in enumerate(asked):
                 keys = pass_keys(seeds[rows] + 0x51ED * number, turn) if passes else None
                 answers = asker.draw(rows, keys)
                 for task in answers if tasks is None else tasks:
                     if task not in answers:
                         raise DrifaError(f"task {task!r} is not answered{suggest(task, answers)}")
-                    drawn.setdefault(task, []).append(_probabilities(task, answers[task]))
-            for task, each in drawn.items():
-                if task not in moments:
-                    moments[task] = _Moments(count, each[0].shape[1], max(passes, 1))
-                moments[task].add(rows.numpy(), each)
+                    p = _probabilities(task, answers[task], settle)
+                    if task not in moments:
+                        moments[task] = _Moments((count, *p.shape[1:]), max(passes, 1))
+                    moments[task].add(rows.numpy(), p)
+            for one in moments.values():
+                one.end_turn(rows.numpy(), len(nets))
             if settle is not None:
                 still = np.any([one.open(rows.numpy(), settle) for one in moments.values()], axis=0)
                 rows = rows[torch.from_numpy(still)]
                 if not len(rows):
                     break
-    return {task: one.summary(len(nets)) for task, one in moments.items()}
+    return {task: one.summary() for task, one in moments.items()}
 
 
 def _check(nets: Sequence[nn.Module], passes: int, settle: float | None) -> None:
@@ -145,13 +149,26 @@ def _check(nets: Sequence[nn.Module], passes: int, settle: float | None) -> None
         raise DrifaError(f"passes={passes!r} is no number of passes; give 0 (dropout off) or more, 20 is usual")
     if settle is not None and not 0 < settle < 1:
         raise DrifaError(f"settle={settle!r} is no confidence between 0 and 1; 0.99 is usual, None asks every row as often")
+    for net in nets:
+        if isinstance(net, BranchedNet) and net.config.get("output") == "regions":
+            raise DrifaError(
+                f"a {type(net).__name__} of output='regions' gives one sigmoid per region, and regions may overlap; sample "
+                f"needs exclusive classes: train with output='classes', or average region_probabilities of net.sample"
+            )
 
 
-def _probabilities(task: str, logits: Tensor) -> np.ndarray:
-    if logits.ndim != 2:
-        raise DrifaError(f"answers of the shape {list(logits.shape)} are no logits [N, C]; sample is for classes of whole rows")
+def _probabilities(task: str, logits: Tensor, settle: float | None) -> np.ndarray:
+    shape = list(logits.shape)
+    if logits.ndim not in (2, 4, 5):
+        raise DrifaError(f"answers of the shape {shape} are no logits; give [N, C], or of maps [N, C, H, W] or [N, C, D, H, W]")
+    if logits.ndim > 2 and shape[1] == 1:
+        raise DrifaError(f"maps {shape} have a single class, which is certain; of a sigmoid give two: zeros and its logits")
+    if logits.ndim > 2 and settle is not None:
+        raise DrifaError(
+            f"settle={settle!r} is for whole rows, and the pixels of maps {shape} share their passes; leave it out"
+        )
     p = logits.double().softmax(1).cpu().numpy()
-    lost = np.flatnonzero(~np.isfinite(p).all(axis=1))
+    lost = np.flatnonzero(~np.isfinite(p).reshape(len(p), -1).all(axis=1))
     if len(lost):
         raise DrifaError(f"the answer{f' to {task!r}' if task else ''} of row {lost[0]} is not finite; look at its input")
     return p
@@ -229,26 +246,35 @@ def _masked(places: Sequence[nn.Module], keys: Tensor | None) -> Iterator[None]:
 
 
 class _Moments:
-    """Sums over the draws of all rows of one task, and the tests of their classes."""
+    """Sums over the draws of all rows of one task, and, of whole rows, the tests of their classes."""
 
-    def __init__(self, rows: int, classes: int, rounds: int) -> None:
+    def __init__(self, shape: tuple[int, ...], rounds: int) -> None:
+        rows = shape[0]
         self.rounds = rounds
-        self.total = np.zeros((rows, classes))
-        self.squares = np.zeros((rows, classes))
-        self.entropies = np.zeros(rows)
+        self.total = np.zeros(shape)
+        self.squares = np.zeros(shape)
+        self.entropies = np.zeros((rows, *shape[2:]))
         self.draws = np.zeros(rows, dtype=np.int64)
+        self.turn = np.zeros(shape) if len(shape) == 2 else None
         self.turns = np.zeros(rows, dtype=np.int64)
         self.named = np.zeros(rows, dtype=np.int64)
         self.capital = np.ones(rows)
         self.gaps = np.zeros((2, rows))  # sums of d and d²
 
-    def add(self, rows: np.ndarray, each: Sequence[np.ndarray]) -> None:
-        for p in each:
-            self.total[rows] += p
-            self.squares[rows] += p**2
-            self.entropies[rows] += entropy(p)
-        self.draws[rows] += len(each)
-        self._bet(rows, np.mean(each, axis=0))
+    def add(self, rows: np.ndarray, p: np.ndarray) -> None:
+        """Adds one draw of one network."""
+        self.total[rows] += p
+        self.squares[rows] += p**2
+        self.entropies[rows] += _entropy(p)
+        self.draws[rows] += 1
+        if self.turn is not None:
+            self.turn[rows] += p
+
+    def end_turn(self, rows: np.ndarray, models: int) -> None:
+        """After one draw of each network."""
+        if self.turn is not None:
+            self._bet(rows, self.turn[rows] / models)
+            self.turn[rows] = 0
         self.turns[rows] += 1
 
     def _bet(self, rows: np.ndarray, p: np.ndarray) -> None:
@@ -275,21 +301,27 @@ class _Moments:
         """Which rows are to be asked further."""
         return self.capital[rows] < 1 / (1 - settle)
 
-    def summary(self, models: int) -> Sampled:
-        n = self.draws[:, None]
-        p = self.total / n
-        spread = np.maximum(self.squares / n - p**2, 0)
+    def summary(self) -> Sampled:
+        inner = (1,) * (self.entropies.ndim - 1)
+        draws = self.draws.reshape(-1, *inner)
+        p = self.total / draws[:, None]
+        spread = np.maximum(self.squares / draws[:, None] - p**2, 0)
         several = bool(self.draws.max() > 1)
-        whole, expected = entropy(p), self.entropies / self.draws
-        best = p.argmax(axis=1)
+        whole, expected = _entropy(p), self.entropies / draws
+        best = np.take_along_axis(spread, p.argmax(axis=1, keepdims=True), axis=1)[:, 0]
         ordered = np.sort(p, axis=1)
         return Sampled(
             probabilities=p,
             predictive_entropy=whole,
             mutual_information=np.maximum(whole - expected, 0) if several else None,
-            std=np.sqrt(spread[np.arange(len(p)), best]) if several else None,
+            std=np.sqrt(best) if several else None,
             expected_entropy=expected,
             variance=spread.sum(axis=1) if several else None,
             margin=ordered[:, -1] - (ordered[:, -2] if p.shape[1] > 1 else 0),
             passes=self.draws.copy(),
         )
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    """Over the classes: ``[N, C, …]`` -> ``[N, …]``."""
+    return entropy(np.moveaxis(p, 1, -1))

@@ -67,14 +67,23 @@ class Geometry:
         Shape:
             [n, R, s, s] (NATIVE: s is any side that the padded slices have) -> float32 [X, Y, Z, R].
         """
+        planes = self.unscale(values)
+        full = np.zeros((*self.shape, planes.shape[1]), dtype=np.float32)
+        full[self.box] = planes.permute(2, 3, 0, 1).numpy()
+        return full
+
+    def unscale(self, values: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Some slices of probabilities in the voxels of the box, as :meth:`restore` has them.
+
+        Shape:
+            [k, R, s, s] -> float32 [k, R, x, y].
+        """
         planes = torch.as_tensor(values).float()
         x, y, _ = (b - a for a, b in zip(self.start, self.stop, strict=True))
         if self.size != NATIVE:
             planes = _scale(planes, max(x, y), labels=False)
         top, left = (planes.shape[2] - x) // 2, (planes.shape[3] - y) // 2
-        full = np.zeros((*self.shape, planes.shape[1]), dtype=np.float32)
-        full[self.box] = planes[:, :, top : top + x, left : left + y].permute(2, 3, 0, 1).numpy()
-        return full
+        return planes[:, :, top : top + x, left : left + y]
 
 
 @dataclass(frozen=True, eq=False)

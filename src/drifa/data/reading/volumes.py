@@ -161,12 +161,28 @@ def write_mask(path: str | Path, array: np.ndarray, like: Volume) -> Path:
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise DrifaError(f"mask {path} should end in .nii or .nii.gz; rename it")
+    image = mask_image(array, like)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(as_bytes(image, compressed=path.name.lower().endswith(".gz")))
+    return path
+
+
+def mask_image(array: np.ndarray, like: Volume) -> nibabel.nifti1.Nifti1Image:
+    """A mask on the grid of a volume, as :func:`write_mask` writes it: its orientation, affine and shape; uint8.
+
+    Args:
+        array: Mask values 0 to 255, in RAS+ order as ``like.array``. ``[X, Y, Z]``
+        like: The volume that the mask belongs to.
+
+    Raises:
+        DrifaError: Another shape than the volume's, or other values than whole numbers of 0 to 255.
+    """
     if array.shape != like.array.shape:
         raise DrifaError(f"the mask has the shape {array.shape}; the volume it belongs to is {like}")
     with np.errstate(invalid="ignore"):
         mask = array.astype(np.uint8)
     if not np.array_equal(mask, array):
-        raise DrifaError(f"the mask for {path} has values {array.min()} to {array.max()}; use whole numbers of 0 to 255")
+        raise DrifaError(f"the mask for {like.path} has values {array.min()} to {array.max()}; use whole numbers of 0 to 255")
     back = ornt_transform(axcodes2ornt("RAS"), io_orientation(like.original_affine))
     image = nibabel.nifti1.Nifti1Image(apply_orientation(mask, back).reshape(like.original_shape), None)
     image.header.set_xyzt_units("mm")
@@ -175,9 +191,7 @@ def write_mask(path: str | Path, array: np.ndarray, like: Volume) -> Path:
         image.set_qform(like.original_affine, code=1, strip_shears=False)
     except nibabel.spatialimages.HeaderDataError:
         image.set_qform(None)  # a sheared grid has no qform; the sform says it all
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(as_bytes(image, compressed=path.name.lower().endswith(".gz")))
-    return path
+    return image
 
 
 def check_grids(volumes: Mapping[str, Volume]) -> None:
