@@ -26,7 +26,11 @@ def loss_curves(member: int, history: Sequence[dict[str, float]], best_epoch: fl
     epochs = [row.get("epoch", math.nan) for row in history]
     losses = [row.get(key, math.nan) for row in history for key in ("train_loss", "val_loss")]
     x, y = _limits(epochs), _limits(losses, pad=0.06)
-    plot = Plot(f"Training and validation loss of network {member} by epoch", x, y, size=(420, 206), margins=(46, 12, 12, 26))
+    told = "; ".join(
+        f"{name} loss {_ends(history, key)}" for name, key in (("training", "train_loss"), ("validation", "val_loss"))
+    )
+    told += f"; kept epoch {best_epoch:.0f}" if best_epoch is not None else ""
+    plot = Plot(f"Losses of network {member} by epoch: {told}", x, y, size=(420, 206), margins=(46, 12, 12, 26))
     plot.y_axis(nice_ticks(*y, 4), _plain)
     if best_epoch is not None:
         (column, top), (_, base) = plot.at(best_epoch, y[1]), plot.at(best_epoch, y[0])
@@ -47,7 +51,7 @@ def rate_curve(member: int, history: Sequence[dict[str, float]]) -> Markup | Non
     high = max(math.ceil(math.log10(max(rate for _, rate in points)) - 1e-9), low + 1)
     x = _limits([row.get("epoch", math.nan) for row in history])
     plot = Plot(
-        f"Learning rate of network {member} by epoch",
+        f"Learning rate of network {member} by epoch, {_ends(history, 'lr')}",
         x,
         (10.0**low, 10.0**high),
         size=(420, 112),
@@ -83,7 +87,10 @@ def reliability_diagram(rows: Rows) -> Markup:
     plot.x_axis(ticks, "stated confidence", _percent)
 
     most = max((row["count"] for row in used), default=1)
-    counts = Plot("Number of images in each bin of confidence", (0, 1), (0, most), size=(420, 104), margins=(46, 20, 12, 24))
+    sizes = "; ".join(f"{share(row['low'], 0)} to {share(row['high'], 0)} %: {whole(row['count'])}" for row in used)
+    counts = Plot(
+        f"Number of images in each bin of confidence. {sizes}", (0, 1), (0, most), size=(420, 104), margins=(46, 20, 12, 24)
+    )
     for row in used:
         counts.bar(row["low"], row["high"], row["count"], "fill quiet")
         x, y = counts.at((row["low"] + row["high"]) / 2, row["count"])
@@ -150,6 +157,15 @@ def interval_bar(interval: dict[str, Any], tick: float | None = None) -> Markup 
         plot.add('<path d="M{x} 1v14" class="tickmark"/>', x=plot.at(tick, 0.5)[0])
     plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=plot.at(value, 0.5)[0], y=middle)
     return plot.render()
+
+
+def _ends(history: Sequence[dict[str, float]], key: str) -> str:
+    """``2.1 in epoch 1, least 0.31 in epoch 5, 0.33 in epoch 6``"""
+    known = [(row[key], row.get("epoch", math.nan)) for row in history if math.isfinite(row.get(key, math.nan))]
+    if not known:
+        return "not recorded"
+    parts = (("", known[0]), ("least ", min(known)), ("", known[-1]))
+    return ", ".join(f"{word}{value:.3g} in epoch {epoch:.0f}" for word, (value, epoch) in parts)
 
 
 def _limits(values: Sequence[float], pad: float = 0.0) -> tuple[float, float]:
