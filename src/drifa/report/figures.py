@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from drifa.metrics.curves import wilson_interval
 from drifa.report.svg import Plot, nice_ticks
 from drifa.report.words import share, whole
 from drifa.uncertainty.modes import MODE_NAMES, MODES, mode_order
@@ -67,36 +68,36 @@ def rate_curve(member: int, history: Sequence[dict[str, float]]) -> Markup | Non
     return plot.render()
 
 
-def reliability_diagram(rows: Rows) -> Markup:
-    """Share right against stated confidence, with the number of images in each bin underneath."""
-    used = [row for row in rows if row["count"]]
+def reliability_diagram(title: str, rows: Rows) -> Markup:
+    """Share right against stated confidence: a dot per bin, its area as the number of images, with the interval of its share.
+
+    Args:
+        title: What a reader who cannot see the figure is told first.
+        rows: From :func:`reliability_rows`.
+    """
     told = "; ".join(
-        f"{share(row['confidence'], 0)} % stated, {share(row['accuracy'], 0)} % right ({whole(row['count'])} images)"
-        for row in used
+        f"{share(row['confidence'], 0)} % stated, {share(row['accuracy'], 0)} % right "
+        f"({share(row['right_low'], 0)} to {share(row['right_high'], 0)}, {whole(row['count'])} images)"
+        for row in rows
     )
-    plot = Plot(f"Share right by stated confidence. {told}", (0, 1), (0, 1), size=(420, 346), margins=(46, 12, 12, 40))
+    plot = Plot(f"{title}. {told}", (0, 1), (0, 1), size=(420, 346), margins=(46, 12, 12, 40))
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     plot.y_axis(ticks, _percent)
-    for row in used:
-        plot.bar(row["low"], row["high"], row["accuracy"], "fill")
     (x0, y0), (x1, y1) = plot.at(0, 0), plot.at(1, 1)
     plot.add('<path d="M{x0} {y0}L{x1} {y1}" class="mark"/>', x0=x0, y0=y0, x1=x1, y1=y1)
-    for row in used:
-        x, y = plot.at(row["confidence"], row["accuracy"])
-        plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=x, y=y)
+    most = max((row["count"] for row in rows), default=1)
+    for row in rows:
+        (x, y), (_, top), (_, base) = (plot.at(row["confidence"], row[key]) for key in ("accuracy", "right_high", "right_low"))
+        plot.add('<path d="M{x} {t}V{b}" class="whisker bold"/>', x=x, t=top, b=base)
+        plot.add('<circle cx="{x}" cy="{y}" r="{r}" class="dot s0"/>', x=x, y=y, r=2 + 6 * (row["count"] / most) ** 0.5)
     plot.x_axis(ticks, "stated confidence", _percent)
+    return plot.render()
 
-    most = max((row["count"] for row in used), default=1)
-    sizes = "; ".join(f"{share(row['low'], 0)} to {share(row['high'], 0)} %: {whole(row['count'])}" for row in used)
-    counts = Plot(
-        f"Number of images in each bin of confidence. {sizes}", (0, 1), (0, most), size=(420, 104), margins=(46, 20, 12, 24)
-    )
-    for row in used:
-        counts.bar(row["low"], row["high"], row["count"], "fill quiet")
-        x, y = counts.at((row["low"] + row["high"]) / 2, row["count"])
-        counts.text(x, y - 4, whole(row["count"]), style="tick small")
-    counts.x_axis([], "number of images in each bin of confidence", _percent)
-    return plot.render() + counts.render()
+
+def reliability_rows(bins: Rows) -> list[dict[str, Any]]:
+    """The bins that hold images, with the limits of their share right, ``right_low`` and ``right_high``."""
+    limits = [(row, wilson_interval(row["accuracy"], row["count"])) for row in bins if row["count"]]
+    return [{**row, "right_low": low, "right_high": high} for row, (low, high) in limits]
 
 
 def coverage_curves(curves: dict[str, Rows]) -> Markup:
