@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,7 @@ def ranked_classes(
     groups: Sequence[object] | ArrayLike,
     resamples: int = 1000,
     seed: int = 0,
+    only: Collection[int] | None = None,
 ) -> list[RankedClass | None]:
     """ROC and precision-recall of each class, with the middle 95 % over whole groups drawn with replacement.
 
@@ -56,12 +57,13 @@ def ranked_classes(
         groups: Group of each case; any values that have a text form.
         resamples: Number of times that the groups are drawn anew.
         seed: The same seed and groups give the same resamples as every other metric.
+        only: Classes that are looked at; None for all.
 
     Shape:
         labels [N], probabilities [N, C], groups [N].
 
     Returns:
-        One entry per class; None for a class that no case or every case has.
+        One entry per class; None for a class that no case or every case has, or that is not looked at.
 
     Raises:
         ValueError: The shapes do not fit.
@@ -77,7 +79,10 @@ def ranked_classes(
     classes, p = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if p.ndim != 2 or classes.shape != p.shape[:1] or not len(p):
         raise ValueError(f"probabilities of shape {p.shape} must have a row per case, of {classes.shape}")
-    return [_ranked(classes == number, p[:, number], groups, resamples, seed) for number in range(p.shape[1])]
+    return [
+        _ranked(classes == number, p[:, number], groups, resamples, seed) if only is None or number in only else None
+        for number in range(p.shape[1])
+    ]
 
 
 def _ranked(
