@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from drifa.report import words
 from drifa.report.judged import JudgedTask
@@ -62,10 +62,10 @@ def _referred(task: JudgedTask, files: RunFiles) -> str:
     answered = of_all.get("coverage") or {}
     if not learned or not _known(answered.get("value")):
         return ""
-    limits = {"low": answered.get("high"), "high": answered.get("low")}
-    referred = {"value": 1 - answered["value"], **{key: 1 - end if _known(end) else None for key, end in limits.items()}}
+    ends = {"value": answered["value"], "low": answered.get("high"), "high": answered.get("low")}
+    referred = {key: 1 - float(end) if _known(end) else None for key, end in ends.items()}
     return f"Refers {words.with_limits('share', referred)} of cases to a person."
 
 
-def _known(value: object) -> bool:
+def _known(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)

@@ -19,7 +19,8 @@ def ranking(task: JudgedTask, files: RunFiles, only: str | None = None) -> list[
         only: The class that is looked at; None for all.
 
     Returns:
-        One entry per class of the task, None for one that is not looked at, without limits where groups were not recorded; none where probabilities were not.
+        One entry per class of the task, None for one that is not looked at, without limits where groups were not recorded;
+        none where probabilities were not.
     """
     answers = class_answers(task.name, task.classes, files)
     if answers is None:
