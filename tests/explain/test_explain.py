@@ -57,7 +57,7 @@ def test_some_test_cases_are_explained_with_figures(paired_run: Run) -> None:
     assert len(places) == told["embedding"]["depth"]["cases"]
     assert set(places["answer"]) <= {"right", "wrong"}
     for name in ("gates.svg", "shares-spread.svg", *told["embedding"]["depth"]["files"]):
-        assert (where / name).stat().st_size > 500
+        assert (where / name).stat().st_size > (500 if name.endswith(".svg") else 0)
 
 
 def test_one_subject_and_its_images_get_the_same_explanation(paired_run: Run) -> None:

@@ -31,6 +31,7 @@ SECTIONS = (
     "cases",
     "explanations",
     "partners",
+    "statements",
     "environment",
 )
 
