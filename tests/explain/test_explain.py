@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -52,8 +53,11 @@ def test_some_test_cases_are_explained_with_figures(paired_run: Run) -> None:
                 assert all(0 <= one[name] <= 1 for name in ("deletion", "insertion", "random_deletion", "random_insertion"))
     assert set(told["cohort"]["spread"]) == {"photo", "ultrasound", "photo*ultrasound"}
     assert told["gates"]
+    places = pd.read_csv(where / "space-depth.csv")
+    assert len(places) == told["embedding"]["depth"]["cases"]
+    assert set(places["answer"]) <= {"right", "wrong"}
     for name in ("gates.svg", "shares-spread.svg", *told["embedding"]["depth"]["files"]):
-        assert (where / name).stat().st_size > 500
+        assert (where / name).stat().st_size > (500 if name.endswith(".svg") else 0)
 
 
 def test_one_subject_and_its_images_get_the_same_explanation(paired_run: Run) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from drifa.explain.figures import bars, cloud, coloured, gate_bars, overlay, write_png
+from drifa.explain.figures import bars, cloud, coloured, gate_bars, overlay, space_files, write_png
 from drifa.explain.gates import Gate
 
 
@@ -47,6 +49,19 @@ def test_drawings_are_whole_files_with_words_escaped() -> None:
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
         assert set(names) <= set(words)
+
+
+def test_a_space_is_drawn_by_class_and_by_answers_with_its_places() -> None:
+    points = np.random.default_rng(0).normal(size=(4, 2))
+    names = ["a", "b", "c", "d"]
+    answers = ["right", "wrong", "right", "no answer"]
+    found = space_files("cell", {"pca": points, "tsne": points}, names, ["x", "y"] * 2, answers, "perplexity 4, seed 7")
+    assert list(found) == ["pca-cell.svg", "tsne-cell.svg", "right-cell.svg", "space-cell.csv"]
+    assert "no answer: 1, right: 2, wrong: 1; perplexity 4, seed 7" in found["right-cell.svg"]
+    assert "seed" not in found["pca-cell.svg"]
+    rows = list(csv.DictReader(found["space-cell.csv"].splitlines()))
+    assert [row["answer"] for row in rows] == answers
+    assert float(rows[2]["tsne_2"]) == pytest.approx(points[2, 1], rel=1e-5)
 
 
 def test_a_long_name_has_room() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from drifa.metrics.classification import classification_metrics
-from drifa.metrics.curves import reliability, risk_coverage
+from drifa.metrics.curves import reliability, risk_coverage, wilson_interval
 
 
 def answers(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,3 +65,9 @@ def test_fewer_images_than_points_and_ties() -> None:
     rows = risk_coverage([0, 0, 1], [[0.5, 0.5]] * 3, [1.0, 1.0, 1.0])
     assert [row["coverage"] for row in rows] == pytest.approx([1 / 3, 2 / 3, 1])
     assert [row["accuracy"] for row in rows] == pytest.approx([2 / 3] * 3)
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 5), (3, 10), (50, 50)])
+def test_the_interval_of_wilson_is_that_of_scipy(right: int, count: int) -> None:
+    expected = binomtest(right, count).proportion_ci(method="wilson")
+    assert wilson_interval(right / count, count) == pytest.approx((expected.low, expected.high))

@@ -25,3 +25,7 @@ def test_rows_come_back_and_names_of_files_are_plain() -> None:
 def test_no_cell_is_a_formula() -> None:
     (row,) = read(str(data_link("x", [{"class": "=1+1", "value": -1.5}])))
     assert row == {"class": "'=1+1", "value": "-1.5"}
+
+
+def test_what_is_not_known_is_empty() -> None:
+    assert read(str(data_link("x", [{"value": float("nan")}]))) == [{"value": ""}]

@@ -17,7 +17,7 @@ def test_figures_are_well_formed_and_escape_what_they_are_told() -> None:
     history = [{"epoch": 0.0, "lr": 1e-3, "train_loss": 1.0, "val_loss": 1.0, "seconds": 1.0}]
     curve = [{"coverage": 0.5, "accuracy": 1.0}, {"coverage": 1.0, "accuracy": 1.0}]
     drawn = [
-        figures.reliability_diagram(rows),
+        figures.reliability_diagram("Right", figures.reliability_rows(rows)),
         figures.coverage_curves({"mc": curve, 'odd "mode" <b>': curve}),
         figures.loss_curves(0, history, 0),
         figures.rate_curve(0, history),
@@ -27,7 +27,19 @@ def test_figures_are_well_formed_and_escape_what_they_are_told() -> None:
     for figure in drawn:
         ElementTree.fromstring(f"<div>{figure}</div>")
         assert "<b>" not in figure
-    assert len(re.findall("<rect", str(drawn[0]))) == 2
+    assert drawn[0].count("<circle") == drawn[0].count("whisker") == 1
+
+
+def test_the_area_of_a_dot_grows_with_its_images() -> None:
+    rows = [
+        {"low": low, "high": low + 0.5, "count": count, "confidence": low + 0.3, "accuracy": 0.5}
+        for low, count in ((0.0, 4), (0.5, 400))
+    ]
+    figure = str(figures.reliability_diagram("Right", figures.reliability_rows(rows)))
+    small, large = (float(radius) for radius in re.findall(r' r="([\d.]+)"', figure))
+    assert small < large
+    heights = [abs(float(a) - float(b)) for a, b in re.findall(r'd="M[\d.]+ ([\d.]+)V([\d.]+)" class="whisker', figure)]
+    assert heights[0] > 2 * heights[1]
 
 
 def test_no_bar_without_an_interval_on_the_scale() -> None:

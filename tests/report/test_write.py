@@ -12,7 +12,7 @@ import pytest
 
 from drifa.errors import DrifaError
 from drifa.report import write_report
-from tests.report.other_runs import edit
+from tests.report.other_runs import edit, regions_run
 from tests.report_page import report
 
 NASTY_SUBJECT = "<script>alert(1)</script>"  # the first subject of each task in the synthetic run
@@ -31,6 +31,7 @@ SECTIONS = (
     "cases",
     "explanations",
     "partners",
+    "statements",
     "environment",
 )
 
@@ -61,6 +62,20 @@ def test_sections_links_and_aids_for_screen_readers(run: Path) -> None:
         if "aria-labelledby" in attributes:
             assert attributes["aria-labelledby"] in ids
     assert sum(tag == "table" for tag, _ in page.tags) == sum(tag == "caption" for tag, _ in page.tags) > 0
+
+
+def test_every_figure_has_a_number_words_with_values_and_its_data(mixed: Path, tmp_path: Path) -> None:
+    for run in (mixed, regions_run(tmp_path / "volumes")):
+        source = report(run).source
+        figures = re.findall(r"<figure.*?</figure>", source, re.DOTALL)
+        assert figures
+        for figure in figures:
+            assert figure.startswith('<figure class="chart">')  # the style sheet counts them
+            assert "<figcaption>" in figure
+            assert "data:text/csv" in figure
+            drawn = re.findall(r'aria-label="([^"]*)"', figure)
+            assert drawn
+            assert all(re.search(r"\d", words.partition(".")[2] or words.partition(":")[2]) for words in drawn), drawn
 
 
 def test_names_from_tables_are_text_not_markup(run: Path) -> None:

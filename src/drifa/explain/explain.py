@@ -180,8 +180,11 @@ class _Whole:
             if not isinstance(kind, Classes) or not own.any() or not flat:
                 continue
             names = [kind.classes[int(label)] for label in labels[tested][own]]
-            for form, places in flat.items():
-                drawn[f"{form}-{task}.svg"] = figures.cloud(f"Readouts by {task}, {form}", places[own], names)
+            answers = _right(joined.everything[own], labels[tested][own])
+            note = f"perplexity {perplexity(len(points)):.3g}, seed {settings.seed}"
+            places = {form: found[own] for form, found in flat.items()}
+            files = figures.space_files(task, places, [str(i) for i in subjects.ids[tested][own]], names, answers, note)
+            drawn |= files
             spaces[task] = EmbeddingRecord(
                 int(own.sum()),
                 silhouette(points[own], labels[tested][own]),
@@ -189,7 +192,7 @@ class _Whole:
                 NEIGHBOURS,
                 perplexity(len(points)),
                 settings.seed,
-                tuple(f"{form}-{task}.svg" for form in flat),
+                tuple(files),
             )
         if moving:
             drawn["gates.svg"] = figures.gate_bars(moving)
@@ -300,6 +303,13 @@ def _joined(parts: Sequence[Shares]) -> Shares:
         np.concatenate([getattr(part, name) for part in parts]) for name in ("everything", "values", "pairs")
     )
     return replace(parts[0], everything=everything, values=values, pairs=pairs)
+
+
+def _right(outputs: np.ndarray, labels: np.ndarray) -> list[str]:
+    """Whether each answer, of probabilities ``[N, C]``, is its label; NaN where the task could not be answered."""
+    known = np.isfinite(outputs).all(axis=1)
+    right = np.where(known, np.nan_to_num(outputs).argmax(axis=1) == labels, False)
+    return [("right" if ok else "wrong") if there else "no answer" for ok, there in zip(right, known, strict=True)]
 
 
 def _number(value: torch.Tensor) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,17 @@ from PIL import Image
 
 from drifa.explain.gates import Gate
 from drifa.files import atomic_path
+from drifa.report.data_link import csv_text
+from drifa.report.explanation_figures import gate_rows, share_bars
 from drifa.report.relevance import COLOURS, OPACITY
-from drifa.report.svg import Plot, nice_ticks
+from drifa.report.svg import Plot
 
-#: Room for a letter of a name, pixels.
-LETTER = 8
 #: Okabe and Ito: told apart with any colour vision.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 
 _STYLE = (
     "<style>text{font:12px sans-serif;fill:#333}.axis{stroke:#333;fill:none}.grid{stroke:#ddd;fill:none}"
-    ".mark{stroke:#333;fill:none}</style>"
+    ".mark{stroke:#333;fill:none}.dot{fill:#0072b2}.span{stroke:#0072b2;stroke-width:8;opacity:.4}</style>"
 )
 
 
@@ -56,58 +57,73 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def bars(title: str, values: Mapping[str, tuple[float, float | None, float | None]], unit: str) -> str:
-    """One bar from zero per name, with its interval as a whisker.
+    """:func:`drifa.report.explanation_figures.share_bars` as a file of its own."""
+    return _alone(share_bars(title, values, unit))
+
+
+def cloud(title: str, points: np.ndarray, labels: Sequence[str], note: str = "") -> str:
+    """A dot per case, coloured by its label; without axes, for the directions have no names.
 
     Args:
         title: What a reader who cannot see the figure is told first.
-        values: Name -> value, low, high.
-        unit: Along the axis.
+        points: ``[N, 2]``
+        labels: N of them.
+        note: How the figure came about, below the names.
     """
-    ends = [0.0, *(number for row in values.values() for number in row if number is not None)]
-    low, high = min(ends), max(ends)
-    pad = 0.05 * (high - low) or 0.05
-    limits, count = (low - pad, high + pad), len(values)
-    told = "; ".join(f"{name}: {value:.3g}" for name, (value, *_) in values.items())
-    room = max(170, 16 + LETTER * max(map(len, values), default=0))  # names of gates are long
-    plot = Plot(f"{title}. {told}", limits, (0, count), size=(350 + room, 60 + 24 * count), margins=(room, 8, 12, 40))
-    for place, (name, (value, lower, upper)) in enumerate(values.items()):
-        y = count - place - 0.5
-        left, right = sorted((plot.at(0, y)[0], plot.at(value, y)[0]))
-        middle = plot.at(0, y)[1]
-        markup = '<rect x="{x}" y="{y}" width="{w}" height="14" fill="{c}"/>'
-        plot.add(markup, x=left, y=middle - 7, w=max(right - left, 0.5), c=PALETTE[0])
-        if lower is not None and upper is not None:
-            ends_at = [plot.at(end, y)[0] for end in (lower, upper)]
-            plot.add('<path d="M{a} {y}H{b}" class="mark"/>', a=ends_at[0], b=ends_at[1], y=middle)
-        plot.text(room - 8, middle + 4, name, anchor="end")
-    plot.x_axis(nice_ticks(*limits, 5), unit, lambda tick: f"{tick:.3g}")
-    return _alone(plot.render())
-
-
-def cloud(title: str, points: np.ndarray, labels: Sequence[str]) -> str:
-    """A dot per case, coloured by its label; without axes, for the directions have no names. ``[N, 2]``"""
     names = list(dict.fromkeys(sorted(labels)))
     low, high = points.min(axis=0), points.max(axis=0)
     pad = np.maximum(0.05 * (high - low), 1e-6)
     low, high = low - pad, high + pad
-    size = (520, 400)
-    plot = Plot(f"{title}. {len(points)} cases", (low[0], high[0]), (low[1], high[1]), size=size, margins=(8, 8, 150, 8))
+    told = ", ".join(f"{name}: {list(labels).count(name)}" for name in names)
+    told = f"{title}. {len(points)} cases; {told}{f'; {note}' if note else ''}"
+    plot = Plot(told, (low[0], high[0]), (low[1], high[1]), size=(520, 400), margins=(8, 8, 150, 8))
     for (across, up), label in zip(points, labels, strict=True):
         x, y = plot.at(float(across), float(up))
         plot.add('<circle cx="{x}" cy="{y}" r="3" fill="{c}" fill-opacity="0.8"/>', x=x, y=y, c=_colour(names, label))
     for place, name in enumerate(names):
         plot.add('<circle cx="384" cy="{y}" r="4" fill="{c}"/>', y=20 + 18 * place, c=_colour(names, name))
         plot.text(394, 24 + 18 * place, name, anchor="start")
+    if note:
+        plot.text(512, 392, note, anchor="end")
     return _alone(plot.render())
 
 
+def space_files(
+    task: str, flat: Mapping[str, np.ndarray], subjects: Sequence[str], labels: Sequence[str], answers: Sequence[str], note: str
+) -> dict[str, str]:
+    """The drawings of a task's space and the table behind them.
+
+    Args:
+        task: Its name.
+        flat: ``pca`` and ``tsne``, each ``[N, 2]``.
+        subjects: N of them.
+        labels: True class of each.
+        answers: ``right`` or ``wrong`` of each, or that there was none.
+        note: How the t-SNE came about.
+
+    Returns:
+        File -> content: both by class, the t-SNE once more by answers, and the places as CSV.
+    """
+    found = {
+        f"{form}-{task}.svg": cloud(f"Readouts by {task}, {form}", points, labels, note if form == "tsne" else "")
+        for form, points in flat.items()
+    }
+    found[f"right-{task}.svg"] = cloud(f"Readouts by right and wrong answers to {task}, tsne", flat["tsne"], answers, note)
+    rows = [
+        {
+            "subject": subject,
+            "class": label,
+            "answer": answer,
+            **{f"{form}_{axis + 1}": float(points[row, axis]) for form, points in flat.items() for axis in (0, 1)},
+        }
+        for row, (subject, label, answer) in enumerate(zip(subjects, labels, answers, strict=True))
+    ]
+    return {**found, f"space-{task}.csv": csv_text(rows)}
+
+
 def gate_bars(found: Sequence[Gate]) -> str:
-    """How much every gate moves from sample to sample."""
-    return bars(
-        "How much the gates move",
-        {f"{gate.kind} {gate.modality} {gate.block}": (gate.spread, None, None) for gate in found},
-        "standard deviation over the samples",
-    )
+    """Mean and spread of every gate: :func:`drifa.report.explanation_figures.gate_rows` as a file of its own."""
+    return _alone(gate_rows([asdict(gate) for gate in found]))
 
 
 def _colour(names: Sequence[str], name: str) -> str:

@@ -85,7 +85,7 @@ class EmbeddingRecord:
         neighbours: How many vote.
         perplexity: Of t-SNE.
         seed: Of t-SNE.
-        files: The PCA and the t-SNE.
+        files: The PCA and the t-SNE by class, the t-SNE by right and wrong answers, and the places as CSV.
     """
 
     cases: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,30 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = CALIBRA
             }
         )
     return rows
+
+
+def wilson_interval(share: float, count: int, level: float = 0.95) -> tuple[float, float]:
+    """Limits of a share of independent cases, also of few and near 0 or 1.
+
+    Args:
+        share: Between 0 and 1.
+        count: How many cases it is of; at least one.
+        level: Confidence level.
+
+    Returns:
+        Lower and upper limit.
+
+    References:
+        Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+
+    Examples:
+        >>> [round(limit, 2) for limit in wilson_interval(0.9, 10)]
+        [0.6, 0.98]
+    """
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    middle = share + z2 / (2 * count)
+    reach = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5
+    return max(0.0, (middle - reach) / (1 + z2 / count)), min(1.0, (middle + reach) / (1 + z2 / count))
 
 
 def risk_coverage(

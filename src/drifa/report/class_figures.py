@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -16,6 +16,20 @@ TICKS = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
 COLOURS = 8
 #: Points of a curve that are drawn.
 MOST_POINTS = 120
+
+
+class Curve(NamedTuple):
+    """A class's line.
+
+    Attributes:
+        points: Of the line.
+        band: Place across, lower and upper limit; empty where nobody knows them.
+        told: Its figures in words.
+    """
+
+    points: Sequence[Point]
+    band: Sequence[tuple[float, float, float]]
+    told: str
 
 
 def class_style(number: int) -> str:
@@ -37,30 +51,48 @@ def precision_points(truth: np.ndarray, score: np.ndarray) -> list[Point]:
     return _thinned(list(zip((hits / positive).tolist(), (hits / calls).tolist(), strict=True)))
 
 
-def average_precision(truth: np.ndarray, score: np.ndarray) -> float:
-    """Precision at each step, weighted by what that step finds more."""
-    hits, calls = _falling(truth, score)
-    return float((np.diff(hits, prepend=0) * hits / calls).sum() / max(int(truth.sum()), 1))
-
-
-def curves(title: str, lines: Mapping[str, Sequence[Point]], across: str, diagonal: bool) -> Markup:
+def curves(title: str, lines: Mapping[str, Curve], across: str, diagonal: bool, bands: Collection[str] = ()) -> Markup:
     """One line per class on the unit square.
 
     Args:
         title: What a reader who cannot see the figure is told first.
-        lines: Class -> points.
+        lines: Class -> its curve.
         across: Label of the axis across.
         diagonal: Whether chance is the diagonal, which is drawn in dashes.
+        bands: Classes whose band is drawn.
     """
-    plot = Plot(f"{title}. {len(lines)} classes", (0, 1), (0, 1), size=(420, 380), margins=(46, 12, 12, 40))
+    told = "; ".join(f"{name}: {curve.told}" for name, curve in lines.items())
+    plot = Plot(f"{title}. {told}", (0, 1), (0, 1), size=(420, 380), margins=(46, 12, 12, 40))
     plot.y_axis(TICKS, _percent)
     if diagonal:
         (left, base), (right, top) = plot.at(0, 0), plot.at(1, 1)
         plot.add('<path d="M{l} {b}L{r} {t}" class="mark"/>', l=left, b=base, r=right, t=top)
-    for number, points in enumerate(lines.values()):
-        plot.line(points, class_style(number))
+    for number, (name, curve) in enumerate(lines.items()):
+        if name in bands:
+            plot.band(curve.band, class_style(number))
+    for number, curve in enumerate(lines.values()):
+        plot.line(curve.points, class_style(number))
     plot.x_axis(TICKS, across, _percent)
     return plot.render()
+
+
+def banded(curve: Curve, **names: str) -> list[dict[str, float | None]]:
+    """The points of a curve with the limits of its band there.
+
+    Args:
+        curve: With a band that is in order from left to right.
+        names: ``across`` and ``up``: what the two axes are called.
+
+    Returns:
+        A row per point: across, up, ``low`` and ``high``; None where there is no band.
+    """
+    places = [place for place, *_ in curve.band]
+    limits = [[row[side] for row in curve.band] for side in (1, 2)]
+
+    def limit(place: float, side: int) -> float | None:
+        return float(np.interp(place, places, limits[side])) if places and place >= places[0] else None
+
+    return [{names["across"]: x, names["up"]: y, "low": limit(x, 0), "high": limit(x, 1)} for x, y in curve.points]
 
 
 def found_bars(rows: Sequence[Mapping[str, Any]]) -> Markup:

@@ -13,6 +13,8 @@ from drifa.report.svg import Plot, nice_ticks
 
 #: How far below 0 the axis goes, of what it goes above: acting on everybody falls without end.
 BELOW = 0.3
+#: Thresholds whose values are told to a reader who cannot see the figure.
+TOLD = (0.1, 0.2, 0.5)
 
 
 def decision_figure(title: str, points: Sequence[DecisionPoint], size: tuple[int, int] = (420, 300)) -> Markup:
@@ -30,8 +32,17 @@ def decision_figure(title: str, points: Sequence[DecisionPoint], size: tuple[int
     # A model that acts on everybody equals that line but for rounding.
     better = [point["threshold"] for point in points if point["model"] > max(point["everybody"], 0) + 1e-9]
     told = f"above both from {better[0]:.0%} to {better[-1]:.0%} at the widest" if better else "nowhere above both"
+    some = "; ".join(
+        f"at {point['threshold']:.0%}: {point['model']:.3f}, {point['everybody']:.3f} of acting on everybody"
+        for point in points
+        if point["threshold"] in TOLD
+    )
     plot = Plot(
-        f"{title}. The model is {told}.", (0, 1), (floor, 1.05 * top - 0.05 * floor), size=size, margins=(52, 12, 12, 40)
+        f"{title}. The model is {told}.{f' {some}' if some else ''}",
+        (0, 1),
+        (floor, 1.05 * top - 0.05 * floor),
+        size=size,
+        margins=(52, 12, 12, 40),
     )
     plot.y_axis(nice_ticks(floor, top, 5), lambda value: f"{value:.3g}")
     band = [
@@ -39,10 +50,7 @@ def decision_figure(title: str, points: Sequence[DecisionPoint], size: tuple[int
         for point in points
         if point["low"] is not None and point["high"] is not None
     ]
-    if band:
-        edge = [*((x, low) for x, low, _ in band), *((x, high) for x, _, high in reversed(band))]
-        corners = " ".join(f"{x:.1f} {y:.1f}" for x, y in (plot.at(*point) for point in edge))
-        plot.add('<polygon points="{p}" class="band s0"/>', p=corners)
+    plot.band(band, "s0")
     everybody = [(p["threshold"], p["everybody"] if p["everybody"] >= floor else math.nan) for p in points]
     plot.line(everybody, "s1")
     plot.line([(0.0, 0.0), (1.0, 0.0)], "s2")

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from drifa.metrics.curves import wilson_interval
 from drifa.report.svg import Plot, nice_ticks
 from drifa.report.words import share, whole
 from drifa.uncertainty.modes import MODE_NAMES, MODES, mode_order
@@ -26,7 +27,11 @@ def loss_curves(member: int, history: Sequence[dict[str, float]], best_epoch: fl
     epochs = [row.get("epoch", math.nan) for row in history]
     losses = [row.get(key, math.nan) for row in history for key in ("train_loss", "val_loss")]
     x, y = _limits(epochs), _limits(losses, pad=0.06)
-    plot = Plot(f"Training and validation loss of network {member} by epoch", x, y, size=(420, 206), margins=(46, 12, 12, 26))
+    told = "; ".join(
+        f"{name} loss {_ends(history, key)}" for name, key in (("training", "train_loss"), ("validation", "val_loss"))
+    )
+    told += f"; kept epoch {best_epoch:.0f}" if best_epoch is not None else ""
+    plot = Plot(f"Losses of network {member} by epoch: {told}", x, y, size=(420, 206), margins=(46, 12, 12, 26))
     plot.y_axis(nice_ticks(*y, 4), _plain)
     if best_epoch is not None:
         (column, top), (_, base) = plot.at(best_epoch, y[1]), plot.at(best_epoch, y[0])
@@ -47,7 +52,7 @@ def rate_curve(member: int, history: Sequence[dict[str, float]]) -> Markup | Non
     high = max(math.ceil(math.log10(max(rate for _, rate in points)) - 1e-9), low + 1)
     x = _limits([row.get("epoch", math.nan) for row in history])
     plot = Plot(
-        f"Learning rate of network {member} by epoch",
+        f"Learning rate of network {member} by epoch, {_ends(history, 'lr')}",
         x,
         (10.0**low, 10.0**high),
         size=(420, 112),
@@ -63,33 +68,36 @@ def rate_curve(member: int, history: Sequence[dict[str, float]]) -> Markup | Non
     return plot.render()
 
 
-def reliability_diagram(rows: Rows) -> Markup:
-    """Share right against stated confidence, with the number of images in each bin underneath."""
-    used = [row for row in rows if row["count"]]
+def reliability_diagram(title: str, rows: Rows) -> Markup:
+    """Share right against stated confidence: a dot per bin, its area as the number of images, with the interval of its share.
+
+    Args:
+        title: What a reader who cannot see the figure is told first.
+        rows: From :func:`reliability_rows`.
+    """
     told = "; ".join(
-        f"{share(row['confidence'], 0)} % stated, {share(row['accuracy'], 0)} % right ({whole(row['count'])} images)"
-        for row in used
+        f"{share(row['confidence'], 0)} % stated, {share(row['accuracy'], 0)} % right "
+        f"({share(row['right_low'], 0)} to {share(row['right_high'], 0)}, {whole(row['count'])} images)"
+        for row in rows
     )
-    plot = Plot(f"Share right by stated confidence. {told}", (0, 1), (0, 1), size=(420, 346), margins=(46, 12, 12, 40))
+    plot = Plot(f"{title}. {told}", (0, 1), (0, 1), size=(420, 346), margins=(46, 12, 12, 40))
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     plot.y_axis(ticks, _percent)
-    for row in used:
-        plot.bar(row["low"], row["high"], row["accuracy"], "fill")
     (x0, y0), (x1, y1) = plot.at(0, 0), plot.at(1, 1)
     plot.add('<path d="M{x0} {y0}L{x1} {y1}" class="mark"/>', x0=x0, y0=y0, x1=x1, y1=y1)
-    for row in used:
-        x, y = plot.at(row["confidence"], row["accuracy"])
-        plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=x, y=y)
+    most = max((row["count"] for row in rows), default=1)
+    for row in rows:
+        (x, y), (_, top), (_, base) = (plot.at(row["confidence"], row[key]) for key in ("accuracy", "right_high", "right_low"))
+        plot.add('<path d="M{x} {t}V{b}" class="whisker bold"/>', x=x, t=top, b=base)
+        plot.add('<circle cx="{x}" cy="{y}" r="{r}" class="dot s0"/>', x=x, y=y, r=2 + 6 * (row["count"] / most) ** 0.5)
     plot.x_axis(ticks, "stated confidence", _percent)
+    return plot.render()
 
-    most = max((row["count"] for row in used), default=1)
-    counts = Plot("Number of images in each bin of confidence", (0, 1), (0, most), size=(420, 104), margins=(46, 20, 12, 24))
-    for row in used:
-        counts.bar(row["low"], row["high"], row["count"], "fill quiet")
-        x, y = counts.at((row["low"] + row["high"]) / 2, row["count"])
-        counts.text(x, y - 4, whole(row["count"]), style="tick small")
-    counts.x_axis([], "number of images in each bin of confidence", _percent)
-    return plot.render() + counts.render()
+
+def reliability_rows(bins: Rows) -> list[dict[str, Any]]:
+    """The bins that hold images, with the limits of their share right, ``right_low`` and ``right_high``."""
+    limits = [(row, wilson_interval(row["accuracy"], row["count"])) for row in bins if row["count"]]
+    return [{**row, "right_low": low, "right_high": high} for row, (low, high) in limits]
 
 
 def coverage_curves(curves: dict[str, Rows]) -> Markup:
@@ -150,6 +158,15 @@ def interval_bar(interval: dict[str, Any], tick: float | None = None) -> Markup 
         plot.add('<path d="M{x} 1v14" class="tickmark"/>', x=plot.at(tick, 0.5)[0])
     plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=plot.at(value, 0.5)[0], y=middle)
     return plot.render()
+
+
+def _ends(history: Sequence[dict[str, float]], key: str) -> str:
+    """``2.1 in epoch 1, least 0.31 in epoch 5, 0.33 in epoch 6``"""
+    known = [(row[key], row.get("epoch", math.nan)) for row in history if math.isfinite(row.get(key, math.nan))]
+    if not known:
+        return "not recorded"
+    parts = (("", known[0]), ("least ", min(known)), ("", known[-1]))
+    return ", ".join(f"{word}{value:.3g} in epoch {epoch:.0f}" for word, (value, epoch) in parts)
 
 
 def _limits(values: Sequence[float], pad: float = 0.0) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
@@ -27,7 +28,9 @@ def truth_scatter(points: Sequence[Answered], unit: str) -> Markup:
     low, high = min(ends), max(ends)
     pad = 0.04 * (high - low) or 0.5
     limits = (low - pad, high + pad)
-    told = f"{len(points)} answers, from {_plain(low)} to {_plain(high)}{f' {unit}' if unit else ''}"
+    off = statistics.fmean(abs(value - truth) for truth, value, _ in points)
+    told = f"{len(points)} answers, from {_plain(low)} to {_plain(high)}, off by {_plain(off)} on average"
+    told += f", in {unit}" if unit else ""
     plot = Plot(f"Predicted value by true value. {told}", limits, limits, size=(420, 400), margins=(52, 12, 12, 40))
     ticks = nice_ticks(*limits, 5)
     plot.y_axis(ticks, _plain)

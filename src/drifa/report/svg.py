@@ -92,6 +92,13 @@ class Plot:
                 self.add('<polyline points="{p}" class="line {s}"/>', p=path, s=style)
             run = []
 
+    def band(self, limits: Sequence[tuple[float, float, float]], style: str) -> None:
+        """The area between a lower and an upper limit: place across, low, high; nothing where there are none."""
+        if limits:
+            edge = [*((x, low) for x, low, _ in limits), *((x, high) for x, _, high in reversed(limits))]
+            corners = " ".join(f"{x:.1f} {y:.1f}" for x, y in (self.at(*point) for point in edge))
+            self.add('<polygon points="{p}" class="band {s}"/>', p=corners, s=style)
+
     def bar(self, low: float, high: float, value: float, style: str) -> None:
         """A bar from the base line up to ``value``, between two x."""
         (left, top), (right, base) = self.at(low, value), self.at(high, self._y[0])

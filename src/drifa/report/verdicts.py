@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-
 from drifa.metrics.intervals import mean_interval
 from drifa.metrics.names import metric_words
 from drifa.report import words
@@ -78,7 +76,7 @@ def verdict(task: JudgedTask, files: RunFiles) -> Verdict | None:
         return None
     least = baseline(task)
     standing = _standing(task, metric, interval, least, files)
-    told = _with_interval(metric_words(metric, task.kind).style, interval, task.unit)
+    told = words.with_limits(metric_words(metric, task.kind).style, interval, task.unit)
     right = f"Right in {told} of cases" if task.kind == "classes" else f"Off by {told} on average"
     return Verdict(standing, f"{right}{_compared(task, metric, standing, least)}", _weakest(task, files))
 
@@ -156,7 +154,7 @@ def _of_regions(task: JudgedTask) -> Verdict | None:
     if not found:
         return None
     worst = min(found, key=lambda region: found[region]["value"])
-    told = ", ".join(f"{region} {_with_interval('share', interval, '')}" for region, interval in found.items())
+    told = ", ".join(f"{region} {words.with_limits('share', interval, '')}" for region, interval in found.items())
     few = task.count is not None and task.count < FEW_GROUPS
     weakest = f"Weakest region: {worst}." if len(found) > 1 else ""
     return Verdict(
@@ -164,9 +162,3 @@ def _of_regions(task: JudgedTask) -> Verdict | None:
         f"Overlap (Dice) with the true region: {told}.",
         " ".join(part for part in (weakest, f"Only {task.count} subjects: too few to judge it." if few else "") if part),
     )
-
-
-def _with_interval(style: str, interval: dict[str, Any], unit: str) -> str:
-    told = words.written_as(style, interval, unit)
-    limits = told["range"].replace("\u2009–\u2009", ", ")
-    return f"{told['text']} [{limits}]" if limits and np.isfinite(interval["value"]) else told["text"]

@@ -78,6 +78,13 @@ def written_as(style: str, interval: dict[str, Any] | None, unit: str = "") -> d
     return {"text": text, "range": "" if MISSING in (low, high) else f"{low}\u2009–\u2009{high}"}
 
 
+def with_limits(style: str, interval: dict[str, Any], unit: str = "") -> str:
+    """``84.2 % [81.5, 86.8]``, without the brackets where there are no limits; see :func:`written_as`."""
+    told = written_as(style, interval, unit)
+    limits = told["range"].replace("\u2009–\u2009", ", ")
+    return f"{told['text']} [{limits}]" if limits and told["text"] != MISSING else told["text"]
+
+
 def _digits(value: Any) -> int:
     """Decimals that show two figures of a number, at least one: a unit of the task's own may be large or small."""
     if not isinstance(value, int | float) or not math.isfinite(value) or value == 0:

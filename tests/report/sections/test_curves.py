@@ -20,6 +20,9 @@ def test_each_task_has_its_two_figures_with_data(run: Path) -> None:
     names = [attributes["download"] for tag, attributes in page.tags if tag == "a" and "download" in attributes]
     assert {"cell-roc.csv", "cell-precision-recall.csv"} <= set(names)
     assert len(names) == len(set(names))
+    assert "AUC" in told["tasks"][1]["roc"]
+    assert [task["roc"].count("polygon") for task in told["tasks"]] == [1, 3]  # of five classes that of the worst
+    assert "low%2Chigh" in told["tasks"][0]["roc_data"]
 
 
 def test_a_run_without_probabilities_has_none(run: Path, numbers: Path) -> None:

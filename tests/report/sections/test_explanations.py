@@ -71,7 +71,24 @@ def test_figures_from_elsewhere_are_left_out(run: Path) -> None:
     explained(run, embedding={"cell": {"neighbours": 5, "files": ["../secret.svg"]}})
     told = explanations.record(read_run(run))
     assert told is not None
-    assert told["spaces"][0]["figure"] == ""
+    assert told["spaces"][0]["figures"] == []
+
+
+def test_shares_gates_and_both_colourings_are_figures_with_their_data(run: Path) -> None:
+    gates = [{"kind": "mfa", "modality": "pap_smear", "block": "layer1", "mean": 0.6, "spread": 0.2}]
+    files = ["pca-cell.svg", "tsne-cell.svg", "right-cell.svg", "space-cell.csv"]
+    explained(run, gates=gates, embedding={"cell": {"neighbours": 5, "perplexity": 30.0, "seed": 3, "files": files}})
+    for name in files[:3]:
+        write(run / "explain" / name, SCRIPT)
+    write(run / "explain" / files[3], "subject,class,answer,tsne_1,tsne_2\na,round,right,1,2\nb,flat,wrong,3,4\n")
+    page = report(run)
+    links = {str(a["download"]) for tag, a in page.tags if tag == "a" and "download" in a}
+    assert {"cell-shares.csv", "gates.csv", "cell-space-by-class.csv", "cell-space-by-answer.csv"} <= links
+    alts = [str(a["alt"]) for tag, a in page.tags if tag == "img"]
+    assert [alt.rpartition(". ")[2] for alt in alts] == ["flat: 1; round: 1", "right: 1; wrong: 1"]
+    assert all("perplexity 30, seed 3" in alt for alt in alts)
+    assert "mfa pap_smear layer1: 0.600 ± 0.200" in page.source
+    assert "pap_smear: 0.4 (0.3 to 0.5)" in page.source
 
 
 def test_without_it_the_command_is_named(run: Path, volumes: Path) -> None:

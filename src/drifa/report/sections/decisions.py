@@ -31,15 +31,15 @@ def _task(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
     groups = table["group"].to_numpy()
     labels = np.array([task.classes.index(name) for name in table["label"]])
     found: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
     for name, points in zip(task.classes, decision_curves(labels, p, groups, resamples=resamples, seed=seed), strict=True):
         truth = (table["label"] == name).to_numpy()
         if not truth.any() or truth.all():
             continue
-        rows += [{"class": name, **point} for point in points]
         count = int(table["group"][truth].nunique())
         figure = decision_figure(f"Net benefit of acting on {name} in {task.name}", points)
-        found.append({"class": name, "images": int(truth.sum()), "groups": count, "few": count < FEW_GROUPS, "figure": figure})
+        rows = [{"class": name, **point} for point in points]
+        told = {"images": int(truth.sum()), "groups": count, "few": count < FEW_GROUPS, "figure": figure}
+        found.append({"class": name, **told, "data": data_link(f"{task.name}-{name}-net-benefit", rows)})
     if not found:
         return None
     rarest = min(found, key=lambda row: row["images"])
@@ -48,5 +48,4 @@ def _task(task: JudgedTask, files: RunFiles) -> dict[str, Any] | None:
         **who_answered(table),
         "rarest": rarest,
         "others": [row for row in found if row is not rarest] if len(task.classes) > 2 else [],
-        "data": data_link(f"{task.name}-net-benefit", rows),
     }

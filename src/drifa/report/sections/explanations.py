@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import csv
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
-from drifa.report import relevance, words
+from drifa.report import explanation_figures, relevance, words
+from drifa.report.data_link import data_link
 from drifa.runs.files import RunFiles
 
 #: A gate that moves less than this over the cases scales its channels by a constant.
 MOVES = 0.01
+#: Of the data behind the figure of the gates.
+GATE_COLUMNS = ("kind", "modality", "block", "mean", "spread", "across", "samples")
 #: Largest figure that is put on the page, in bytes.
 LARGEST = 150_000
 
@@ -22,21 +28,9 @@ def record(files: RunFiles) -> dict[str, Any] | None:
     return {
         "explained": files.explanation is not None,
         "cases": told.get("cohort_cases"),
-        "shares": [
-            {"task": task, "rows": [{"name": name, **_share(task, row, files)} for name, row in rows.items()]}
-            for task, rows in (told.get("cohort") or {}).items()
-        ],
+        "shares": [_shares(task, rows, files) for task, rows in (told.get("cohort") or {}).items()],
         "gates": _gates(told.get("gates") or []),
-        "spaces": [
-            {
-                "task": task,
-                "silhouette": words.number(space.get("silhouette"), 2),
-                "votes": words.share(space.get("knn_accuracy")),
-                "neighbours": space.get("neighbours"),
-                "figure": _figure(files, space.get("files") or []),
-            }
-            for task, space in (told.get("embedding") or {}).items()
-        ],
+        "spaces": [_space(task, space, files) for task, space in (told.get("embedding") or {}).items()],
         **_maps(told),
     }
 
@@ -89,8 +83,19 @@ def _maps(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _share(task: str, row: dict[str, Any], files: RunFiles) -> dict[str, str]:
-    return words.written_as("unit" if files.kinds.get(task) == "number" else "number", row)
+def _shares(task: str, rows: dict[str, Any], files: RunFiles) -> dict[str, Any]:
+    """What each modality adds, as a figure and as a table."""
+    number = files.kinds.get(task) == "number"
+    valued = [(name, row) for name, row in rows.items() if row.get("value") is not None]
+    known = {name: (float(row["value"]), row.get("low"), row.get("high")) for name, row in valued}
+    unit = "mean size of the share" if number else "mean share in the true class's probability"
+    data = [{"part": name, "share": value, "low": low, "high": high} for name, (value, low, high) in known.items()]
+    return {
+        "task": task,
+        "rows": [{"name": name, **words.written_as("unit" if number else "number", row)} for name, row in rows.items()],
+        "figure": explanation_figures.share_bars(f"What each modality adds to {task}", known, unit) if known else "",
+        "data": data_link(f"{task}-shares", data),
+    }
 
 
 def _gates(gates: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -98,20 +103,60 @@ def _gates(gates: list[dict[str, Any]]) -> dict[str, Any] | None:
     spreads = [gate for gate in gates if isinstance(gate.get("spread"), int | float)]
     if not spreads:
         return None
+    drawn = [gate for gate in spreads if isinstance(gate.get("mean"), int | float)]
     most = max(spreads, key=lambda gate: gate["spread"])
     return {
         "count": len(spreads),
         "moving": sum(gate["spread"] >= MOVES for gate in spreads),
-        "most": f"{most.get('kind')} {most.get('modality')} {most.get('block')}",
+        "most": explanation_figures.gate_name(most),
         "spread": words.number(most["spread"]),
+        "figure": explanation_figures.gate_rows(drawn) if drawn else "",
+        "data": data_link("gates", [{key: gate.get(key) for key in GATE_COLUMNS} for gate in drawn]),
     }
 
 
-def _figure(files: RunFiles, names: list[str]) -> str:
-    """The last figure of a space, t-SNE, as a picture: what another program wrote is never made part of the page."""
+def _space(task: str, space: dict[str, Any], files: RunFiles) -> dict[str, Any]:
+    """Words on a space, and its t-SNE by class and by right and wrong answers."""
+    names = [str(name) for name in space.get("files") or []]
+    rows = _places(files, names, f"space-{task}.csv")
+    perplexity, seed = words.number(space.get("perplexity"), 0), space.get("seed")
+    how = f"t-SNE by cosine, perplexity {perplexity}, seed {seed}" if seed is not None else "t-SNE by cosine"
+    figures = []
+    for file, key, by in ((f"tsne-{task}.svg", "class", "class"), (f"right-{task}.svg", "answer", "right and wrong answers")):
+        picture = _picture(files, names, file)
+        if picture:
+            counts = Counter(str(row.get(key)) for row in rows)
+            told = "; ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+            places = [{key: row.get(key), "x": row.get("tsne_1"), "y": row.get("tsne_2")} for row in rows]
+            data = data_link(f"{task}-space-by-{key}", places)
+            alt = f"Test cases in the network's space by {by} of {task}, {how}. {told}"
+            figures.append({"picture": picture, "alt": alt, "by": by, "data": data})
+    return {
+        "task": task,
+        "silhouette": words.number(space.get("silhouette"), 2),
+        "votes": words.share(space.get("knn_accuracy")),
+        "neighbours": space.get("neighbours"),
+        "how": how,
+        "figures": figures,
+    }
+
+
+def _places(files: RunFiles, names: list[str], name: str) -> list[dict[str, Any]]:
+    """The rows of a table that `drifa explain` left; none where it did not."""
+    path = _inside(files, names, name)
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path is not None else []
+
+
+def _picture(files: RunFiles, names: list[str], name: str) -> str:
+    """A figure as a picture: what another program wrote is never made part of the page."""
+    path = _inside(files, names, name)
+    return base64.b64encode(path.read_bytes()).decode() if path is not None else ""
+
+
+def _inside(files: RunFiles, names: list[str], name: str) -> Path | None:
+    """A file that `explain.json` names, where it lies beside it and is not too large for the page."""
     folder = (files.folder / "explain").resolve()
-    for name in reversed(names):
-        path = (folder / str(name)).resolve()
-        if path.is_relative_to(folder) and path.is_file() and path.stat().st_size <= LARGEST:
-            return base64.b64encode(path.read_bytes()).decode()
-    return ""
+    path = (folder / name).resolve()
+    if name in names and path.is_relative_to(folder) and path.is_file() and path.stat().st_size <= LARGEST:
+        return path
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drifa.report import number_figures, words
+from drifa.report.data_link import data_link
 from drifa.report.judged import JudgedTask, judged_tasks
 from drifa.report.sections.metrics import cell
 from drifa.runs.files import RunFiles
@@ -25,6 +26,9 @@ def record(files: RunFiles) -> dict[str, Any] | None:
                     "modes": [task.describe(mode) for mode in levels],
                     "rows": _rows(levels),
                     "gain": _gain(task),
+                    "data": data_link(
+                        f"{task.name}-ranges", [{"mode": mode, **row} for mode, rows in levels.items() for row in rows]
+                    ),
                 }
             )
     evaluated = files.evaluation is not None

@@ -5,21 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from drifa.report import figures
+from drifa.report.calibrated import calibrated_bins
 from drifa.report.data_link import data_link
 from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
-    """A figure per task of classes, and the numbers behind it; None for a run without such tasks."""
+    """A figure per task of classes, and one after calibration where that was learned; None for a run without such tasks."""
     if not files.expects("classes"):
         return None
     tasks = []
     for task in judged_tasks(files, "classes"):
-        bins = task.detail.get("reliability") or []
-        used = [row for row in bins if row["count"]]
+        used = figures.reliability_rows(task.detail.get("reliability") or [])
         if used:
-            figure = figures.reliability_diagram(bins)
-            data = data_link(f"{task.name}-reliability", bins)
-            tasks.append({"name": task.name, "mode": task.detail_mode, "figure": figure, "bins": used, "data": data})
+            after = figures.reliability_rows(calibrated_bins(task, files))
+            diagrams = [_diagram(task.name, "", used), *([_diagram(task.name, " after calibration", after)] if after else [])]
+            tasks.append({"name": task.name, "mode": task.detail_mode, "diagrams": diagrams})
     return {"evaluated": files.evaluation is not None, "tasks": tasks}
+
+
+def _diagram(task: str, when: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "when": when,
+        "figure": figures.reliability_diagram(f"Share right by stated confidence in {task}{when}", rows),
+        "rows": rows,
+        "data": data_link(f"{task}-reliability{when}", rows),
+    }

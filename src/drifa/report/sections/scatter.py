@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from drifa.report import number_figures
+from drifa.report.data_link import data_link
 from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
 
@@ -20,7 +21,8 @@ def record(files: RunFiles) -> dict[str, Any] | None:
         if points:
             figure = number_figures.truth_scatter(points, task.unit)
             has_std = any(std is not None for _, _, std in points)
-            shown = {"shown": len(points), "has_std": has_std}
+            rows = [dict(zip(("truth", "predicted", "std"), point, strict=True)) for point in points]
+            shown = {"shown": len(points), "has_std": has_std, "data": data_link(f"{task.name}-predictions", rows)}
             tasks.append({**task.title, "mode": task.detail_mode, "count": task.count, "figure": figure, **shown})
     return {"evaluated": files.evaluation is not None, "tasks": tasks}
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from drifa.report import figures, words
+from drifa.report.data_link import data_link
 from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
 
@@ -41,6 +42,7 @@ def _member(member: int, history: list[dict[str, float]]) -> dict[str, Any]:
         "val_loss": words.number(best["val_loss"]) if best else words.MISSING,
         "scores": {key: _score(key, best[key]) for key in best if key.startswith(tuple(SCORES))} if best else {},
         "time": words.duration(sum(row["seconds"] for row in history if math.isfinite(row.get("seconds", math.nan)))),
+        "data": data_link(f"training-{member}", history),
         "loss": figures.loss_curves(member, history, best.get("epoch") if best else None),
         "rate": figures.rate_curve(member, history),
     }

@@ -7,6 +7,7 @@ from typing import Any
 from drifa.metrics.names import HEADLINES
 from drifa.report import about, figures, verdicts
 from drifa.report.judged import JudgedTask, judged_tasks
+from drifa.report.operating import in_use
 from drifa.report.sections import cases
 from drifa.report.sections.metrics import cell, words_of
 from drifa.runs.files import RunFiles
@@ -35,6 +36,7 @@ def _headline(task: JudgedTask, files: RunFiles) -> dict[str, Any]:
     return {
         **task.title,
         "verdict": verdicts.verdict(task, files),
+        "in_use": in_use(task, files),
         "examples": cases.examples(task, files),
         "cards": [_card(task, metric, least) for metric in _headline_metrics(task)],
         "mode": task.describe(task.modes[0]),

@@ -71,12 +71,15 @@ def _regions(task: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
             continue
         pairs = list(zip(known["truth_ml"].tolist(), known["predicted_ml"].tolist(), strict=True))
         points = list(zip(sized["truth_ml"].tolist(), sized["dice"].tolist(), strict=True))
+        name = f"{task}-{region}"
         found = volume_figures.agreement(pairs)
         shown.append(
             {
                 "region": region,
                 "dice": volume_figures.dice_by_volume(f"Dice of {region} in {task} by true volume", points),
                 "volumes": volume_figures.bland_altman(f"Predicted minus true volume of {region} in {task}", pairs),
+                "dice_data": data_link(f"{name}-dice-by-volume", [{"truth_ml": x, "dice": y} for x, y in points]),
+                "volumes_data": data_link(f"{name}-volume", [{"truth_ml": x, "predicted_ml": y} for x, y in pairs]),
                 "agreement": {key: words.number(value, 1) for key, value in found._asdict().items()} if found else None,
             }
         )

@@ -1,0 +1,26 @@
+"""Figures of an explanation: every number in words, and every mark where its number is."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from drifa.report.explanation_figures import gate_rows, share_bars
+
+
+def test_bars_end_at_their_values_and_are_told() -> None:
+    figure = str(share_bars("Shares", {"photo": (0.4, 0.2, 0.5), "<scan>": (-0.2, None, None)}, "share"))
+    ElementTree.fromstring(figure)
+    assert "photo: 0.4 (0.2 to 0.5); &lt;scan&gt;: -0.2" in figure
+    widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', figure)]
+    assert abs(widths[0] - 2 * widths[1]) < 0.5
+
+
+def test_a_gate_is_drawn_with_its_mean_and_spread() -> None:
+    still = {"kind": "mfa", "modality": "photo", "block": "a", "mean": 0.5, "spread": 0.0}
+    moving = {"kind": "plus", "modality": "scan", "block": "b", "mean": 1.1, "spread": 0.1}
+    figure = str(gate_rows([still, moving]))
+    ElementTree.fromstring(figure)
+    assert "mfa photo a: 0.500 ± 0.000; plus scan b: 1.100 ± 0.100" in figure
+    spans = [float(b) - float(a) for a, b in re.findall(r'd="M([\d.]+) [\d.]+H([\d.]+)" class="span"', figure)]
+    assert spans[0] == 0 < spans[1]
