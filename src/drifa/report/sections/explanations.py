@@ -21,7 +21,7 @@ LARGEST = 150_000
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
-    """Shares, gates, space and cases; None for a run that only draws regions, which is not explained."""
+    """Shares, gates, space and cases; None for a run that only draws regions, whose slices stay in RUN/explain."""
     if not files.expects("classes", "number"):
         return None
     told = files.explanation or {}
