@@ -190,7 +190,7 @@ def test_the_known_datasets_are_listed() -> None:
         (["evaluate", "study"], "not a run folder"),
         (["evaluate", "run", "--split", "tests"], "choices"),
         (["report", "study"], "study"),
-        (["predict", "run"], "--image"),
+        (["predict", "run"], "give one of photo, ultrasound"),
         (["predict", "run", "--image", "foto=a.png"], "did you mean 'photo'"),
         (["predict", "run", "--image", "photo=a.png"], "a.png"),
         (["predict", "run", "--table", "cases.csv", "--value", "age=45"], "add it to cases.csv"),
