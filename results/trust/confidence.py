@@ -60,8 +60,8 @@ def main() -> None:
         "",
         f"Made by `python results/trust/confidence.py RUN …`, {environment['date'][:10]}, drifa {environment['drifa']}: the "
         f"{len(sys.argv) - 1} networks with age,",
-        "sex and site of `results/experiments/metadata.md` (HAM10000, modality dropout 0.25), calibrated by subset; means over the",
-        "test split in %, with 95 % t-intervals over networks.",
+        "sex and site of `results/experiments/metadata.md` (HAM10000, modality dropout 0.25), calibrated by subset; means over",
+        "the test split in %, with 95 % t-intervals over networks.",
         "",
         f"| answer | {' | '.join(FIGURES)} |",
         f"|---|{'---|' * len(FIGURES)}",
