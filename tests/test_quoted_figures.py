@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 SEED = 0
+INTERVAL = "95 % interval"
 #: Words of a row of the README's table -> the networks and the task that it is of.
 ROWS = {
     "skin lesion, HAM10000": ("cell_skin_lesion", "skin_lesion"),
@@ -50,3 +53,42 @@ def test_every_difference_of_the_table_holds_0() -> None:
     limits = re.findall(r"(?:balanced_)?accuracy [+-][\d.]+ \[([+-][\d.]+), ([+-][\d.]+)\]", text)
     assert len(limits) == 2 * len(ROWS)
     assert all(float(low) <= 0 <= float(high) for low, high in limits)
+
+
+def _points(difference: dict[str, float]) -> list[str]:
+    return [f"{100 * difference[name]:.1f}" for name in ("value", "low", "high")]
+
+
+def _record(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / "results/experiments" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("data", ["nickparvar", "iqothnccd", "ham10000", "sipakmed"])
+def test_what_a_leak_is_worth_is_quoted_as_measured(data: str) -> None:
+    costs = _record(f"leakage_frozen_{data}")["costs"]
+    (cost,) = (one for one in costs if (one["share"], one["metric"], one["on"]) == (1, "accuracy", "all"))
+    value, low, high = _points(cost["difference"])
+    section = _section("docs/results.md", "What a leak is worth")
+    assert re.search(rf"{value} (points of accuracy )?on [\w/]+ \[{low}, {high}\]", section)
+    if data == "nickparvar":
+        assert f"add {value} points of accuracy on brain MRI ({INTERVAL} {low} to {high})" in _plain("README.md")
+
+
+def test_the_primary_comparisons_are_quoted_as_measured() -> None:
+    for name, words in (
+        ("metadata", "difference of {} points [{}, {}]"),
+        ("drifa_plus_D1+D2", "{} points of balanced accuracy [{}, +{}]"),
+    ):
+        (primary,) = (one for one in _record(name)["comparison"]["contrasts"] if one["primary"])
+        assert words.format(*_points(primary["difference"])) in _plain("docs/results.md")
+    (primary,) = (one for one in _record("metadata")["comparison"]["contrasts"] if one["primary"])
+    value, low, high = _points(primary["difference"])
+    assert f"add {value} points of balanced accuracy on HAM10000 ({INTERVAL} {low} to {high}" in _plain("README.md")
+
+
+def _plain(file: str) -> str:
+    return " ".join((ROOT / file).read_text(encoding="utf-8").split())
+
+
+def _section(file: str, title: str) -> str:
+    return " ".join((ROOT / file).read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0].split())
