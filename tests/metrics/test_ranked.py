@@ -48,7 +48,7 @@ def test_bands_hold_the_curve_and_are_wider_over_groups() -> None:
     together = second(truth, score, np.arange(len(truth)) // 4)
     for one in (apart, together):
         for interval in (*one.found, *one.precision):
-            low, value, high = (np.nan if limit is None else limit for limit in interval.values())
+            low, value, high = (np.nan if interval[name] is None else interval[name] for name in ("low", "value", "high"))
             assert 0 <= low <= value <= high <= 1
 
     def width(one: RankedClass) -> float:
