@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from drifa.prediction.predictor import Predictor
 from drifa.runs.run import Run
-from drifa.serving.app import create_app
-from drifa.serving.run import listen
 
 #: An answer of a network on a busy machine, milliseconds.
 PATIENCE = 60_000
-
-
-@pytest.fixture(scope="module")
-def address(predictor: Predictor) -> Iterator[str]:
-    listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(predictor), log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
-    listening.close()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +36,9 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     strangers: list[str] = []
     page.on("request", lambda request: strangers.append(request.url) if not request.url.startswith(own) else None)
     mistakes: list[str] = []
+    consoles: list[str] = []
     page.on("pageerror", lambda error: mistakes.append(str(error)))
+    page.on("console", lambda said: consoles.append(said.text))
     # The last maps of images this small have one pixel, of which none can be drawn.
     page.route("**/v1/explain", lambda route: route.continue_(url=f"{route.request.url}?layer=layer2.0"))
     page.goto(address)
@@ -62,6 +47,8 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     page.close()
     assert not strangers
     assert not mistakes
+    # The browser itself notes a refusal of the server there.
+    assert not [text for text in consoles if "Failed to load resource" not in text]
 
 
 @pytest.fixture
@@ -70,6 +57,11 @@ def images(paired_run: Run) -> dict[str, Path]:
     study = paired_run.study()
     rows = study.table[study.table["subject"] == study.table["subject"].iloc[0]]
     return {modality: study.root / path for modality, path in zip(rows["modality"], rows["path"], strict=True)}
+
+
+def test_every_modality_and_example_is_there(page: Page) -> None:
+    assert page.locator("input[type=file]").evaluate_all("all => all.map(one => one.name)") == ["photo", "ultrasound"]
+    assert "smooth and thin" in page.locator("#examples button").all_text_contents()
 
 
 def test_two_images_are_answered_with_bars_verdict_and_maps(page: Page, images: dict[str, Path]) -> None:

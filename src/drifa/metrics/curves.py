@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -66,10 +65,10 @@ def wilson_interval(share: float, count: int, level: float = 0.95) -> tuple[floa
         >>> [round(limit, 2) for limit in wilson_interval(0.9, 10)]
         [0.6, 0.98]
     """
-    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
-    middle = share + z2 / (2 * count)
-    reach = (z2 * (share * (1 - share) / count + z2 / (4 * count**2))) ** 0.5
-    return max(0.0, (middle - reach) / (1 + z2 / count)), min(1.0, (middle + reach) / (1 + z2 / count))
+    from scipy.stats import binomtest
+
+    low, high = binomtest(round(share * count), count).proportion_ci(level, "wilson")
+    return float(low), float(high)
 
 
 def risk_coverage(
