@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from playwright.sync_api import Browser
 
 from drifa.errors import DrifaError
 from drifa.report import write_report
@@ -159,3 +162,22 @@ def test_prints_on_few_pages(mixed: Path, tmp_path: Path) -> None:
     address = write_report(mixed).resolve().as_uri()
     subprocess.run([browser, *options, address], capture_output=True, timeout=120, check=True)
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes())) <= 10
+
+
+def test_a_phone_needs_no_sideways_scrolling(run: Path, browser: Browser) -> None:
+    path = run / "metrics.json"
+    # A metric without an interval says why in words, which are longer than limits.
+    edit(path, lambda found: [one.update(value=1.0, low=None, high=None) for one in _intervals(found)])
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(write_report(run).resolve().as_uri())
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert width <= 390
+
+
+def _intervals(found: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(found, dict):
+        if found.keys() == {"value", "low", "high"}:
+            yield found
+        for one in found.values():
+            yield from _intervals(one)
