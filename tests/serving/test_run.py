@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-import httpx
+import httpx2 as httpx
 import pytest
 import uvicorn
 
