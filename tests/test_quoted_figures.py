@@ -77,7 +77,9 @@ def test_what_a_leak_is_worth_is_quoted_as_measured(data: str) -> None:
 def test_the_primary_comparisons_are_quoted_as_measured() -> None:
     quoted = {
         "metadata": "difference of {} points [{}, {}]",
-        "drifa_plus_D1+D2": "{} points of balanced accuracy [{}, +{}]",
+        "drifa_plus_D1+D2": "cannot be told apart, {} [{}, +{}]",
+        "drifa_plus_D3+D4": "+{} points [+{}, +{}]",
+        "frozen_D3+D4": "+{} points of balanced accuracy [{}, +{}]",
     }
     for name, text in quoted.items():
         assert text.format(*_points(_primary(name))) in _plain("docs/results.md")
