@@ -22,7 +22,7 @@ PROGRAM_FOLDERS = frozenset(
     @eadir @tmp @recycle @recently-snapshot #recycle #snapshot $recycle.bin recycler recycled lost+found
     __macosx __pycache__ .ipynb_checkpoints thumbnails thumbs thumbnail
     """.split()  # noqa: SIM905 - a dozen quoted words read worse
-) | {"system volume information", "network trash folder", "temporary items"}
+) | {"system volume information", "recycle bin", "network trash folder", "temporary items"}
 #: Words in the name of a file or folder that make it a mask of, or a drawing on, the image of the same name without the word.
 MASK_WORDS = frozenset(
     """
@@ -34,7 +34,7 @@ MASK_WORDS = frozenset(
 _TAILS = MASK_WORDS | frozenset(
     """
     lesion lesions lesionmask masked segmented labelmap labelmaps binary bw outline outlines outlined overlayed overlaid gradcam
-    bbox bboxes small checkpoint
+    bbox bboxes small checkpoint vis
     """.split()  # noqa: SIM905 - twenty quoted words read worse
 )
 #: Of these, what is a region of the image, and no drawing.
@@ -200,15 +200,17 @@ def _masks(paths: Sequence[str]) -> set[str]:
 
 
 def _derived(paths: Sequence[str]) -> set[str]:
-    """Pictures made of another one in their folder, by words behind its name: `x_lesion`, `x_attribute_hair`, `x_mask2`."""
+    """Pictures made of another one in their folder, by words at its name: `x_lesion`, `x_mask2`, `tn_x`."""
     names = {path: (PurePosixPath(path).parent, plain(_stem(PurePosixPath(path).name)).casefold()) for path in paths}
     known = set(names.values())
     return {path for path, (folder, name) in names.items() if any((folder, base) in known for base in _bases(name))}
 
 
 def _bases(name: str) -> Iterator[str]:
-    """What a name would be without the words behind it that no image has."""
+    """What a name would be without the words around it that no image has."""
     name = re.sub(r"grad[\s_-]+cam", "gradcam", name)
+    if re.match(r"tn[_-]", name):
+        yield name[3:]
     for cut in re.finditer(r"[\s_.-]+", name):
         first, *others = re.split(r"[\s_.-]+", name[cut.end() :])
         attribute = first in ("attribute", "attributes")
@@ -217,6 +219,8 @@ def _bases(name: str) -> Iterator[str]:
 
 
 def _is_tail(word: str) -> bool:
+    if re.fullmatch(r"[a-z]?[0-9]+masks?", word):  # x_a0mask: the mask of one annotator
+        return True
     word = word.rstrip("0123456789")
     return word in _TAILS or word.startswith("annot")
 
