@@ -60,6 +60,17 @@ def test_rows_and_columns_of_nothing_are_no_part_of_a_table(tmp_path: Path, text
     assert table.index.tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("before", ["\n\n", ";;\n;\n", '"";\n \n'])
+def test_the_header_is_the_first_row_that_is_not_blank_and_rows_keep_their_numbers(tmp_path: Path, before: str) -> None:
+    table = read_table(_file(tmp_path, f"{before};a;b\n;1,5;2\n\n;3;4\n"))
+    assert table.to_dict("list") == {"a": ["1,5", "3"], "b": ["2", "4"]}
+    assert table.index.tolist() == [4, 6]
+    with pytest.raises(DrifaError, match=r"row 5 of .* has 2 cells"):
+        read_table(_file(tmp_path, f"{before};a;b\n;1;2\n;3\n"))
+    with pytest.raises(DrifaError, match="is empty; its first line that is not blank should name"):
+        read_table(_file(tmp_path, before))
+
+
 def test_a_single_column_keeps_its_rows_numbers(tmp_path: Path) -> None:
     assert read_table(_file(tmp_path, 'a\n1\n\n""\n \n2\n\n'))["a"].to_dict() == {2: "1", 6: "2"}
 

@@ -22,10 +22,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """Reads a CSV file (UTF-8, separated by commas, semicolons or tabs) in which every cell stays the text that it is.
 
     A label ``1``, an age ``045`` and the word ``NA`` are what the user wrote. Blank rows, and blank columns without a name, are
-    left out: spreadsheets write them behind a table as nothing but separators. Spaces around the names of columns go.
+    left out: spreadsheets write them around a table as nothing but separators. The header is the
+    first row that is not blank. Spaces around the names of columns go.
 
     Returns:
-        The table; its index is the row number as a spreadsheet shows it: the header is row 1.
+        The table; its index is the row number as a spreadsheet shows it: blank rows before the header count.
 
     Raises:
         DrifaError: No such file, no text in UTF-8, an empty file, a column without name or with that of another, or a row
@@ -35,7 +36,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise DrifaError(f"{path} is not a file; name a table in CSV")
     try:
-        names, separator, blank = _scan(path)
+        names, separator, blank, header = _scan(path)
         # pandas fills short rows and shifts long ones in silence, hence the scan; for the cells it is much faster.
         table = pd.read_csv(
             path,
@@ -45,6 +46,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
             encoding="utf-8-sig",
             usecols=list(names),
             index_col=False,
+            skiprows=header - 1,
             skip_blank_lines=False,  # so that its rows are those of the scan
         )
     except UnicodeDecodeError as error:
@@ -54,30 +56,35 @@ def read_table(path: str | Path) -> pd.DataFrame:
     except (csv.Error, ValueError) as error:
         raise DrifaError(f"{path} cannot be read as a table: {' '.join(str(error).split())}; save it as CSV again") from None
     table.columns = pd.Index(list(names.values()))
-    table.index = pd.RangeIndex(2, len(table) + 2)
+    table.index = pd.RangeIndex(header + 1, len(table) + header + 1)
     return table.drop(index=blank).fillna("")
 
 
-def _scan(path: Path) -> tuple[dict[int, str], str, list[int]]:
-    """Names of the columns by place, their separator, and the numbers of blank rows; refuses ragged rows."""
+def _scan(path: Path) -> tuple[dict[int, str], str, list[int], int]:
+    """Names of the columns by place, their separator, the numbers of blank rows behind the header, and that of the header;
+    refuses ragged rows."""
     blank = []
     with open(path, encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
+        first = next((line for line in iter(file.readline, "") if plain(re.sub(f'[{SEPARATORS}"]', "", line))), "")
         if first.lower().startswith("sep="):
             raise DrifaError(f"{path} begins with {first.strip()!r}, which only Excel understands; remove that line")
+        if not first:
+            raise DrifaError(f"{path} is empty; its first line that is not blank should name the columns")
         separator = max(SEPARATORS, key=first.count)
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, strict=True)
-        header = [plain(name) for name in next(reader, [])]
+        start, header = 1, [plain(name) for name in next(reader, [])]
+        for row in reader if not any(header) else ():
+            start, header = start + 1, [plain(name) for name in row]
+            if any(header):
+                break
         names = {place: name for place, name in enumerate(header) if name}
-        if not names:
-            raise DrifaError(f"{path} is empty, or its first line is; it should name the columns")
         for name in names.values():
             if header.count(name) > 1:
                 raise DrifaError(f"{path} has two columns {name!r}; rename or remove one")
         width, last = len(header), max(names) + 1
         nameless = [place for place, name in enumerate(header[:last]) if not name]
-        for number, row in enumerate(reader, start=2):
+        for number, row in enumerate(reader, start=start + 1):
             if not any(map(plain, row)):
                 blank.append(number)
                 continue
@@ -92,7 +99,7 @@ def _scan(path: Path) -> tuple[dict[int, str], str, list[int]]:
                     f"column {filled[0] + 1} of {path} has no name but holds {row[filled[0]]!r} in row {number}; name it in "
                     f"the first line, or delete the column"
                 )
-    return names, separator, blank
+    return names, separator, blank, start
 
 
 def decimal_points(texts: Sequence[str]) -> list[str]:

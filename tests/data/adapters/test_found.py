@@ -79,6 +79,9 @@ def test_a_linked_file_counts_and_one_that_leads_nowhere_is_named(tmp_path: Path
         "a/.thumbnails",
         "a/@Recently-Snapshot",
         "RECYCLED",
+        "RECYCLER",
+        "Recycle Bin",
+        "System Volume Information",
     ],
 )
 def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Path, folder: str) -> None:
@@ -98,12 +101,25 @@ def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Pat
         ("a/img_001.png", "a/mask_001.png"),
         ("P1/image.png", "P1/mask.png"),
         ("a/x.jpg", "a/thumb_x.jpg"),
+        ("a/x.jpg", "a/tn_x.jpg"),
+        ("a/x.jpg", "a/x_thumb.jpg"),
         *(
             ("a/x 1.jpg", f"a/x 1{tail}.png")
             for tail in (
                 *("_lesion", "_attribute_globules", "_attribute_milia_like_cyst", "_mask2", "-seg3", "_lesion_2", "_masked"),
                 *("_segmented", "_annot", "_annotator1", "_labelmap", "_binary", "_bw", "_outline", "_overlayed", "_GradCAM"),
-                *("_grad-cam", "_bbox", "_lesionmask", "_lesion_mask", "_small", "-checkpoint", ".Mask2"),
+                *(
+                    "_grad-cam",
+                    "_bbox",
+                    "_lesionmask",
+                    "_lesion_mask",
+                    "_small",
+                    "_vis",
+                    "_a0mask",
+                    "_1mask",
+                    "-checkpoint",
+                    ".Mask2",
+                ),
             )
         ),
         ("set segmentation/images/1.png", "set segmentation/masks/1.png"),
@@ -127,6 +143,10 @@ def test_a_mask_beside_the_image_of_its_name_is_no_image(tmp_path: Path, image: 
         ("a/1.png", "a/10_small.png"),
         ("a/1.png", "a/1_lesion_left.png"),
         ("a/1.png", "a/1small.png"),
+        ("a/1.png", "a/tn_2.png"),
+        ("a/1.png", "a/tn1.png"),
+        ("a/1.png", "b/1_vis.png"),
+        ("a/1.png", "a/1_unmask.png"),
         ("lesion/1.png", "normal/1.png"),
         ("small/1.png", "x/small.png"),
     ],

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from drifa.data.adapters.parquet import read_parquet
 from drifa.data.adapters.prepare import prepare_table
@@ -38,6 +40,32 @@ def test_a_mapped_column_of_pictures_is_refused_and_another_one_told(fake: Folde
     ) as caught:
         prepare_table(mapping)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_images_without_bytes_are_their_paths(fake: Folder, typed: bool) -> None:
+    folder = fake("table")
+    before = prepare_table(folder / "mapping.yaml").table
+
+    def written(paths: list[str | None]) -> Path:
+        def change(table: pd.DataFrame, mapping: dict) -> None:  # type: ignore[type-arg]
+            pass
+
+        mapping = rewritten(folder, change)
+        table = pd.read_csv(folder / "cases.csv", dtype=str, keep_default_na=False)
+        kind = pa.struct({"bytes": pa.binary() if typed else pa.null(), "path": pa.string()})
+        cells = pa.array([{"bytes": None, "path": path} for path in paths], kind)
+        whole = pa.Table.from_pandas(table.drop(columns="photo_file")).append_column("photo_file", cells)
+        parquet.write_table(whole, folder / "cases.parquet")
+        mapping.write_text(mapping.read_text().replace("cases.csv", "cases.parquet"))
+        return mapping
+
+    paths: list[str | None] = list(pd.read_csv(folder / "cases.csv", dtype=str)["photo_file"])
+    assert prepare_table(written(paths)).table.equals(before)
+    with pytest.raises(DrifaError, match=r"path '../mapping.yaml' in row 3 of cases.parquet leads out of"):
+        prepare_table(written([paths[0], "../mapping.yaml", *paths[2:]]))
+    with pytest.raises(DrifaError, match=r"the image 'photo_file' in row 3 of .* has neither bytes nor a path; give it one"):
+        prepare_table(written([paths[0], None, *paths[2:]]))
 
 
 def test_blank_rows_and_spaces_around_names_are_no_part_of_the_table(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def prepare_folders(
             f"groups, from folders by class. Skipped: {len(beside)} images outside class folders."
             + (f" {lacking} subjects whose group is a word for a missing value: each is a group of its own." if lacking else "")
             + listing.told()
+            + listing.told_of_regions()
             + (" The folders' own split is the column 'official'." if splits else "")
         ),
         place="the table of images",

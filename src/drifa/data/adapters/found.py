@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import re
 from collections import Counter
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from drifa.data.adapters.base import check_file
-from drifa.data.reading.images import SUFFIXES
+from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.errors import DrifaError
 from drifa.names import plain
 
@@ -21,7 +22,7 @@ PROGRAM_FOLDERS = frozenset(
     @eadir @tmp @recycle @recently-snapshot #recycle #snapshot $recycle.bin recycler recycled lost+found
     __macosx __pycache__ .ipynb_checkpoints thumbnails thumbs thumbnail
     """.split()  # noqa: SIM905 - a dozen quoted words read worse
-) | {"system volume information", "network trash folder", "temporary items"}
+) | {"system volume information", "recycle bin", "network trash folder", "temporary items"}
 #: Words in the name of a file or folder that make it a mask of, or a drawing on, the image of the same name without the word.
 MASK_WORDS = frozenset(
     """
@@ -33,9 +34,11 @@ MASK_WORDS = frozenset(
 _TAILS = MASK_WORDS | frozenset(
     """
     lesion lesions lesionmask masked segmented labelmap labelmaps binary bw outline outlines outlined overlayed overlaid gradcam
-    bbox bboxes small checkpoint
+    bbox bboxes small checkpoint vis
     """.split()  # noqa: SIM905 - twenty quoted words read worse
 )
+#: Of these, what is a region of the image, and no drawing.
+_REGION_WORDS = frozenset("mask seg segm segmentation groundtruth gt lesion lesionmask labelmap".split())  # noqa: SIM905
 #: Words that tell an image from its mask, and are no part of what the two share.
 _IMAGE_WORDS = frozenset({"image", "images", "img", "photo", "orig", "original"})
 # Control characters, and what Python makes of bytes that are no UTF-8. Rare spaces are text: screenshots of macOS have one.
@@ -80,6 +83,29 @@ class Found:
         if self.links:
             words.append(f"{len(self.links)} linked folders ({_listed(self.links)}; name the folder that a link leads to)")
         return f" Not read: {', '.join(words)}." if words else ""
+
+    def told_of_regions(self) -> str:
+        """A sentence on how masks in their images' folders become a task of regions; empty where there are none."""
+        folders: dict[str, set[str]] = {}
+        for path in self.files:
+            folders.setdefault(str(PurePosixPath(path).parent), set()).add(_stem(PurePosixPath(path).name))
+        tails: Counter[tuple[str, bool]] = Counter()
+        for path in self.masks:
+            pure = PurePosixPath(path)
+            name, known = _stem(pure.name), folders.get(str(pure.parent), set())
+            tail = next((name[cut:] for cut in range(len(name) - 1, 0, -1) if name[:cut] in known), "")
+            if set(_words(tail)) & _REGION_WORDS:
+                tails[tail, path.lower().endswith(VOLUME_SUFFIXES)] += 1
+        if not tails:
+            return ""
+        (tail, volumes), _ = tails.most_common(1)[0]
+        if not volumes:
+            return " Masks become regions of volumes alone: to learn them, convert images and masks to .nii.gz."
+        suffix = json.dumps(tail, ensure_ascii=False)
+        return (
+            f" To learn the masks as regions, add to the tasks of the mapping that `drifa init` writes: "
+            f"`lesion: {{suffix: {suffix}, regions: {{lesion: [1]}}}}`, with the values in your masks."
+        )
 
 
 def find_images(folder: Path, suffixes: tuple[str, ...] = SUFFIXES, masks: bool = False) -> Found:
@@ -174,15 +200,17 @@ def _masks(paths: Sequence[str]) -> set[str]:
 
 
 def _derived(paths: Sequence[str]) -> set[str]:
-    """Pictures made of another one in their folder, by words behind its name: `x_lesion`, `x_attribute_hair`, `x_mask2`."""
+    """Pictures made of another one in their folder, by words at its name: `x_lesion`, `x_mask2`, `tn_x`."""
     names = {path: (PurePosixPath(path).parent, plain(_stem(PurePosixPath(path).name)).casefold()) for path in paths}
     known = set(names.values())
     return {path for path, (folder, name) in names.items() if any((folder, base) in known for base in _bases(name))}
 
 
 def _bases(name: str) -> Iterator[str]:
-    """What a name would be without the words behind it that no image has."""
+    """What a name would be without the words around it that no image has."""
     name = re.sub(r"grad[\s_-]+cam", "gradcam", name)
+    if re.match(r"tn[_-]", name):
+        yield name[3:]
     for cut in re.finditer(r"[\s_.-]+", name):
         first, *others = re.split(r"[\s_.-]+", name[cut.end() :])
         attribute = first in ("attribute", "attributes")
@@ -191,6 +219,8 @@ def _bases(name: str) -> Iterator[str]:
 
 
 def _is_tail(word: str) -> bool:
+    if re.fullmatch(r"[a-z]?[0-9]+masks?", word):  # x_a0mask: the mask of one annotator
+        return True
     word = word.rstrip("0123456789")
     return word in _TAILS or word.startswith("annot")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ class ModalityMapping(_Strict):
 
 
 class TaskMapping(_Strict):
-    """One task: its column, or the columns of its classes with 1 in one of them; its classes, a list, {value in the table:
-    class} or {class: [values in the table]}, or the regions of its masks, or a number's unit."""
+    """One task: its column, or the columns of its classes with 1 in one of them, or what the names of its masks have behind
+    those of the images; its classes, a list, {value in the table: class} or {class: [values in the table]}, or the regions of
+    its masks, or a number's unit."""
 
     column: str = ""
     columns: list[str] = Field(default_factory=list)
+    suffix: str = ""
     kind: str | None = None
     classes: list[str] | dict[str, str | list[str]] | None = None
     modalities: list[str] | None = None
@@ -112,7 +115,16 @@ def read_mapping(file: Path) -> Mapping:
         raise DrifaError(f"{file}: a table with one row per image needs both 'path' and 'modality'; add {missing!r}")
     for name, task in mapping.tasks.items():
         place = f"{file}: task {name!r}"
-        if bool(task.column) == bool(task.columns):
+        if task.regions and bool(task.column) == bool(task.suffix):
+            raise DrifaError(
+                f"{place} needs 'column: NAME' with the paths of its masks, or 'suffix: _mask' where masks lie beside their "
+                f"images; write one"
+            )
+        if task.suffix and not task.regions:
+            raise DrifaError(f"{place} has 'suffix', which only masks have; add their 'regions: {{lesion: [1]}}'")
+        if re.search(r"[/\\\0]", task.suffix):
+            raise DrifaError(f"{place} has the suffix {task.suffix!r}; masks lie in the folder of their image: write no folder")
+        if not task.suffix and bool(task.column) == bool(task.columns):
             raise DrifaError(f"{place} needs 'column: NAME', or 'columns: [NAME, …]' with 0 and 1 for each class; write one")
         if task.columns and (task.regions or task.unit or task.kind not in (None, "classes")):
             raise DrifaError(f"{place} has 'columns', which only classes have; name the one 'column' that holds it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,19 +19,26 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         can stand for, by name: images themselves, as data sets of the Hugging Face hub have them, or lists.
 
     Raises:
-        DrifaError: The file cannot be read, or two columns have one name.
+        DrifaError: The file cannot be read, two columns have one name, or an image has neither bytes nor a path.
     """
     from pyarrow import ArrowException, parquet, types
 
     try:
-        left_out = {}
+        left_out, paths = {}, {}
         for field in parquet.read_schema(path):
             kinds = [field.type, *(part.type for part in field.type)] if types.is_struct(field.type) else [field.type]
-            if any(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) for kind in kinds):
+            if (
+                types.is_struct(field.type)
+                and {part.name for part in field.type} == {"bytes", "path"}
+                and _no_bytes(path, field)
+            ):
+                paths[field.name] = _paths(path, field.name)
+            elif any(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) for kind in kinds):
                 left_out[field.name] = "the files' bytes themselves"
             elif types.is_nested(field.type):
                 left_out[field.name] = f"values of the type {field.type}"[:80]
-        table = pd.read_parquet(path, columns=[name for name in parquet.read_schema(path).names if name not in left_out])
+        plain_columns = [name for name in parquet.read_schema(path).names if name not in left_out and name not in paths]
+        table = pd.read_parquet(path, columns=plain_columns).assign(**paths)
     except (OSError, ValueError, ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DrifaError(f"{path} cannot be read as a table ({reason}); save it as CSV in UTF-8") from None
@@ -47,3 +55,32 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     table = table.where(table.notna(), "").astype(str)
     filled = table.map(lambda text: plain(text) != "").any(axis=1) if len(table.columns) else pd.Series(dtype=bool)
     return table[filled], left_out
+
+
+def _no_bytes(path: Path, field: Any) -> bool:
+    """Whether no image of a column has bytes, by the file's statistics: the bytes themselves may be many."""
+    from pyarrow import parquet, types
+
+    if types.is_null(field.type.field("bytes").type):
+        return True
+    metadata = parquet.read_metadata(path)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    parts = [group.column(place) for group in groups for place in range(group.num_columns)]
+    own = [part for part in parts if part.path_in_schema == f"{field.name}.bytes"]
+    return all(
+        part.statistics is not None and part.statistics.null_count == group.num_rows
+        for part, group in zip(own, groups, strict=True)
+    )
+
+
+def _paths(path: Path, name: str) -> list[str]:
+    """The paths of a column of images; empty where a row has no image."""
+    from pyarrow import parquet
+
+    cells = parquet.ParquetFile(path).read(columns=[f"{name}.path"])[name].to_pylist()
+    for row, cell in enumerate(cells, start=2):
+        if cell is not None and not cell["path"]:
+            raise DrifaError(
+                f"the image {name!r} in row {row} of {path} has neither bytes nor a path; give it one, or leave it null"
+            )
+    return ["" if cell is None else str(cell["path"]) for cell in cells]

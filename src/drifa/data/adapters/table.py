@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from drifa.data.adapters.base import check_file
+from drifa.data.adapters.beside import masks_beside
 from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
 from drifa.data.adapters.one_hot import one_hot_labels
 from drifa.data.adapters.parquet import read_parquet
@@ -84,6 +85,9 @@ def prepare_table(mapping_file: Path) -> Study:
         result["official"] = published  # as other adapters keep what was published: `drifa data split` may replace it
     for column in ("path", *(name for name, task in tasks.items() if task.target.reads == "pixels")):
         result[column] = _found(result[column], images[_ROW], root, place)
+    for name, task in mapping.tasks.items():
+        if task.suffix:
+            result[name] = masks_beside(name, task.suffix, tasks[name].modalities, result, root, place)
     counted = _counted(table, images, result, mapping, place)
     if mapping.split:
         counted += _told_of_split(images[_SUBJECT], published, cut)
@@ -255,8 +259,8 @@ def _task(
         # In the order of the columns; a class without a case is none.
         spec["classes"] = spec["classes"] or [column for column in task.columns if column in set(texts)]
     else:
-        texts = images[task.column].tolist()
-    if kind.reads == "pixels":
+        texts = images[task.column].tolist() if task.column else [""] * len(images)
+    if kind.reads == "pixels" and task.column:
         texts = _relative(images, task.column, root, place)
     target, texts = kind.from_table(name, spec, texts, images[_ROW].tolist(), place)
     return Task(name, target, asked), texts
