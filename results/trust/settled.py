@@ -19,7 +19,7 @@ from drifa.files import write_json, write_text
 from drifa.runs.run import environment
 from drifa.uncertainty.sampling import Sampled, sample
 
-PASSES, LEVELS, BATCH = 20, (0.8, 0.9, 0.95, 0.99), 64
+PASSES, LEVELS, BATCH = 20, (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99), 64
 
 
 def answers(folder: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def main() -> None:
         "",
         "`python results/trust/settled.py RUN...` on the networks of `results/standard` (seed 0, one network each, dropout "
         "before the head): test images, each by itself, 20 Monte-Carlo passes for all against `sample(..., settle=...)`. "
-        "2026-11-28, drifa 0.1.0, torch 2.15.0, two x86-64 cores, no GPU; counts, no times.",
+        "2026-11-29, drifa 0.1.0, torch 2.15.0, two x86-64 cores, no GPU; counts, no times.",
         "",
         "| run | task | images | settle | passes of 20, mean | times fewer | decisions changed |",
         "|---|---|---|---|---|---|---|",
