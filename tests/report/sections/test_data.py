@@ -26,6 +26,16 @@ def test_what_the_receipt_says_of_the_split_is_told(run: Path) -> None:
     assert page.has("data", "<b>by hand</b>")
 
 
+def test_the_drawing_holds_every_split_and_what_is_left_out(run: Path) -> None:
+    counts = {"subjects": {"train": 30, "val": 8, "test": 9}, "groups": {"train": 21, "val": 5, "test": 6}}
+    edit(run / "split_receipt.json", lambda receipt: receipt.update(counts, unused=17, groups_in_two_splits=0))
+    flow = data.record(read_run(run))["flow"]
+    for said in ("training, 30 subjects · 21 groups", "validation, 8 subjects", "test, 9 subjects", "0 groups on two sides"):
+        assert said in flow["figure"]
+    assert "left out of every split, 17 subjects" in flow["figure"]
+    assert report(run).has("data", "30 subjects · 21 groups")
+
+
 def test_totals_are_the_sums_of_their_columns(run: Path) -> None:
     split = data.record(read_run(run))["split"]
     for table in split["tables"]:

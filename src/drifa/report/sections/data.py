@@ -4,17 +4,64 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
+from drifa.data.study.checks import CALIBRATION
 from drifa.report import about
+from drifa.report.data_link import data_link
+from drifa.report.flow_figures import Step, data_flow, flow_rows
 from drifa.report.statements import statements
 from drifa.runs.files import RunFiles
 
-SPLITS = ("train", "val", "test")
-SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+SPLITS = ("train", "val", CALIBRATION, "test")
+SPLIT_NAMES = {"train": "training", "val": "validation", CALIBRATION: "calibration", "test": "test"}
 
 
 def record(files: RunFiles) -> dict[str, Any]:
-    """The study, and its split; the split is None without a receipt."""
-    return {"study": about.study(files), "split": _split(files), "statements": statements(files, "data")}
+    """The study, its split and the drawing of where its images went; the latter two are None without a receipt."""
+    return {
+        "study": about.study(files),
+        "split": _split(files),
+        "flow": _flow(files),
+        "statements": statements(files, "data"),
+    }
+
+
+def _flow(files: RunFiles) -> dict[str, Markup] | None:
+    """The drawing and its numbers; subjects and groups are the receipt's, images those of the study if it is there."""
+    receipt = files.receipt
+    if receipt is None:
+        return None
+    told = [receipt.get(key) or {} for key in ("subjects", "groups")]
+    names = dict.fromkeys(name for counts in told for name in counts)
+    order = [*(split for split in SPLITS if split in names), *(split for split in names if split not in SPLITS)]
+    if not order:
+        return None
+    parts = [Step(SPLIT_NAMES.get(name, name), told[0].get(name), told[1].get(name), _images(files, [name])) for name in order]
+    unused, shared = receipt.get("unused"), receipt.get("groups_in_two_splits")
+    if unused:
+        parts.append(Step("left out of every split", unused, None, _images(files, order, inside=False)))
+    subjects = [part.subjects for part in parts]
+    groups = [part.groups for part in parts]
+    # A sum of groups counts those in two splits twice.
+    of_all = None if None in groups or shared != 0 else sum(filter(None, groups))
+    study = Step(
+        "all of the study",
+        None if None in subjects else sum(filter(None, subjects)),
+        of_all if files.study is None else int(files.study.table["group"].nunique()),
+        {} if files.study is None else _images(files, [], inside=False),
+    )
+    return {"figure": data_flow(study, parts, shared), "data": data_link("data-flow", flow_rows(study, parts))}
+
+
+def _images(files: RunFiles, splits: list[str], inside: bool = True) -> dict[str, int]:
+    """Images by modality of the subjects in some splits, or of those in none of them; empty without the study."""
+    if files.study is None:
+        return {}
+    table = files.study.table
+    images = table[(table["path"] != "") & (table["split"].isin(splits) == inside)]
+    counted = images["modality"].value_counts()
+    return {name: int(counted.get(name, 0)) for name in files.study.modalities if (table["modality"] == name).any()}
 
 
 def _split(files: RunFiles) -> dict[str, Any] | None:
