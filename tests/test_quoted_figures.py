@@ -87,6 +87,16 @@ def test_the_primary_comparisons_are_quoted_as_measured() -> None:
     assert f"add {value} points of balanced accuracy on HAM10000 ({INTERVAL} {low} to {high}" in _plain("README.md")
 
 
+def test_the_second_seed_is_quoted_as_measured() -> None:
+    difference = (
+        _section("results/standard/README.md", "cell_skin_lesion").partition("### cell")[0].partition("groups): accuracy ")[2]
+    )
+    assert f"(lesions, accuracy: {difference.partition(';')[0]})" in _plain("README.md")
+    for fusion, said in (("drifa", "two `drifa` networks have {} % accuracy"), ("concat", "two `concat` networks {} %")):
+        each = [measured()[f"cell_skin_lesion/{fusion}-{seed}"]["test"]["skin_lesion"]["accuracy"]["value"] for seed in (0, 1)]
+        assert said.format(f"{50 * sum(each):.1f}") in _plain("docs/results.md")
+
+
 def _primary(name: str) -> dict[str, float]:
     (primary,) = (one for one in _record(name)["comparison"]["contrasts"] if one["primary"])
     difference: dict[str, float] = primary["difference"]

@@ -62,13 +62,15 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [row for folder in sys.argv[1:] for row in answers(folder)]
     here = Path(__file__).parent
-    write_json(here / "settled.json", {"rows": rows, "passes": PASSES, "environment": environment()})
+    where = environment()
+    write_json(here / "settled.json", {"rows": rows, "passes": PASSES, "environment": where})
     lines = [
         "# Settled rows",
         "",
         "`python results/trust/settled.py RUN...` on the networks of `results/standard` (seed 0, one network each, dropout "
         "before the head): test images, each by itself, 20 Monte-Carlo passes for all against `sample(..., settle=...)`. "
-        "2026-11-29, drifa 0.1.0, torch 2.15.0, two x86-64 cores, no GPU; counts, no times.",
+        f"{where['date'][:10]}, drifa {where['drifa']}, torch {where['torch']}, {where['system']}, GPU: {where['gpu']}; "
+        "counts, no times.",
         "",
         "| run | task | images | settle | passes of 20, mean | times fewer | decisions changed |",
         "|---|---|---|---|---|---|---|",

@@ -73,11 +73,8 @@ def _scan(path: Path) -> tuple[dict[int, str], str, list[int], int]:
         separator = max(SEPARATORS, key=first.count)
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, strict=True)
-        start, header = 1, [plain(name) for name in next(reader, [])]
-        for row in reader if not any(header) else ():
-            start, header = start + 1, [plain(name) for name in row]
-            if any(header):
-                break
+        rows = ((number, [plain(name) for name in row]) for number, row in enumerate(reader, start=1))
+        start, header = next(found for found in rows if any(found[1]))
         names = {place: name for place, name in enumerate(header) if name}
         for name in names.values():
             if header.count(name) > 1:

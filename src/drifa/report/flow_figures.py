@@ -19,7 +19,7 @@ LINE = 17
 LETTERS = 46
 
 
-class Step(NamedTuple):
+class Part(NamedTuple):
     """A part of the study.
 
     Attributes:
@@ -35,7 +35,7 @@ class Step(NamedTuple):
     images: Mapping[str, int]
 
 
-def data_flow(study: Step, parts: Sequence[Step], shared: int | None) -> Markup:
+def data_flow(study: Part, parts: Sequence[Part], shared: int | None) -> Markup:
     """The study above, what became of it below, a box each, and whether a group is on two sides.
 
     Args:
@@ -43,20 +43,20 @@ def data_flow(study: Step, parts: Sequence[Step], shared: int | None) -> Markup:
         parts: The splits, and what is in none.
         shared: Groups in more than one split; None if nobody counted.
     """
-    steps = [study, *parts]
-    lines = [_lines(step) for step in steps]
+    boxes = [study, *parts]
+    lines = [_lines(part) for part in boxes]
     heights = [LINE * (1 + len(own)) + 10 for own in lines]
     height = sum(heights) + 10 * len(parts) + 34
-    told = "; ".join(", ".join((step.name, *own)) for step, own in zip(steps, lines, strict=True))
+    told = "; ".join(", ".join((part.name, *own)) for part, own in zip(boxes, lines, strict=True))
     words = "Groups on two sides were not counted" if shared is None else f"{whole(shared)} groups on two sides"
     plot = Plot(f"Flow of the data: {told}; {words}", (0, 1), (0, 1), size=(WIDTH, height))
     top = 1.0
-    for number, (step, own, own_height) in enumerate(zip(steps, lines, heights, strict=True)):
+    for number, (part, own, own_height) in enumerate(zip(boxes, lines, heights, strict=True)):
         left = 1 if number == 0 else 30
         if number:
             plot.add('<path d="M14 {t}V{y}H{l}" class="axis"/>', t=heights[0] + 1.0, y=top + own_height / 2, l=left)
         _box(plot, left, top, WIDTH - 1 - left, own_height)
-        plot.text(left + 9, top + LINE, step.name, anchor="start", style="strong")
+        plot.text(left + 9, top + LINE, part.name, anchor="start", style="strong")
         for row, text in enumerate(own, start=2):
             plot.text(left + 9, top + LINE * row, text, anchor="start", style="tick")
         top += own_height + 10
@@ -64,25 +64,25 @@ def data_flow(study: Step, parts: Sequence[Step], shared: int | None) -> Markup:
     return plot.render()
 
 
-def flow_rows(study: Step, parts: Sequence[Step]) -> list[dict[str, Any]]:
+def flow_rows(study: Part, parts: Sequence[Part]) -> list[dict[str, Any]]:
     """The numbers of :func:`data_flow`, one row per box; a count that is not known is empty."""
-    modalities = list(dict.fromkeys(name for step in (study, *parts) for name in step.images))
+    modalities = list(dict.fromkeys(name for part in (study, *parts) for name in part.images))
     return [
         {
-            "part": step.name,
-            "subjects": "" if step.subjects is None else step.subjects,
-            "groups": "" if step.groups is None else step.groups,
-            **{f"images of {name}": step.images.get(name, "") for name in modalities},
+            "part": part.name,
+            "subjects": "" if part.subjects is None else part.subjects,
+            "groups": "" if part.groups is None else part.groups,
+            **{f"images of {name}": part.images.get(name, "") for name in modalities},
         }
-        for step in (study, *parts)
+        for part in (study, *parts)
     ]
 
 
-def _lines(step: Step) -> list[str]:
+def _lines(part: Part) -> list[str]:
     """What a box says below its name: people, then images by modality."""
-    counts = {"subjects": step.subjects, "groups": step.groups}
+    counts = {"subjects": part.subjects, "groups": part.groups}
     people = [f"{whole(count)} {noun}" for noun, count in counts.items() if count is not None]
-    images = " · ".join(f"{name}\u00a0{whole(count)}" for name, count in step.images.items())
+    images = " · ".join(f"{name}\u00a0{whole(count)}" for name, count in part.images.items())
     wrapped = textwrap.wrap(f"images: {images}", LETTERS, break_on_hyphens=False) if images else []
     return [*([" · ".join(people)] if people else []), *wrapped]
 

@@ -25,20 +25,17 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
     try:
         left_out, paths = {}, {}
-        for field in parquet.read_schema(path):
+        schema = parquet.read_schema(path)
+        for field in schema:
             kinds = [field.type, *(part.type for part in field.type)] if types.is_struct(field.type) else [field.type]
-            if (
-                types.is_struct(field.type)
-                and {part.name for part in field.type} == {"bytes", "path"}
-                and _no_bytes(path, field)
-            ):
+            if _without_bytes(path, field):
                 paths[field.name] = _paths(path, field.name)
             elif any(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) for kind in kinds):
                 left_out[field.name] = "the files' bytes themselves"
             elif types.is_nested(field.type):
                 left_out[field.name] = f"values of the type {field.type}"[:80]
-        plain_columns = [name for name in parquet.read_schema(path).names if name not in left_out and name not in paths]
-        table = pd.read_parquet(path, columns=plain_columns).assign(**paths)
+        others = [name for name in schema.names if name not in left_out and name not in paths]
+        table = pd.read_parquet(path, columns=others).assign(**paths)
     except (OSError, ValueError, ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DrifaError(f"{path} cannot be read as a table ({reason}); save it as CSV in UTF-8") from None
@@ -57,10 +54,12 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return table[filled], left_out
 
 
-def _no_bytes(path: Path, field: Any) -> bool:
-    """Whether no image of a column has bytes, by the file's statistics: the bytes themselves may be many."""
+def _without_bytes(path: Path, field: Any) -> bool:
+    """Whether a column is of images none of which has bytes, by the file's statistics: the bytes themselves may be many."""
     from pyarrow import parquet, types
 
+    if not types.is_struct(field.type) or {part.name for part in field.type} != {"bytes", "path"}:
+        return False
     if types.is_null(field.type.field("bytes").type):
         return True
     metadata = parquet.read_metadata(path)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from drifa.data.study.checks import CALIBRATION
 from drifa.report import about
 from drifa.report.data_link import data_link
-from drifa.report.flow_figures import Step, data_flow, flow_rows
+from drifa.report.flow_figures import Part, data_flow, flow_rows
 from drifa.report.statements import statements
 from drifa.runs.files import RunFiles
 
@@ -37,15 +37,15 @@ def _flow(files: RunFiles) -> dict[str, Markup] | None:
     order = [*(split for split in SPLITS if split in names), *(split for split in names if split not in SPLITS)]
     if not order:
         return None
-    parts = [Step(SPLIT_NAMES.get(name, name), told[0].get(name), told[1].get(name), _images(files, [name])) for name in order]
+    parts = [Part(SPLIT_NAMES.get(name, name), told[0].get(name), told[1].get(name), _images(files, [name])) for name in order]
     unused, shared = receipt.get("unused"), receipt.get("groups_in_two_splits")
     if unused:
-        parts.append(Step("left out of every split", unused, None, _images(files, order, inside=False)))
+        parts.append(Part("left out of every split", unused, None, _images(files, order, inside=False)))
     subjects = [part.subjects for part in parts]
     groups = [part.groups for part in parts]
     # A sum of groups counts those in two splits twice.
     of_all = None if None in groups or shared != 0 else sum(filter(None, groups))
-    study = Step(
+    study = Part(
         "all of the study",
         None if None in subjects else sum(filter(None, subjects)),
         of_all if files.study is None else int(files.study.table["group"].nunique()),
@@ -71,12 +71,9 @@ def _split(files: RunFiles) -> dict[str, Any] | None:
         return None
     counts = receipt.get("counts") or {}
     splits = [*(split for split in SPLITS if split in counts), *(split for split in counts if split not in SPLITS)]
-    groups = receipt.get("groups") or {}
-    counted = dict.fromkeys(split for split in [*splits, *groups] if split in groups)
     return {
         "splits": [SPLIT_NAMES.get(split, split) for split in splits],
         "tables": [_table(task, splits, files) for task in dict.fromkeys(task for split in splits for task in counts[split])],
-        "groups": [(SPLIT_NAMES.get(split, split), groups[split]) for split in counted],
         "shared": receipt.get("groups_in_two_splits"),
         "absent": receipt.get("classes_missing") or [],
         "protocol": _protocol(receipt),
