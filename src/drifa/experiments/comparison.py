@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from drifa.config.reading import checked
@@ -70,6 +70,28 @@ class Result:
     low: float | None
     high: float | None
     over: str
+
+
+@dataclass(frozen=True)
+class SubsetResult:
+    """One metric of one arm, asked with a subset of the modalities.
+
+    Attributes:
+        arm, task, metric: Which.
+        subset: Names of the modalities, as ``photo+ultrasound``.
+        by_seed: Seed -> value; None where undefined.
+        mean: Over seeds.
+        low, high: Its 95 % interval over seeds (Student t); None with fewer than three.
+    """
+
+    arm: str
+    task: str
+    metric: str
+    subset: str
+    by_seed: dict[str, float | None]
+    mean: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -145,6 +167,7 @@ class Comparison:
         notes: What a reader must know beside it.
         arms, tasks, results, contrasts, cases, jobs: The records.
         curves: Job -> rows of its history: ``epoch``, ``train_loss``, ``val_loss``.
+        subsets: What each arm answers from every subset of the modalities, where the experiment asks.
     """
 
     name: str
@@ -163,6 +186,7 @@ class Comparison:
     cases: list[Case]
     jobs: list[JobState]
     curves: dict[str, list[dict[str, float | None]]]
+    subsets: list[SubsetResult] = field(default_factory=list)
 
     @property
     def primary(self) -> Contrast | None:

@@ -49,6 +49,7 @@ class Experiment(Section):
         interval: Over ``seeds`` (Student t, at least three), over ``groups`` of the test set (bootstrap), or ``auto``: over
             seeds where there are three.
         resamples: Of the bootstrap, at least.
+        subsets: Also ask every network with every subset of the modalities.
     """
 
     config: str | dict[str, Any]
@@ -60,6 +61,7 @@ class Experiment(Section):
     primary: Primary | None = None
     interval: Literal["auto", "seeds", "groups"] = "auto"
     resamples: int = Field(2000, ge=100, le=1_000_000)
+    subsets: bool = False
 
 
 @dataclass(frozen=True)

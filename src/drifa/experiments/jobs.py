@@ -113,7 +113,7 @@ def _brief(splits: Any) -> str:
 
 
 def finished(folder: Path, job: Job) -> JobRecord | None:
-    """The record of a job that is done; None for one that is not.
+    """The record of a job that is done; None for one that is not, or that has not been asked all that it should be.
 
     Raises:
         DrifaError: The job was done under other settings.
@@ -121,7 +121,13 @@ def finished(folder: Path, job: Job) -> JobRecord | None:
     record = JobRecord.read(run_folder(folder, job.name) / RECORD)
     if record is not None and record.key != job.key:
         raise _other_settings(folder, job)
+    if record is not None and job.subsets and not (_evaluation(folder, job) or {}).get("subsets"):
+        return None
     return record
+
+
+def _evaluation(folder: Path, job: Job) -> dict[str, Any] | None:
+    return read_json(run_folder(folder, job.name) / "evaluation.json")
 
 
 def _other_settings(folder: Path, job: Job) -> DrifaError:
@@ -154,7 +160,7 @@ def run_job(
         try:
             if finished(folder, job) is not None:
                 return Outcome(job.name, "finished")
-            if not _take_over(job, folder, others):
+            if not _take_over(job, folder, others) or finished(folder, job) is None:
                 _do(job, folder, progress, quiet)
         except DrifaError as error:
             return Outcome(job.name, "failed", str(error))
@@ -191,7 +197,7 @@ def _do(job: Job, folder: Path, progress: Progress | None, quiet: bool) -> None:
             run = resume(place, None, progress, quiet)
     else:
         run = train(job.config, place, progress, quiet)
-    evaluate(place, progress=progress)
+    evaluate(place, progress=progress, subsets=job.subsets)
     seconds = read_config(run.member(0))["training"]["seconds"]
     record = JobRecord(
         *(job.name, job.arm, job.seed, job.fold, job.key, job.split),

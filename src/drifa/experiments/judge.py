@@ -17,6 +17,7 @@ from drifa.experiments.disagree import disagreements
 from drifa.experiments.experiment import LEAST_SEEDS
 from drifa.experiments.jobs import JobRecord, Outcome, finished, run_folder
 from drifa.experiments.plan import Plan
+from drifa.experiments.subsets import asked_subsets
 from drifa.experiments.verdict import judge
 from drifa.metrics.differences import Difference, holm, paired
 from drifa.metrics.intervals import bootstrap_draws, percentile_interval, seed_interval
@@ -84,6 +85,7 @@ def compare(plan: Plan, folder: Path, outcomes: Sequence[Outcome] = ()) -> Compa
         cases=disagreements({arm: list(seeds.values()) for arm, seeds in done.answers.items() if seeds}),
         jobs=_states(plan, folder, outcomes),
         curves=_curves(plan, folder),
+        subsets=asked_subsets(plan, folder),
     )
 
 

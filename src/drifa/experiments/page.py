@@ -7,6 +7,7 @@ from typing import Any
 
 from drifa.experiments import figures
 from drifa.experiments.comparison import Comparison, Contrast
+from drifa.experiments.tables import subset_rows
 from drifa.experiments.verdict import unit_of, words_of, written
 from drifa.metrics.names import Style
 from drifa.report.words import duration, number
@@ -90,7 +91,7 @@ def _task(found: Comparison, task: str) -> dict[str, Any]:
         meaning = words_of(name, found.tasks[task].kind).meaning  # type: ignore[arg-type]
         rows.append({"metric": name, "meaning": meaning, "cells": row["cells"], "figure": figure})
     cases = [case for case in found.cases if case.task == task]
-    return {"name": task, "about": found.tasks[task], "rows": rows, "cases": cases}
+    return {"name": task, "about": found.tasks[task], "rows": rows, "cases": cases, "subsets": subset_rows(found, task)}
 
 
 def _curves(found: Comparison) -> list[dict[str, Any]]:

@@ -59,6 +59,7 @@ class Job:
         config: What is trained.
         split: sha256 of the split's receipt.
         key: A hash of what determines the network; the same key, the same network.
+        subsets: Whether it is also asked with every subset of the modalities.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Job:
     config: Config
     split: str
     key: str
+    subsets: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def make_plan(asked: Asked) -> Plan:
                 config = _config(plain, seed, fold, experiment.folds, f"arm {arm!r} of {asked.name}")
                 study, receipt = _split(config, seen)
                 name = f"{arm}-s{seed}" + (f"-f{fold}" if fold is not None else "")
-                jobs.append(Job(name, arm, seed, fold, config, receipt, job_key(config, receipt)))
+                jobs.append(Job(name, arm, seed, fold, config, receipt, job_key(config, receipt), experiment.subsets))
                 if seed == experiment.seeds[0]:
                     studies.setdefault(arm, study)
                     tested[fold, arm] = {task: _cases(study, task) for task in study.tasks}

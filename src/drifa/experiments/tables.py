@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from drifa.experiments.comparison import Arm, Comparison, Contrast, Result
+from drifa.experiments.comparison import Arm, Comparison, Contrast, Result, SubsetResult
 from drifa.experiments.verdict import unit_of, words_of, written
 from drifa.report.words import duration, number
 
@@ -49,6 +49,8 @@ def markdown(found: Comparison) -> str:
         "|---|---|---|---|---|---|---|---|",
         *(_contrast(contrast, found) for contrast in found.contrasts),
     ]
+    if found.subsets:
+        lines += ["", "## Asked with every subset of the modalities", *_subsets(found)]
     if found.cases:
         lines += ["", "## Cases on which the arms disagree most", "", *_cases(found)]
     unfinished = [job for job in found.jobs if job.state != "finished"]
@@ -93,6 +95,30 @@ def _result(result: Result, found: Comparison) -> str:
     mean, low, high = (written(value, style, sign=False) for value in (result.mean, result.low, result.high))
     each = ", ".join(written(value, style, sign=False) for value in result.by_seed.values())
     return f"| {result.metric} | {result.arm} | {mean} [{low}, {high}] | {result.over} | {each} |"
+
+
+def _subsets(found: Comparison) -> list[str]:
+    lines = []
+    for task in found.tasks:
+        names, rows = subset_rows(found, task)
+        lines += ["", f"| {task} | arm | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+        lines += [f"| {metric} | {arm} | {' | '.join(cells)} |" for metric, arm, cells in rows]
+    return lines
+
+
+def subset_rows(found: Comparison, task: str) -> tuple[list[str], list[tuple[str, str, list[str]]]]:
+    """The subsets of a task, and per metric and arm the mean of each with its interval, where there is one."""
+    own = [one for one in found.subsets if one.task == task]
+    names, arms = list(dict.fromkeys(one.subset for one in own)), dict.fromkeys(one.arm for one in own)
+    told = {(one.metric, one.arm, one.subset): _subset(one, found.tasks[task].kind) for one in own}
+    pairs = [(metric, arm) for metric in dict.fromkeys(one.metric for one in own) for arm in arms]
+    return names, [(metric, arm, [told.get((metric, arm, name), "–") for name in names]) for metric, arm in pairs]
+
+
+def _subset(one: SubsetResult, kind: str) -> str:
+    style = words_of(one.metric, kind).style  # type: ignore[arg-type]
+    mean, low, high = (written(value, style, sign=False) for value in (one.mean, one.low, one.high))
+    return mean if one.low is None else f"{mean} [{low}, {high}]"
 
 
 def _contrast(contrast: Contrast, found: Comparison) -> str:
