@@ -14,7 +14,7 @@ help:
 	@echo "make demo      install into $(VENV), then data -> training -> evaluation -> report on the built-in study"
 	@echo "make test      install, run the tests           make test-all  the slow ones too"
 	@echo "make lint      ruff, mypy, order of the layers   make docs      build the pages into site/"
-	@echo "make quick     the real run of results/quick (about an hour on two cores; needs DRIFA_DATA)"
+	@echo "make quick     the question of results/quick, by drifa compare (about an hour on two cores; needs DRIFA_DATA)"
 	@echo "make bench     speed ratios of benchmarks/"
 
 # torch, torchvision and timm are resolved in one call, so that their builds match.
@@ -55,7 +55,9 @@ bench: $(BIN)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/export.py
 
 quick: $(BIN)/.installed
-	PATH=$(abspath $(BIN)):$$PATH sh results/quick/run.sh
+	[ -d studies/ham10000 ] || $(BIN)/drifa data prepare ham10000 "$$DRIFA_DATA/ham10000" --out studies/ham10000
+	[ -d studies/sipakmed ] || $(BIN)/drifa data prepare sipakmed "$$DRIFA_DATA/sipakmed" --out studies/sipakmed
+	$(BIN)/drifa compare configs/experiments/quick.yaml --out runs/quick --jobs 2
 
 clean:
 	rm -rf $(VENV) runs studies site .cache

@@ -1,9 +1,9 @@
-"""Three questions to the runs of results/brats/run.sh: what a threshold finds, what BatchNorm's statistics cost, and how soon
+"""Three questions to the networks of configs/experiments/brats2018.yaml and brats2013.yaml: what a threshold finds, what BatchNorm's statistics cost, and how soon
 the paper's schedule ends learning.
 
-python results/brats/checks.py runs/brats results/brats
+python results/brats/checks.py runs results/brats
 
-Writes checks.json: Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR, in deviations of the head,
+The first folder holds the comparisons, brats2018 and brats2013. Writes checks.json: Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR, in deviations of the head,
 is the one of 0.2, 0.3, ... 3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of
 arm `concat` with BatchNorm's running statistics, as in every evaluation, and with those of the tested subject's slices.
 `schedule` counts the epochs of arm `plateau` at the first learning rate, fold by fold.
@@ -77,17 +77,17 @@ def statistics(run: Run) -> dict[str, dict[str, float]]:
 def main() -> None:
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
     result: dict[str, Any] = {
-        "command": "python results/brats/checks.py runs/brats results/brats",
+        "command": "python results/brats/checks.py runs results/brats",
         "threshold": {},
         "statistics": {},
         "schedule": {},
     }
     for study in ("brats2018", "brats2013"):
-        run = Run.open(folder / f"{study}-concat-0")
+        run = Run.open(folder / study / "jobs" / "concat-s0-f0")
         result["threshold"][study] = threshold(run.study(), run.cache(run.study()))
-    for path in sorted(folder.glob("brats2018-concat-*")):
+    for path in sorted(folder.glob("brats2018/jobs/concat-s0-f*")):
         result["statistics"] |= statistics(Run.open(path))
-    for path in sorted(folder.glob("brats2018-plateau-*")):
+    for path in sorted(folder.glob("brats2018/jobs/plateau-s0-f*")):
         lr = pd.read_csv(path / "members" / "0" / "history.csv")["lr"]
         result["schedule"][path.name[-1]] = int((lr == lr.max()).sum())
     write_json(out / "checks.json", result)

@@ -1,6 +1,6 @@
 """Draws the truth (tinted) and the prediction (outlined) of a run's test subjects on the slice with the largest region, as PNG.
 
-python results/brats/overlay.py runs/brats/brats2018-drifa-1 overlay.png
+python results/brats/overlay.py runs/brats2018/jobs/drifa-s0-f1 overlay.png
 
 The figure shows images of patients: it stays on your machine and is not part of the repository.
 """

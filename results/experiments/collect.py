@@ -2,7 +2,7 @@
 
     python results/experiments/collect.py NAME FOLDER COMMAND
 
-FOLDER is its `--out`; COMMAND is what was typed, as `results/experiments/run.sh` has it.
+FOLDER is its `--out`; COMMAND is what was typed.
 """
 
 from __future__ import annotations
