@@ -1,12 +1,13 @@
-"""Three questions to the networks of configs/experiments/brats2018.yaml and brats2013.yaml: what a threshold finds, what BatchNorm's statistics cost, and how soon
-the paper's schedule ends learning.
+"""Three questions to the networks of configs/experiments/brats2018.yaml and brats2013.yaml: what a threshold finds, what
+BatchNorm's statistics cost, and how soon the paper's schedule ends learning.
 
 python results/brats/checks.py runs results/brats
 
-The first folder holds the comparisons, brats2018 and brats2013. Writes checks.json: Dice of the whole tumour on the cached slices (48 px). The threshold on FLAIR, in deviations of the head,
-is the one of 0.2, 0.3, ... 3.9 that is best on average for the other subjects. `running` and `batch` are the same weights of
-arm `concat` with BatchNorm's running statistics, as in every evaluation, and with those of the tested subject's slices.
-`schedule` counts the epochs of arm `plateau` at the first learning rate, fold by fold.
+The first folder holds the comparisons, brats2018 and brats2013. Writes checks.json: Dice of the whole tumour on the cached
+slices (48 px). The threshold on FLAIR, in deviations of the head, is the one of 0.2, 0.3, ... 3.9 that is best on average for
+the other subjects. `running` and `batch` are the same weights of arm `concat` with BatchNorm's running statistics, as in every
+evaluation, and with those of the tested subject's slices. `schedule` counts the epochs of arm `plateau` at the first learning
+rate, fold by fold.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def asked_subsets(plan: Plan, folder: Path) -> list[SubsetResult]:
 
 def _folds(plan: Plan, folder: Path, arm: str, seed: int) -> list[Mapping[str, Any]]:
     """``subsets`` of each fold's evaluation, with the number of cases; empty unless all are finished."""
-    found = []
+    found: list[Mapping[str, Any]] = []
     for job in plan.jobs:
         if (job.arm, job.seed) != (arm, seed):
             continue
