@@ -28,6 +28,7 @@ NUMBER = {"kind": "number", "unit": "years", "mean": 50.0, "std": 10.0, "criteri
 def test_it_is_read_as_it_was_written() -> None:
     info = RunInfo.from_json({"drifa_run": 2, **HEAD, "tabular": {}, "tasks": {"t": NUMBER}})
     assert RunInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
+    assert info.macs is None  # nobody counted
     assert info.reads == "subject"
 
 

@@ -13,6 +13,8 @@ from drifa import DrifaError
 from drifa.config import Config
 from drifa.data import make_phantom
 from drifa.files import atomic_path, locked
+from drifa.networks.complexity import macs
+from drifa.networks.folder import load_model
 from drifa.runs.run import Run
 from drifa.training import module as module_file
 from drifa.training.train import resume, train
@@ -91,6 +93,10 @@ def test_the_standard_recipe_resumes_to_the_same_weights_and_keeps_the_average(
     assert "weights" not in kinds["spread"]
     with pytest.raises(DrifaError, match="plans all of its 3 epochs"):
         resume(tmp_path / "run", {"epochs": 5}, quiet=True)
+
+
+def test_a_run_tells_what_one_of_its_answers_costs(whole: Run) -> None:
+    assert whole.info.macs == macs(load_model(whole.member(0)), whole.config.data.image_size)
 
 
 def test_class_weights_of_an_unknown_task_are_refused(study: Path, tmp_path: Path) -> None:

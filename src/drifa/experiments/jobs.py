@@ -14,8 +14,7 @@ from drifa.errors import DrifaError, short
 from drifa.evaluation.evaluate import evaluate
 from drifa.experiments.plan import Job, Plan, job_key
 from drifa.files import locked, read_json, write_json
-from drifa.networks.complexity import macs
-from drifa.networks.folder import load_model, read_config
+from drifa.networks.folder import read_config
 from drifa.progress import Progress
 from drifa.runs.run import Run
 from drifa.training.train import resume, train
@@ -202,7 +201,7 @@ def _do(job: Job, folder: Path, progress: Progress | None, quiet: bool) -> None:
     record = JobRecord(
         *(job.name, job.arm, job.seed, job.fold, job.key, job.split),
         parameters=run.info.parameters,
-        macs=_macs(run),
+        macs=run.info.macs,
         seconds=float(seconds),
     )
     write_json(place / RECORD, record.to_json())
@@ -213,8 +212,3 @@ def _check_begun(job: Job, folder: Path, place: Path) -> None:
     version = (read_json(place / "environment.json") or {}).get("drifa")
     if job_key(Run.open(place).config, str(receipt), str(version)) != job.key:
         raise _other_settings(folder, job)
-
-
-def _macs(run: Run) -> int | None:
-    size = run.config.data.image_size
-    return macs(load_model(run.member(0)), size) if size else None

@@ -55,7 +55,7 @@ class RunFiles:
         receipt: ``split_receipt.json``.
         environment: ``environment.json``.
         histories: Rows of ``members/N/history.csv`` by member N; empty if there is none.
-        notes: What the training of member N noted, from its ``config.json``.
+        members: ``members/N/config.json`` by member N; empty if there is none.
         metrics: ``metrics.json``, task -> mode -> metric -> interval.
         evaluation: ``evaluation.json``.
         predictions: ``predictions.parquet``.
@@ -72,7 +72,7 @@ class RunFiles:
     receipt: dict[str, Any] | None
     environment: dict[str, Any] | None
     histories: dict[int, list[dict[str, float]]]
-    notes: dict[int, list[str]]
+    members: dict[int, dict[str, Any]]
     metrics: dict[str, Any] | None
     evaluation: dict[str, Any] | None
     predictions: pd.DataFrame | None
@@ -86,6 +86,12 @@ class RunFiles:
     def judged(self) -> dict[str, Any]:
         """What ``evaluation.json`` says of each task; empty before ``drifa evaluate``."""
         return (self.evaluation or {}).get("tasks") or {}
+
+    @property
+    def trainings(self) -> dict[int, dict[str, Any]]:
+        """What the training of each member told at its end, such as ``notes``; members that told nothing are left out."""
+        told = {number: member.get("training") for number, member in self.members.items()}
+        return {number: training for number, training in told.items() if isinstance(training, dict)}
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -136,7 +142,7 @@ def read_run(folder: str | Path) -> RunFiles:
         receipt=read_json(folder / "split_receipt.json"),
         environment=read_json(folder / "environment.json"),
         histories=_histories(folder / "members"),
-        notes=_notes(folder / "members"),
+        members=_members(folder / "members"),
         metrics=read_json(folder / "metrics.json"),
         evaluation=read_json(folder / "evaluation.json"),
         predictions=None,
@@ -190,15 +196,12 @@ def _histories(members: Path) -> dict[int, list[dict[str, float]]]:
     return dict(sorted(found.items()))
 
 
-def _notes(members: Path) -> dict[int, list[str]]:
+def _members(members: Path) -> dict[int, dict[str, Any]]:
     found = {}
-    for path in sorted(members.glob("*/config.json")):
-        if path.parent.name.isdigit():
-            training = (read_json(path) or {}).get("training")
-            notes = training.get("notes") if isinstance(training, dict) else None
-            if isinstance(notes, list) and notes:
-                found[int(path.parent.name)] = [str(note) for note in notes]
-    return found
+    for path in members.glob("*/config.json"):
+        if re.fullmatch("[0-9]{1,4}", path.parent.name):
+            found[int(path.parent.name)] = read_json(path) or {}
+    return dict(sorted(found.items()))
 
 
 def _float(text: Any) -> float:

@@ -18,7 +18,7 @@ FORMAT = 2
 READABLE = (1, 2)
 
 #: What a `model.json` may leave out.
-OPTIONAL = ("places", "token")
+OPTIONAL = ("places", "token", "macs")
 
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -46,6 +46,8 @@ class RunInfo:
         study: ``name``, ``licence``, ``citation``, ``source`` and ``notes`` of the study.
         places: Absolute study folders in training, for a run that was moved away from them.
         token: What a cache folder outside holds the name of, where the run may use it; empty for none.
+        macs: Multiply-accumulates of one subject with every modality in one member; None for slices of any size, and of a
+            run from before they were counted.
     """
 
     backbone: str | Mapping[str, str]
@@ -62,6 +64,7 @@ class RunInfo:
     study: Mapping[str, str]
     places: Sequence[str] = field(default_factory=list)
     token: str = ""
+    macs: Annotated[int, Field(ge=0, le=10**18)] | None = None
 
     @property
     def reads(self) -> Reads:

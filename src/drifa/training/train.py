@@ -15,6 +15,7 @@ from drifa.data.tabular import fit_encoders
 from drifa.errors import DrifaError
 from drifa.files import LOCK_FILE, locked, sweep
 from drifa.networks import FusionNet
+from drifa.networks.complexity import macs
 from drifa.networks.segnet import FusionSegNet
 from drifa.progress import Progress
 from drifa.runs.encoded import tell_why_not
@@ -185,6 +186,7 @@ def _describe(config: Config, study: Study, net: FusionNet | FusionSegNet, kinds
         members=config.train.members,
         pretrained=list(net.loaded.values()),
         study={key: getattr(study, key) for key in ("name", "licence", "citation", "source", "notes")},
+        macs=macs(net, config.data.image_size) if config.data.image_size else None,
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from drifa.metrics.names import Kind
 from drifa.report import about
 from drifa.report.judged import judged_tasks
-from drifa.report.limitations import limitations
 from drifa.report.sections import partners, ranges, subsets
 from drifa.report.sections.metrics import cell
 from drifa.report.statements import statements
@@ -24,7 +23,6 @@ def record(files: RunFiles) -> dict[str, Any]:
     return {
         "study": about.study(files)["name"],
         "partners": about.evaluation(files)["partners"],
-        "limits": limitations(files),
         "statements": statements(files, "scope"),
         "several_modalities": len(about.network(files)["modalities"]) > 1,
         "answers": " and ".join(answer for kind, answer in ANSWERS.items() if files.expects(kind)),

@@ -19,7 +19,9 @@ def record(files: RunFiles) -> dict[str, Any]:
     members = [_member(member, history) for member, history in files.histories.items()]
     scores = list(members[0]["scores"]) if members else []
     units = {task.name: task.unit for task in judged_tasks(files, "number")}
-    notes = [{"member": member, "text": text} for member, texts in files.notes.items() for text in texts]
+    notes = [
+        {"member": member, "text": str(text)} for member, told in files.trainings.items() for text in told.get("notes") or ()
+    ]
     return {"members": members, "notes": notes, "scores": [{"key": key, "label": _label(key, units)} for key in scores]}
 
 
