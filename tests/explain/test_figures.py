@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drifa.explain.figures import bars, cloud, coloured, gate_bars, overlay, space_files, write_png
+from drifa.explain.figures import PREDICTED, TRUE, bars, cloud, coloured, gate_bars, outlined, overlay, space_files, write_png
 from drifa.explain.gates import Gate
 
 
@@ -24,6 +24,20 @@ def test_the_left_half_is_the_image_and_the_right_one_is_coloured_where_the_map_
     assert (both[:, :20] == pixels).all()
     assert (both[20:, 20:] == pixels[20:]).all()
     assert (both[:10, 20:, 0] > both[:10, 20:, 2]).all()  # towards yellow
+
+
+def test_outlines_run_along_the_inside_of_regions_and_white_is_where_both_agree() -> None:
+    pixels = np.full((8, 8, 1), 50, dtype=np.uint8)
+    predicted, true = np.zeros((8, 8, 1), dtype=bool), np.zeros((8, 8, 1), dtype=bool)
+    predicted[1:6, 1:6], true[1:6, 1:4] = True, True
+    drawn = outlined(pixels, predicted, true)
+    assert (drawn[1, 1] == 255).all()
+    assert tuple(drawn[3, 3]) == TRUE
+    assert tuple(drawn[3, 5]) == PREDICTED
+    for inside_or_out in ((3, 2), (0, 0), (6, 6), (3, 4)):
+        assert (drawn[inside_or_out] == 50).all()
+    alone = outlined(pixels, predicted)
+    assert {tuple(pixel) for row in alone for pixel in row} == {(50, 50, 50), PREDICTED}
 
 
 def test_colours_rise_in_lightness() -> None:

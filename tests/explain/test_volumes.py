@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ from typer.testing import CliRunner
 from drifa.cli.main import app
 from drifa.config import make_config
 from drifa.data import prepare
+from drifa.data.reading.volumes import read_volume
 from drifa.errors import DrifaError
 from drifa.explain.explain import explain
 from drifa.explain.volumes import entropy_of_regions
 from drifa.prediction.cases import Case
 from drifa.prediction.predictor import Predictor
+from drifa.report import write_report
 from drifa.runs.run import Run
 from drifa.training.train import train
 from tests.evaluation.test_judge_volumes import GENERATOR, settings
@@ -52,17 +55,39 @@ def test_the_most_uncertain_slice_is_drawn_over_the_first_modality(run: Run) -> 
             assert one["entropy"] == pytest.approx(by_plane[one["plane"]], rel=1e-5)
             drawn = np.asarray(Image.open(where / one["file"])).astype(float)
             width, height = volume.array.shape[:2]
-            assert drawn.shape == (height, 2 * width, 3)
+            assert drawn.shape == (height, 3 * width, 3)
+            plain, regions, uncertain = np.split(drawn, 3, axis=1)
             # Coloured is what is uncertain, and nothing else: the map is turned as the picture is.
-            changed = np.abs(drawn[:, width:] - drawn[:, :width]).max(axis=-1)
+            changed = np.abs(uncertain - plain).max(axis=-1)
             shown = entropy[::-1, ::-1, one["plane"]].T
             assert (changed[shown == 0] == 0).all()
             assert changed[shown > 0.2].min(initial=255) > 0
+            # Outlined are both the regions that were found and the true ones, and nothing outside of them.
+            found = probabilities["tumour"][..., one["plane"], :] >= 0.5
+            (mask,) = [path for path in run.study().mask_paths("tumour") if path and case["subject"] in str(path)]
+            true = read_volume(mask).array[:, :, one["plane"]] > 0
+            inside = (found.any(axis=-1) | true)[::-1, ::-1].T
+            outlined = np.abs(regions - plain).max(axis=-1) > 0
+            assert outlined.any() == inside.any()
+            assert not (outlined & ~inside).any()
+        assert case["true"] == ["tumour"]
     stored = told["cases"][0]
     outcome = CliRunner().invoke(app, ["explain", str(run.folder), "--subject", stored["subject"], "--quiet"])
     assert outcome.exit_code == 0
     assert f"plane {stored['tasks']['tumour']['most_uncertain']['plane']}" in outcome.output
     assert list((where / stored["subject"]).rglob("*-most_uncertain.png"))
+
+
+def test_the_report_shows_slices_where_somebody_asks(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("explain"))
+    with pytest.raises(DrifaError, match="no slice of its volumes was drawn; run `drifa explain"):
+        write_report(folder, images=True)
+    explain(folder, cases=1)
+    assert "<img" not in write_report(folder).read_text(encoding="utf-8")
+    page = write_report(folder, images=True).read_text(encoding="utf-8")
+    assert page.count("<img") == 2
+    assert "holds pictures of patients" in page
 
 
 def test_entropy_is_that_of_the_region_that_is_least_certain() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 from PIL import Image
+from scipy.ndimage import binary_erosion
 
 from drifa.explain.gates import Gate
 from drifa.files import atomic_path
@@ -19,6 +20,9 @@ from drifa.report.svg import Plot
 
 #: Okabe and Ito: told apart with any colour vision.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
+
+#: The sky blue and the orange among them: outlines on grey.
+PREDICTED, TRUE = (86, 180, 233), (230, 159, 0)
 
 _STYLE = (
     "<style>text{font:12px sans-serif;fill:#333}.axis{stroke:#333;fill:none}.grid{stroke:#ddd;fill:none}"
@@ -48,6 +52,30 @@ def overlay(pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
     strength = np.clip(np.asarray(stretched, dtype=np.float64), 0, 1)
     share = OPACITY * strength[..., None]
     return np.concatenate([picture, (1 - share) * picture + share * coloured(strength)], axis=1).round().astype(np.uint8)
+
+
+def outlined(pixels: np.ndarray, predicted: np.ndarray, true: np.ndarray | None = None) -> np.ndarray:
+    """An image with the outlines of its regions: predicted ones blue, true ones orange, white where both run.
+
+    Args:
+        pixels: uint8 ``[H, W, 1]``.
+        predicted: bool ``[H, W, R]``.
+        true: Likewise; None where nobody knows.
+
+    Returns:
+        uint8 ``[H, W, 3]``.
+    """
+    picture = np.repeat(pixels, 3, axis=2)
+    ours = _edges(predicted)
+    theirs = np.zeros_like(ours) if true is None else _edges(true)
+    picture[theirs], picture[ours], picture[ours & theirs] = TRUE, PREDICTED, 255
+    return picture
+
+
+def _edges(regions: np.ndarray) -> np.ndarray:
+    """The pixels of each region that touch what is outside it, of all together: ``[H, W, R] -> [H, W]``."""
+    inside = binary_erosion(regions, np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)[..., None])
+    return np.asarray((regions & ~inside).any(axis=-1))
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

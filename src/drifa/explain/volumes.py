@@ -1,4 +1,4 @@
-"""Where a segmentation hesitates: the entropy of its regions over slices of some volumes."""
+"""What a segmentation drew and where it hesitates: outlines of its regions, and their entropy, over slices of some volumes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from drifa.data.reading.volumes import Volume
+from drifa.data import Study
+from drifa.data.reading.volumes import Volume, read_volume
+from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
 from drifa.explain.asked import chosen_rows, files_of, shows_patients
@@ -28,10 +30,10 @@ BLACK, WHITE = 1, 99
 
 @dataclass(frozen=True)
 class SliceRecord:
-    """One axial slice under its entropy.
+    """One axial slice as it is, with the outlines of its regions, and under their entropy.
 
     Attributes:
-        file: The overlay, relative to `explain.json`.
+        file: The picture of all three, relative to `explain.json`.
         plane: Its number from the lowest of the volume, which is 0.
         entropy: Mean over its pixels, nats.
     """
@@ -43,11 +45,20 @@ class SliceRecord:
 
 @dataclass(frozen=True)
 class VolumeRecord:
-    """One case: its volumes, the one that is drawn, and task -> ``middle`` and ``most_uncertain`` -> slice."""
+    """One case.
+
+    Attributes:
+        subject: Its name.
+        images: Its volumes by modality.
+        modality: The one that is drawn.
+        true: The tasks of which the true regions are drawn too.
+        tasks: Task -> ``middle`` and ``most_uncertain`` -> slice.
+    """
 
     subject: str
     images: Mapping[str, str]
     modality: str
+    true: tuple[str, ...]
     tasks: Mapping[str, Mapping[str, SliceRecord]]
 
 
@@ -90,7 +101,9 @@ def explain_volumes(
     task: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, VolumeExplanation]:
-    """Draws where the regions of some volumes are uncertain; arguments and files as of :func:`drifa.explain.explain.explain`.
+    """Draws the regions of some volumes, and where they are uncertain.
+
+    Arguments and files are as of :func:`drifa.explain.explain.explain`.
 
     Args:
         predictor: Of a segmentation run.
@@ -106,6 +119,7 @@ def explain_volumes(
     if task is not None and task not in predictor.regions:
         raise DrifaError(f"task {task!r} is not one of this run{suggest(task, predictor.regions)}")
     study, known = predictor.run.study(), predictor.run.info.modalities
+    masks: list[dict[str, Path]] = [{}]
     if case is not None:
         asked = [case]
     else:
@@ -113,20 +127,25 @@ def explain_volumes(
         rows = chosen_rows(subjects, cases, subject)
         files = files_of(study, subjects, rows)
         asked = [Case(str(name), own) for name, own in zip(subjects.ids[rows], files, strict=True)]
+        masks = [
+            {name: path for name in predictor.regions if (path := study.mask_paths(name)[row]) is not None} for row in rows
+        ]
     check_cases(asked, known, predictor.encoders)
     root = predictor.run.folder / "explain"
     out = root if subject is None and case is None else root / file_name(asked[0].subject)
     pictures: dict[str, np.ndarray] = {}
     records = []
-    for number, one in enumerate(asked, start=1):
+    for number, (one, own_masks) in enumerate(zip(asked, masks, strict=True), start=1):
         one = replace(one, images={name: one.images[name] for name in known if name in one.images})
         found = predictor.segment(one)
-        tasks = {
-            name: _slices(found.probabilities[name], found.volume, f"maps/{number}-{file_name(one.subject)}-{name}", pictures)
-            for name in ([task] if task else predictor.regions)
-        }
+        names = [task] if task else list(predictor.regions)
+        true = {name: _true(study, name, own_masks[name]) for name in names if name in own_masks}
+        tasks = {}
+        for name in names:
+            file = f"maps/{number}-{file_name(one.subject)}-{name}"
+            tasks[name] = _slices(found.probabilities[name], found.volume, true.get(name), file, pictures)
         images = {name: str(path) for name, path in one.images.items()}
-        records.append(VolumeRecord(one.subject, images, next(iter(images)), tasks))
+        records.append(VolumeRecord(one.subject, images, next(iter(images)), tuple(true), tasks))
         if progress:
             progress(number, len(asked), "segmenting volumes")
     patients = shows_patients([one.images for one in asked], study)
@@ -143,7 +162,16 @@ def entropy_of_regions(probabilities: np.ndarray) -> np.ndarray:
     return np.where(probabilities > 0, -(p * np.log(p) + (1 - p) * np.log1p(-p)), 0).max(axis=-1)
 
 
-def _slices(probabilities: np.ndarray, volume: Volume, name: str, pictures: dict[str, np.ndarray]) -> dict[str, SliceRecord]:
+def _true(study: Study, task: str, mask: Path) -> np.ndarray:
+    """The regions of a mask: bool ``[X, Y, Z, R]``."""
+    target = study.tasks[task].target
+    assert isinstance(target, RegionTarget), "a task of regions has a target of regions"
+    return np.moveaxis(target.stack(target.checked_mask(read_volume(mask), task)), 0, 3)
+
+
+def _slices(
+    probabilities: np.ndarray, volume: Volume, true: np.ndarray | None, name: str, pictures: dict[str, np.ndarray]
+) -> dict[str, SliceRecord]:
     entropy = entropy_of_regions(probabilities)
     seen = np.flatnonzero((probabilities > 0).any(axis=(0, 1, 3)))
     planes = {MIDDLE: int(seen[len(seen) // 2]) if len(seen) else entropy.shape[2] // 2}
@@ -155,11 +183,14 @@ def _slices(probabilities: np.ndarray, volume: Volume, name: str, pictures: dict
         grey = np.clip((volume.array[:, :, plane] - black) / max(white - black, 1e-12), 0, 1)
         pixels = (_shown(grey) * 255).round().astype(np.uint8)[..., None]
         file = f"{name}-{which}.png"
-        pictures[file] = figures.overlay(pixels, _shown(entropy[:, :, plane]) / np.log(2))
+        known = None if true is None else _shown(true[:, :, plane])
+        regions = figures.outlined(pixels, _shown(probabilities[:, :, plane] >= 0.5), known)
+        plain, uncertain = np.split(figures.overlay(pixels, _shown(entropy[:, :, plane]) / np.log(2)), 2, axis=1)
+        pictures[file] = np.concatenate([plain, regions, uncertain], axis=1)
         records[which] = SliceRecord(file, plane, float(entropy[:, :, plane].mean()))
     return records
 
 
 def _shown(plane: np.ndarray) -> np.ndarray:
-    """``[X, Y]`` as radiologists look at it: anterior above, the patient's right on the left."""
-    return np.ascontiguousarray(plane.T[::-1, ::-1])
+    """``[X, Y, ...]`` as radiologists look at it, ``[Y, X, ...]``: anterior above, the patient's right on the left."""
+    return np.ascontiguousarray(plane.swapaxes(0, 1)[::-1, ::-1])

@@ -36,16 +36,19 @@ class Album:
         asked: Whether somebody asks for pictures of any study.
 
     Raises:
-        DrifaError: Pictures are asked for, and there is no study, or it holds volumes.
+        DrifaError: Pictures are asked for, and there is no study, or it holds volumes of which no slice was drawn.
     """
 
     def __init__(self, files: RunFiles, study: Study | None, asked: bool = False) -> None:
         self.files, self.asked = files, asked
-        flat = study is not None and study.reads() != "pixels"
-        if asked and not flat:
-            why = f"its study cannot be read ({files.no_study})" if study is None else "its study holds volumes"
-            raise DrifaError(f"--images has no pictures for the report of {files.folder}: {why}; leave --images out")
-        self.study = study if flat and (asked or is_phantom(study)) else None
+        if asked and study is None:
+            why = f"its study cannot be read ({files.no_study}); leave --images out"
+            raise DrifaError(f"--images has no pictures for the report of {files.folder}: {why}")
+        self._slices = study is not None and study.reads() == "pixels"
+        if asked and self._slices and not (files.explanation or {}).get("cases"):
+            why = f"no slice of its volumes was drawn; run `drifa explain {files.folder}`, or leave --images out"
+            raise DrifaError(f"--images has no pictures for the report of {files.folder}: {why}")
+        self.study = study if study is not None and (asked or is_phantom(study)) else None
         self._shown = False
 
     def __bool__(self) -> bool:
@@ -76,13 +79,15 @@ class Album:
         return Markup("").join(images)
 
     def maps(self, subject: str, task: str) -> dict[str, Markup]:
-        """The overlays of `drifa explain` by modality, as `<img>`; those that the album may not show are left out."""
+        """The overlays of `drifa explain` by modality, or by slice of a volume, as `<img>`; none where the album is closed."""
         found = {} if self.study is None else dict(self._overlays(str(subject), task))
         self._shown = self._shown or bool(found)
         return found
 
     def _images(self, subject: str) -> Iterator[Markup]:
         assert self.study is not None
+        if self._slices:
+            return
         table = self.study.table
         for row in np.flatnonzero((table["subject"] == subject) & (table["path"] != "")):
             modality = str(table["modality"].iloc[row])
@@ -95,13 +100,16 @@ class Album:
         for case in (self.files.explanation or {}).get("cases") or []:
             if case.get("subject") != subject:
                 continue
-            for modality, told in ((case.get("tasks") or {}).get(task) or {}).get("maps", {}).items():
+            own = (case.get("tasks") or {}).get(task) or {}
+            for name, told in (own if self._slices else own.get("maps") or {}).items():
                 path = (root / str(told.get("file"))).resolve()
                 if path.is_relative_to(root) and path.is_file():
                     pixels = self._read(path, 3)
                     if pixels is not None:
-                        words = f"{modality} of {subject}, and what mattered in it for {task}"
-                        yield str(modality), image(pixels, words, 2 * SIDE)
+                        words = f"{name} of {subject}, and what mattered in it for {task}"
+                        if self._slices:
+                            words = f"A slice of {subject}, the outlines of {task} in it, and where they are uncertain"
+                        yield str(name), image(pixels, words, (3 if self._slices else 2) * SIDE)
 
     def _read(self, path: Path, channels: int) -> np.ndarray | None:
         try:

@@ -66,19 +66,24 @@ def too_coarse(cells: Any) -> bool:
     return isinstance(cells, list | tuple) and len(cells) == 2 and min(cells) < FEWEST_CELLS
 
 
-def scale_bar() -> Markup:
-    """The colours of an overlay from no relevance to the most of the map, for the page."""
+def scale_bar(of: str = "relevance", most: str = "the most in the map") -> Markup:
+    """The colours of an overlay from none to the most, for the page.
+
+    Args:
+        of: What they show.
+        most: What 1 is.
+    """
     stops = Markup("").join(
         Markup('<stop offset="{o:.2f}" stop-color="rgb({r:.0f},{g:.0f},{b:.0f})"/>').format(o=place, r=r, g=g, b=b)
         for place, (r, g, b) in zip(np.linspace(0, 1, len(COLOURS)), COLOURS, strict=True)
     )
     return Markup(
-        '<svg class="scale" width="320" viewBox="0 0 320 34" role="img" aria-label="Scale of relevance: dark blue is 0, none, '
-        'where the image shows as it is; yellow is 1, the most in the map">'
+        '<svg class="scale" width="320" viewBox="0 0 320 34" role="img" aria-label="Scale of {o}: dark blue is 0, none, '
+        'where the image shows as it is; yellow is 1, {m}">'
         '<defs><linearGradient id="relevance">{s}</linearGradient></defs>'
         '<rect x="10" y="2" width="300" height="12" fill="url(#relevance)"/><text x="10" y="30" class="tick">0: none</text>'
-        '<text x="310" y="30" class="tick" text-anchor="end">1: the most in the map</text></svg>'
-    ).format(s=stops)
+        '<text x="310" y="30" class="tick" text-anchor="end">1: {m}</text></svg>'
+    ).format(s=stops, o=of, m=most)
 
 
 def _known(told: Mapping[str, Any], key: str) -> float | None:

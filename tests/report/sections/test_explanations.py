@@ -93,4 +93,14 @@ def test_shares_gates_and_both_colourings_are_figures_with_their_data(run: Path)
 
 def test_without_it_the_command_is_named(run: Path, volumes: Path) -> None:
     assert report(run).has("explanations", "explain/explain.json is not in this run folder; drifa explain RUN writes it")
-    assert explanations.record(read_run(volumes)) is None
+    assert report(volumes).has("explanations", "explain/explain.json is not in this run folder; drifa explain RUN writes it")
+
+
+def test_slices_of_volumes_are_told_and_their_pictures_named(volumes: Path) -> None:
+    one = {"file": "maps/1-a-tumour-middle.png", "plane": 7, "entropy": 0.25}
+    case = {"subject": "a", "modality": "flair", "true": ["tumour"], "tasks": {"tumour": {"middle": one}}}
+    write(volumes / "explain" / "explain.json", {"drifa_explanation": 1, "cases": [case]})
+    page = report(volumes)
+    assert page.has("explanations", "a: tumour, plane 7 of flair, middle: 0.250 nats a pixel")
+    assert page.has("explanations", "drifa report RUN --images puts them here")
+    assert not [attributes for tag, attributes in page.tags if tag == "img"]

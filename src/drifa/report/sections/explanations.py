@@ -21,10 +21,11 @@ LARGEST = 150_000
 
 
 def record(files: RunFiles) -> dict[str, Any] | None:
-    """Shares, gates, space and cases; None for a run that only draws regions, whose slices stay in RUN/explain."""
-    if not files.expects("classes", "number"):
-        return None
+    """Shares, gates, space and cases; of a run that draws regions its slices."""
     told = files.explanation or {}
+    if files.expects("regions"):
+        scale = relevance.scale_bar("entropy", "as likely as not (ln 2 nats)")
+        return {"explained": files.explanation is not None, "slices": _slices(told), "scale": scale}
     return {
         "explained": files.explanation is not None,
         "cases": told.get("cohort_cases"),
@@ -81,6 +82,23 @@ def _maps(told: dict[str, Any]) -> dict[str, Any]:
         "scale": relevance.scale_bar(),
         "rule": relevance.RULE,
     }
+
+
+def _slices(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The slices that were drawn, each with what its picture shows."""
+    return [
+        {
+            "subject": case.get("subject"),
+            "task": task,
+            "name": name,
+            "true": task in (case.get("true") or ()),
+            "told": f"{task}, plane {one.get('plane')} of {case.get('modality')}, {str(name).replace('_', ' ')}: "
+            f"{words.number(one.get('entropy'))} nats a pixel",
+        }
+        for case in told.get("cases") or []
+        for task, own in (case.get("tasks") or {}).items()
+        for name, one in own.items()
+    ]
 
 
 def _shares(task: str, rows: dict[str, Any], files: RunFiles) -> dict[str, Any]:
