@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from drifa.errors import DrifaError
 from drifa.prediction.answers import Answer
 from drifa.prediction.cases import Case
 from drifa.prediction.predictor import Predictor
@@ -209,9 +208,3 @@ def test_a_failure_of_ours_tells_and_logs_nothing_of_the_case(
     assert response.headers["X-Request-ID"] in response.text
     assert "Jane" not in response.text + caplog.text
     assert f"request {response.headers['X-Request-ID']} failed with RuntimeError" in caplog.text
-
-
-def test_volumes_are_not_served(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor, "regions", {"tumour": {"core": (1,)}})
-    with pytest.raises(DrifaError, match="segments volumes"):
-        client_of(predictor)

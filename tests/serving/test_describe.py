@@ -30,7 +30,7 @@ def test_a_run_and_its_model_folder_say_the_same(predictor: Predictor, tmp_path:
 def test_the_form_has_a_field_for_all_that_can_be_given() -> None:
     encoder = SimpleNamespace(columns=[Column("age", "number"), Column("sex", "category", categories=("f", "m"))])
     info = SimpleNamespace(modalities={"photo": 3, "table": 5})
-    model: Any = SimpleNamespace(encoders={"table": encoder}, run=SimpleNamespace(info=info))
+    model: Any = SimpleNamespace(regions={}, encoders={"table": encoder}, run=SimpleNamespace(info=info))
     fields = {"photo", "age", "sex"}
     for prefix, names in (("", {*fields, "subject"}), ("SUBJECT.", {f"SUBJECT.{name}" for name in fields})):
         schema = form_of(model, prefix)["requestBody"]["content"]["multipart/form-data"]["schema"]

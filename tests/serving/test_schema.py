@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,15 @@ schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not i
 
 @pytest.fixture(scope="module")
 def described(predictor: Predictor) -> Any:
+    return description_of(predictor)
+
+
+@pytest.fixture(scope="module")
+def described_volumes(segmenter: Predictor) -> Any:
+    return description_of(segmenter)
+
+
+def description_of(predictor: Predictor) -> Any:
     """What a server says of itself; it may be known under any name, such as that of clients in this process."""
     app = create_app(predictor, host="0.0.0.0")
 
@@ -65,7 +75,22 @@ def test_answers_are_as_described(described: Any, predictor: Predictor) -> None:
         assert case.call_and_validate().status_code == 200
 
 
-def test_every_status_of_a_form_is_described(described: Any) -> None:
-    for route in ("/v1/predict", "/v1/predict/batch", "/v1/explain"):
-        told = described.raw_schema["paths"][route]["post"]["responses"]
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+def test_made_up_volumes_are_answered_as_described(described_volumes: Any, mode: str) -> None:
+    accepts = schemathesis.checks.CHECKS.get_one("positive_data_acceptance")
+    operation = described_volumes["/v1/predict"]["POST"]
+    ask(operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)), [accepts])
+
+
+def test_answers_of_volumes_are_as_described(described_volumes: Any, volumes: dict[str, Path]) -> None:
+    body = {name: path.read_bytes() for name, path in volumes.items()}
+    for query in ({}, {"masks": True}):
+        case = described_volumes["/v1/predict"]["POST"].Case(body=body, query=query, media_type="multipart/form-data")
+        assert case.call_and_validate().status_code == 200
+
+
+def test_every_status_of_a_form_is_described(described: Any, described_volumes: Any) -> None:
+    forms = [(described, route) for route in ("/v1/predict", "/v1/predict/batch", "/v1/explain")]
+    for one, route in [*forms, (described_volumes, "/v1/predict")]:
+        told = one.raw_schema["paths"][route]["post"]["responses"]
         assert set(told) == {"200", *map(str, (*EVERYWHERE, *OF_FORMS))}

@@ -37,7 +37,7 @@ def answer_one(predictor: Predictor, sent: Sent) -> dict[str, Any]:
         Refusal: It cannot be answered (422).
     """
     with as_cases([sent]) as cases, refusing(predictor, cases):
-        return _told(predictor, predictor.predict(cases).cases[0].to_dict())
+        return told(predictor, predictor.predict(cases).cases[0].to_dict())
 
 
 def answer_together(predictor: Predictor, forms: Sequence[FormData]) -> list[dict[str, Any] | Exception]:
@@ -48,7 +48,7 @@ def answer_together(predictor: Predictor, forms: Sequence[FormData]) -> list[dic
     if len(forms) > 1:
         # Whatever fails here is of one of them: below it is told to its sender alone.
         with suppress(Exception), as_cases([one_sent(form, predictor) for form in forms]) as cases:
-            return [_told(predictor, answer.to_dict()) for answer in predictor.predict(cases).cases]
+            return [told(predictor, answer.to_dict()) for answer in predictor.predict(cases).cases]
     found: list[dict[str, Any] | Exception] = []
     for form in forms:
         try:
@@ -65,10 +65,10 @@ def answer_many(predictor: Predictor, sent: Sequence[Sent]) -> dict[str, Any]:
         Refusal: None can be answered, for a reason that is not of one case alone (422).
     """
     with as_cases(sent) as cases, refusing(predictor, cases):
-        told = predictor.predict(cases, strict=False)
-        failures = [_clean(predictor, asdict(failure)) for failure in told.failures]
-        answers = [_told(predictor, answer.to_dict()) for answer in told.cases]
-        return {"mode": told.mode, "note": _clean(predictor, told.note), "cases": answers, "failures": failures}
+        found = predictor.predict(cases, strict=False)
+        failures = [_clean(predictor, asdict(failure)) for failure in found.failures]
+        answers = [told(predictor, answer.to_dict()) for answer in found.cases]
+        return {"mode": found.mode, "note": _clean(predictor, found.note), "cases": answers, "failures": failures}
 
 
 def explain_one(predictor: Predictor, sent: Sent, layer: str | None = None) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def explain_one(predictor: Predictor, sent: Sent, layer: str | None = None) -> d
         inputs, present = on_device(predictor, batch)
         images = {name: image for name, image in inputs.items() if name in answer.images}
         tasks: dict[str, Any] = {}
-        for task, told in answer.tasks.items():
+        for task, one in answer.tasks.items():
             kind, number, output = predictor.kinds[task], 0, task
-            if isinstance(told, ClassAnswer) and isinstance(kind, Classes):
-                number, output = kind.classes.index(told.predicted), told.predicted
+            if isinstance(one, ClassAnswer) and isinstance(kind, Classes):
+                number, output = kind.classes.index(one.predicted), one.predicted
             outputs = torch.tensor([number], device=predictor.device)
             maps = ensemble_relevance(predictor.nets, inputs, present, task, outputs, layer)
             drawn = {name: _map(maps[name].mean[0].cpu().numpy()) for name in images if name in maps}
@@ -131,7 +131,7 @@ def _clean(predictor: Predictor, value: Any) -> Any:
     return value
 
 
-def _told(predictor: Predictor, plain: Mapping[str, Any]) -> dict[str, Any]:
+def told(predictor: Predictor, plain: Mapping[str, Any]) -> dict[str, Any]:
     """An answer whose files have the names that their sender gave them."""
     return {key: _clean(predictor, value) if key in SAYING_PATHS else value for key, value in plain.items()}
 

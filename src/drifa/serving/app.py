@@ -13,7 +13,6 @@ from fastapi.security import HTTPBearer
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from drifa.errors import DrifaError
 from drifa.prediction.predictor import Predictor
 from drifa.serving.answering import answer_many, answer_together, explain_one
 from drifa.serving.counts import Counts
@@ -26,6 +25,7 @@ from drifa.serving.limits import Limits, Refusal, is_loopback
 from drifa.serving.multipart import close_form, read_form
 from drifa.serving.page import FILES, content_of
 from drifa.serving.schema import EXPLANATION, HEALTH, OF_FORMS, answer_of, answers_of, errors, responses
+from drifa.serving.volumes import answer_volume
 from drifa.version import __version__
 
 NOTICE = "For research use only. Not a medical device."
@@ -42,14 +42,7 @@ def create_app(
         limits: What it takes on.
         token: What clients must say; None for nothing.
         host: Address that will be listened at.
-
-    Raises:
-        DrifaError: The model segments volumes.
     """
-    if predictor.regions:
-        raise DrifaError(
-            f"{predictor.run.folder} segments volumes, which are not served; ask it with drifa predict --out FOLDER"
-        )
     limits = limits or Limits()
     desk, counts, model = Desk(limits), Counts(), describe(predictor, limits)
 
@@ -74,37 +67,11 @@ def create_app(
     own = {host, "localhost", "127.0.0.1", "[::1]", f"[{host}]"}
     app.add_middleware(Gate, limits=limits, counts=counts, token=token, hosts=own if is_loopback(host) else ())
     _say_no(app)
-    of_forms, nothing = responses(answer_of(predictor), OF_FORMS), {404: "There is nothing at this address"}
-    of_batches, of_explanations = responses(answers_of(predictor), OF_FORMS), responses(EXPLANATION, OF_FORMS)
-    fields = len(pictures_of(predictor)) + len(columns_of(predictor)) + 1
-
-    async def asked(request: Request, most: int, job: Callable[[FormData], Any]) -> JSONResponse:
-        async with desk.place() as place:
-            form = await read_form(request, most)
-            place.at_end(lambda: close_form(form))
-            return JSONResponse(await place.ask(lambda: job(form)))
-
-    def together(forms: list[FormData]) -> list[Any]:
-        return answer_together(predictor, forms)
-
-    @app.post("/v1/predict", responses=of_forms, openapi_extra=form_of(predictor))
-    async def predict(request: Request) -> Response:
-        """The answers for one case, as `drifa predict --json` gives a case."""
-        async with desk.place() as place:
-            form = await read_form(request, 2 * fields)
-            place.at_end(lambda: close_form(form))
-            return JSONResponse(await place.ask_together(form, together))
-
-    @app.post("/v1/predict/batch", responses=of_batches, openapi_extra=form_of(predictor, "SUBJECT."))
-    async def predict_batch(request: Request) -> Response:
-        """The answers for some cases; those that cannot be answered are told in `failures`."""
-        most = 2 * fields * limits.batch
-        return await asked(request, most, lambda form: answer_many(predictor, many_sent(form, predictor, limits.batch)))
-
-    @app.post("/v1/explain", responses=of_explanations, openapi_extra=form_of(predictor))
-    async def explain(request: Request, layer: str | None = None) -> Response:
-        """Grad-CAM of the predicted classes, absent modalities left absent; `layer` names the stage, the last by default."""
-        return await asked(request, 2 * fields, lambda form: explain_one(predictor, one_sent(form, predictor), layer))
+    nothing = {404: "There is nothing at this address"}
+    if predictor.regions:
+        _of_volumes(app, predictor, desk)
+    else:
+        _of_images(app, predictor, desk)
 
     @app.get("/v1/model", responses=responses({"type": "object"}))
     async def of_model() -> Response:
@@ -137,6 +104,66 @@ def create_app(
     for route in FILES:
         app.add_api_route(route, _file_of(route), include_in_schema=False)
     return app
+
+
+def _of_images(app: FastAPI, predictor: Predictor, desk: Desk) -> None:
+    """The routes of a model that answers about subjects."""
+    of_forms, fields = responses(answer_of(predictor), OF_FORMS), _fields(predictor)
+    of_batches, of_explanations = responses(answers_of(predictor), OF_FORMS), responses(EXPLANATION, OF_FORMS)
+
+    def together(forms: list[FormData]) -> list[Any]:
+        return answer_together(predictor, forms)
+
+    @app.post("/v1/predict", responses=of_forms, openapi_extra=form_of(predictor))
+    async def predict(request: Request) -> Response:
+        """The answers for one case, as `drifa predict --json` gives a case."""
+        async with desk.place() as place:
+            form = await read_form(request, 2 * fields)
+            place.at_end(lambda: close_form(form))
+            return JSONResponse(await place.ask_together(form, together))
+
+    @app.post("/v1/predict/batch", responses=of_batches, openapi_extra=form_of(predictor, "SUBJECT."))
+    async def predict_batch(request: Request) -> Response:
+        """The answers for some cases; those that cannot be answered are told in `failures`."""
+        most = desk.limits.batch
+        return await _asked(
+            request, desk, 2 * fields * most, lambda form: answer_many(predictor, many_sent(form, predictor, most))
+        )
+
+    @app.post("/v1/explain", responses=of_explanations, openapi_extra=form_of(predictor))
+    async def explain(request: Request, layer: str | None = None) -> Response:
+        """Grad-CAM of the predicted classes, absent modalities left absent; `layer` names the stage, the last by default."""
+        return await _asked(request, desk, 2 * fields, lambda form: explain_one(predictor, one_sent(form, predictor), layer))
+
+
+def _of_volumes(app: FastAPI, predictor: Predictor, desk: Desk) -> None:
+    """The routes of a model that segments volumes, one case after the other."""
+    fields = _fields(predictor)
+
+    @app.post("/v1/predict", responses=responses(answer_of(predictor), OF_FORMS), openapi_extra=form_of(predictor))
+    async def predict(request: Request, masks: bool = False) -> Response:
+        """The answers for one case, as `drifa predict --json` gives a case, with `masks` on request."""
+        return await _asked(request, desk, 2 * fields, lambda form: answer_volume(predictor, one_sent(form, predictor), masks))
+
+    @app.post("/v1/predict/batch", include_in_schema=False)
+    async def predict_batch() -> Response:
+        raise Refusal(404, "not_found", "this model answers volumes one case at a time; send each to POST /v1/predict")
+
+    @app.post("/v1/explain", include_in_schema=False)
+    async def explain() -> Response:
+        raise Refusal(404, "not_found", "this model segments volumes, which has no maps; ask POST /v1/predict?masks=true")
+
+
+def _fields(predictor: Predictor) -> int:
+    return len(pictures_of(predictor)) + len(columns_of(predictor)) + 1
+
+
+async def _asked(request: Request, desk: Desk, most: int, job: Callable[[FormData], Any]) -> JSONResponse:
+    """What a job makes of the form of a request, when its turn comes."""
+    async with desk.place() as place:
+        form = await read_form(request, most)
+        place.at_end(lambda: close_form(form))
+        return JSONResponse(await place.ask(lambda: job(form)))
 
 
 def _file_of(route: str) -> Callable[[], Any]:

@@ -13,7 +13,7 @@ from drifa.serving.limits import Limits
 from drifa.version import __version__
 
 #: What a kind of task says of itself that answers depend on; the rest is of its training.
-SAID = ("kind", "classes", "unit")
+SAID = ("kind", "classes", "regions", "unit")
 
 
 def describe(predictor: Predictor, limits: Limits) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def describe(predictor: Predictor, limits: Limits) -> dict[str, Any]:
         predictor: The model.
         limits: Of the server.
     """
-    run = predictor.run
+    run, kind = predictor.run, "volume" if predictor.regions else "image"
     return {
         "drifa": __version__,
         "study": run.info.study.get("name"),
@@ -31,7 +31,7 @@ def describe(predictor: Predictor, limits: Limits) -> dict[str, Any]:
         "members": len(predictor.nets),
         "calibrated": predictor.trust is not None,
         "image_size": run.info.image_size,
-        "modalities": {name: {"channels": run.info.modalities[name]} for name in pictures_of(predictor)},
+        "modalities": {name: {"kind": kind, "channels": run.info.modalities[name]} for name in pictures_of(predictor)},
         "columns": {
             column.name: {"modality": name, "kind": column.kind, "categories": list(column.categories)}
             for name, encoder in predictor.encoders.items()
@@ -62,8 +62,9 @@ def form_of(predictor: Predictor, prefix: str = "") -> dict[str, Any]:
         predictor: The model.
         prefix: Before the name of every field.
     """
+    what = "volume (NIfTI, NRRD or MetaImage, one file)" if predictor.regions else "image"
     fields: dict[str, Any] = {
-        f"{prefix}{name}": {"type": "string", "format": "binary", "description": f"image of the modality {name}"}
+        f"{prefix}{name}": {"type": "string", "format": "binary", "description": f"{what} of the modality {name}"}
         for name in pictures_of(predictor)
     }
     fields |= {f"{prefix}{name}": {"type": "string", "description": f"value of {name}"} for name in columns_of(predictor)}

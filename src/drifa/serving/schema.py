@@ -8,6 +8,7 @@ from typing import Any
 from drifa.prediction.predictor import Predictor
 from drifa.tasks.classes import Classes
 from drifa.tasks.number import Number
+from drifa.tasks.regions import Regions
 
 #: Status -> when a route of any kind says so.
 EVERYWHERE = {401: "The token is missing or wrong", 421: "The server is not known under this name"}
@@ -28,6 +29,13 @@ SHARE: Schema = {"type": "number", "description": "from 0 to 1, to rounding"}
 #: None where nothing says so, such as the spread of a single draw.
 MAYBE: Schema = {"type": ["number", "null"]}
 COUNT: Schema = {"type": ["integer", "null"]}
+#: Of a region, on the grid of the volumes that were sent.
+MASK: Schema = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "contentMediaType": "application/gzip",
+    "description": "gzipped NIfTI of uint8, 1 inside of the region, on the grid of the volumes that were sent",
+}
 PNG: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
 
 
@@ -93,11 +101,12 @@ def answer_of(predictor: Predictor) -> Schema:
         predictor: Whose answers they are; each has the tasks that it has images for.
     """
     known = {name: _task(kind) for name, kind in predictor.kinds.items()}
+    conditions: Schema = {"condition": {"enum": ["paired", "partial", "partners", "alone"]}}
     return record(
         {
             "subject": TEXT,
             "images": table(TEXT),
-            "condition": {"enum": ["paired", "partial", "partners", "alone"]},
+            **({} if predictor.regions else conditions),
             "tasks": record({}, known),
             "missing": rows(TEXT),
             "warnings": WARNINGS,
@@ -140,6 +149,13 @@ def _task(kind: Any) -> Schema:
     if isinstance(kind, Number):
         spreads = dict.fromkeys(("std", "epistemic_std", "aleatoric_std", "partner_std"), MAYBE)
         return record({"value": {"type": "number"}, "unit": TEXT, **spreads, "warnings": WARNINGS})
+    if isinstance(kind, Regions):
+        interval = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+        figures = {"volume_ml": {"type": "number"}, "predictive_entropy": MAYBE, "volume_interval": _or_null(interval)}
+        regions = record(dict.fromkeys(kind.regions, record(figures)))
+        # Nobody names a folder for the masks over HTTP.
+        files = {"type": "array", "maxItems": 0}
+        return record({"files": files, "regions": regions}, {"masks": record(dict.fromkeys(kind.regions, MASK))})
     return {"type": "object"}
 
 
