@@ -84,7 +84,7 @@ def test_made_up_volumes_are_answered_as_described(described_volumes: Any, mode:
 
 def test_answers_of_volumes_are_as_described(described_volumes: Any, volumes: dict[str, Path]) -> None:
     body = {name: path.read_bytes() for name, path in volumes.items()}
-    for query in ({}, {"masks": True}):
+    for query in ({}, {"masks": True, "slices": True}):
         case = described_volumes["/v1/predict"]["POST"].Case(body=body, query=query, media_type="multipart/form-data")
         assert case.call_and_validate().status_code == 200
 

@@ -141,9 +141,13 @@ def _of_volumes(app: FastAPI, predictor: Predictor, desk: Desk) -> None:
     fields = _fields(predictor)
 
     @app.post("/v1/predict", responses=responses(answer_of(predictor), OF_FORMS), openapi_extra=form_of(predictor))
-    async def predict(request: Request, masks: bool = False) -> Response:
-        """The answers for one case, as `drifa predict --json` gives a case, with `masks` on request."""
-        return await _asked(request, desk, 2 * fields, lambda form: answer_volume(predictor, one_sent(form, predictor), masks))
+    async def predict(request: Request, masks: bool = False, slices: bool = False) -> Response:
+        """The answers for one case, as `drifa predict --json` gives a case; `masks`, and `slices` to look at, on request."""
+
+        def answered(form: FormData) -> dict[str, Any]:
+            return answer_volume(predictor, one_sent(form, predictor), masks, slices)
+
+        return await _asked(request, desk, 2 * fields, answered)
 
     @app.post("/v1/predict/batch", include_in_schema=False)
     async def predict_batch() -> Response:

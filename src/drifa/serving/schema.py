@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from drifa.prediction.predictor import Predictor
+from drifa.serving.forms import pictures_of
+from drifa.serving.slices import MOST, SIDE
 from drifa.tasks.classes import Classes
 from drifa.tasks.number import Number
 from drifa.tasks.regions import Regions
@@ -35,6 +37,13 @@ MASK: Schema = {
     "contentEncoding": "base64",
     "contentMediaType": "application/gzip",
     "description": "gzipped NIfTI of uint8, 1 inside of the region, on the grid of the volumes that were sent",
+}
+STACK: Schema = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "contentMediaType": "application/gzip",
+    "description": "gzipped bytes [n, H, W]: slices from the lowest to the highest, rows from anterior to posterior, columns "
+    "from the patient's right to the left",
 }
 PNG: Schema = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
 
@@ -101,6 +110,7 @@ def answer_of(predictor: Predictor) -> Schema:
         predictor: Whose answers they are; each has the tasks that it has images for.
     """
     known = {name: _task(kind) for name, kind in predictor.kinds.items()}
+    slices = {"slices": _slices(predictor)} if predictor.regions else {}
     conditions: Schema = {"condition": {"enum": ["paired", "partial", "partners", "alone"]}}
     return record(
         {
@@ -111,13 +121,27 @@ def answer_of(predictor: Predictor) -> Schema:
             "missing": rows(TEXT),
             "warnings": WARNINGS,
         },
-        {"note": TEXT},
+        {"note": TEXT, **slices},
     )
 
 
 def answers_of(predictor: Predictor) -> Schema:
     """The answers for some cases."""
     return record({"mode": TEXT, "note": TEXT, "cases": rows(answer_of(predictor)), "failures": rows(FAILURE)})
+
+
+def _slices(predictor: Predictor) -> Schema:
+    pair, shape = ({"type": "array", "items": {"type": kind}} for kind in ("number", "integer"))
+    return record(
+        {
+            "shape": {**shape, "description": f"[n, H, W]: at most {MOST} slices, and {SIDE} pixels a side"},
+            "size_mm": {**pair, "description": "height and width of a slice"},
+            "depth": {"type": "integer", "description": "slices of the volume"},
+            "numbers": {**shape, "description": "of the slices that are there, from 1"},
+            "images": record({}, dict.fromkeys(pictures_of(predictor), STACK)),
+            "masks": record({task: record(dict.fromkeys(names, STACK)) for task, names in predictor.regions.items()}),
+        }
+    )
 
 
 def _task(kind: Any) -> Schema:
