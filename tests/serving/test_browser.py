@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,18 @@ PATIENCE = 60_000
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
+    with opened(browser, address) as page:
+        yield page
+
+
+@pytest.fixture
+def page_of_volumes(browser: Browser, address_of_volumes: str) -> Iterator[Page]:
+    with opened(browser, address_of_volumes) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
     """The page, ready; nothing may have been asked of anybody else, and nothing may have failed."""
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
@@ -100,6 +113,63 @@ def test_an_example_is_asked_with_keys_alone_and_the_answer_gets_the_focus(page:
     page.keyboard.press("Enter")
     expect(page.locator("#answer-title")).to_be_focused()
     expect(page.locator("#status")).to_contain_text("Answered.")
+
+
+def coloured(page: Page) -> list[int]:
+    """Pixels of each canvas that are not grey."""
+    found: list[int] = page.locator("#volumes canvas").evaluate_all(
+        """all => all.map(one => {
+            const { data } = one.getContext("2d").getImageData(0, 0, one.width, one.height);
+            let count = 0;
+            for (let at = 0; at < data.length; at += 4) count += data[at] !== data[at + 1] || data[at] !== data[at + 2];
+            return count;
+        })"""
+    )
+    return found
+
+
+def test_slices_of_volumes_are_leafed_through_with_keys_and_regions_lie_over_them(
+    page_of_volumes: Page, volumes: dict[str, Path]
+) -> None:
+    page, slider = page_of_volumes, page_of_volumes.get_by_label("Slice")
+    for modality, path in volumes.items():
+        page.set_input_files(f"input[name={modality}]", path)
+    with page.expect_response("**/v1/predict?slices=true") as found:
+        page.get_by_role("button", name="Ask the model").click()
+    regions = found.value.json()["tasks"]["tumour"]["regions"]
+    expect(page.locator("#answer-title")).to_be_focused()
+    assert page.locator("#volumes figcaption").all_text_contents() == list(volumes)
+    rows = [row.inner_text() for row in page.locator(".legend tbody tr").all()]
+    assert len(rows) == len(regions)
+    for row, (name, region) in zip(rows, regions.items(), strict=True):
+        assert name in row
+        assert f"{region['volume_ml']:.1f} ml" in row
+    content = "all => all.map(one => one.toDataURL())"
+    slider.fill("7")
+    before = page.locator("#volumes canvas").evaluate_all(content)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "slice 8 of 16"
+    after = page.locator("#volumes canvas").evaluate_all(content)
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    assert all(coloured(page))
+    page.get_by_label("Opacity of the regions").fill("0")
+    assert coloured(page) == [0, 0]
+    page.get_by_label("Opacity of the regions").fill("100")
+    for name in regions:
+        page.get_by_role("checkbox", name=name).uncheck()
+    assert coloured(page) == [0, 0]
+    page.get_by_role("checkbox", name="WT").check()
+    assert all(coloured(page))
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_volume_alone_is_answered_without_the_other(page_of_volumes: Page, volumes: dict[str, Path]) -> None:
+    page_of_volumes.set_input_files("input[name=t1]", volumes["t1"])
+    page_of_volumes.get_by_role("button", name="Ask the model").click()
+    expect(page_of_volumes.locator("#told")).to_contain_text("Without flair.")
+    expect(page_of_volumes.locator("#volumes canvas")).to_have_count(1)
 
 
 def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:

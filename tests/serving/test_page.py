@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from drifa.serving.page import FILES, content_of
+from drifa.serving.slices import MOST, SIDE, WINDOW
 
 
 def test_nothing_is_fetched_from_elsewhere_and_nothing_stands_inline() -> None:
@@ -22,3 +23,9 @@ def test_the_page_names_every_field_and_tells_what_changes() -> None:
     named = set(re.findall(r'<label for="(\w+)"', page))
     assert set(re.findall(r'<input id="(\w+)"', page)) <= named
     assert set(re.findall(r'byId\("([\w-]+)"\)', content_of("/page.js")[0].decode())) <= set(re.findall(r'id="([\w-]+)"', page))
+
+
+def test_the_page_states_how_volumes_are_reduced() -> None:
+    words = re.sub(r'" \+\s+"', "", content_of("/volumes.js")[0].decode())
+    assert f"at most {MOST} slices of {SIDE} pixels a side" in words
+    assert f"grey from the {WINDOW[0]}st to the {WINDOW[1]}th percentile" in words

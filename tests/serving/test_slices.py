@@ -49,9 +49,7 @@ def test_large_volumes_are_shrunk_with_the_patients_right_at_the_left_and_lose_n
     array[x - 3 : x + 4, y - 3 : y + 4, z - 3 : z + 4] = 5
     affine = np.diag([0.5, 2.0, 3.0, 1.0])
     image = nibabel.Nifti1Image(array, affine)
-    turn = nibabel.orientations.ornt_transform(
-        nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(axes)
-    )
+    turn = ornt_transform(axcodes2ornt("RAS"), axcodes2ornt(axes))
     path = tmp_path / "a.nii"
     nibabel.save(image.as_reoriented(turn), path)
     volume = read_volume(path)

@@ -79,17 +79,19 @@ async function start() {
 }
 
 function zone(name) {
+  const volume = model.modalities[name].kind === "volume";
+  const words = volume ? "Drop a volume here (.nii.gz, .nii), or choose one" : "Drop an image here, or choose one";
   const input = make("input", { type: "file", name, dataset: { field: name } });
-  const hint = make("span", { className: "muted", textContent: "Drop an image here, or choose one" });
+  const hint = make("span", { className: "muted", textContent: words });
   const picture = make("img", { alt: "", hidden: true });
   const label = make("label", { className: "drop", dataset: { name } }, make("strong", { textContent: name }), hint, input, picture);
   input.addEventListener("change", () => {
     forget();
     if (picture.src) URL.revokeObjectURL(picture.src);
     const file = input.files[0];
-    hint.textContent = file ? file.name : "Drop an image here, or choose one";
-    picture.hidden = !file;
-    if (file) picture.src = URL.createObjectURL(file);
+    hint.textContent = file ? file.name : words;
+    picture.hidden = !file || volume;
+    if (!picture.hidden) picture.src = URL.createObjectURL(file);
   });
   picture.addEventListener("error", () => { picture.hidden = true; }); // DICOM and the like: the server reads them
   for (const [kind, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
@@ -137,6 +139,8 @@ function filled() {
   return form;
 }
 
+const ofVolumes = () => Object.values(model.modalities).some((one) => one.kind === "volume");
+
 async function submit(event) {
   event.preventDefault();
   forget();
@@ -144,8 +148,8 @@ async function submit(event) {
   byId("ask").disabled = true;
   byId("status").textContent = "Asking the model …";
   try {
-    const answer = await (await ask("/v1/predict", { method: "POST", body: filled() })).json();
-    if (turn === asked) show(answer, turn);
+    const answer = await (await ask(`/v1/predict${ofVolumes() ? "?slices=true" : ""}`, { method: "POST", body: filled() })).json();
+    if (turn === asked) await show(answer, turn);
   } catch (error) {
     if (turn === asked) fail(error);
   } finally {
@@ -153,21 +157,25 @@ async function submit(event) {
   }
 }
 
-function show(answer, turn) {
+async function show(answer, turn) {
+  const view = answer.slices ? await volumes(answer) : [];
+  if (turn !== asked) return;
   const told = [];
-  if (answer.missing.length) told.push(make("p", { textContent: `Without ${answer.missing.join(" and ")}.` }));
+  const missing = answer.slices ? Object.keys(model.modalities).filter((name) => !(name in answer.images)) : answer.missing;
+  if (missing.length) told.push(make("p", { textContent: `Without ${missing.join(" and ")}.` }));
   if (answer.note) told.push(make("p", { textContent: answer.note }));
   for (const { modality, text } of answer.warnings) {
     told.push(make("p", { className: "alarm" }, make("strong", { textContent: `${modality}: ` }), text));
   }
   byId("told").replaceChildren(...told);
-  byId("tasks").replaceChildren(...Object.entries(answer.tasks).map(task));
+  byId("tasks").replaceChildren(...Object.entries(answer.tasks).filter(([, one]) => !one.regions).map(task));
   byId("maps").replaceChildren();
+  byId("volumes").replaceChildren(...view);
   byId("answer").hidden = false;
-  const said = Object.entries(answer.tasks).map(([name, one]) => `${name}: ${one.predicted ?? one.value}`);
+  const said = Object.entries(answer.tasks).map(([name, one]) => `${name}: ${one.regions ? sizes(one.regions) : one.predicted ?? one.value}`);
   byId("status").textContent = `Answered. ${said.join(", ")}.`;
   byId("answer-title").focus();
-  if (Object.keys(answer.images).length) explain(turn);
+  if (!answer.slices && Object.keys(answer.images).length) explain(turn);
 }
 
 function task([name, told]) {
