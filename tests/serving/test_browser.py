@@ -119,7 +119,9 @@ def coloured(page: Page) -> list[int]:
     """Pixels of each canvas that are not grey."""
     found: list[int] = page.locator("#volumes canvas").evaluate_all(
         """all => all.map(one => {
-            const { data } = one.getContext("2d").getImageData(0, 0, one.width, one.height);
+            const copy = new OffscreenCanvas(one.width, one.height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(one, 0, 0);
+            const { data } = copy.getImageData(0, 0, one.width, one.height);
             let count = 0;
             for (let at = 0; at < data.length; at += 4) count += data[at] !== data[at + 1] || data[at] !== data[at + 2];
             return count;
@@ -131,7 +133,7 @@ def coloured(page: Page) -> list[int]:
 def test_slices_of_volumes_are_leafed_through_with_keys_and_regions_lie_over_them(
     page_of_volumes: Page, volumes: dict[str, Path]
 ) -> None:
-    page, slider = page_of_volumes, page_of_volumes.get_by_label("Slice")
+    page, slider = page_of_volumes, page_of_volumes.get_by_role("slider", name="Slice")
     for modality, path in volumes.items():
         page.set_input_files(f"input[name={modality}]", path)
     with page.expect_response("**/v1/predict?slices=true") as found:

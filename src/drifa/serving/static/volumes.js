@@ -95,12 +95,12 @@ function legend(regions) {
     const swatch = make("span", { className: "swatch" });
     swatch.style.backgroundColor = `rgb(${colour.join(" ")})`;
     const { volume_ml: size, volume_interval: ends, predictive_entropy: entropy } = figures;
-    const spread = ends ? `${ends[0].toFixed(1)} to ${ends[1].toFixed(1)} ml` : "";
+    const spread = ends ? `(${ends[0].toFixed(1)} to ${ends[1].toFixed(1)})` : "";
     return make("tr", {}, make("th", { scope: "row" }, make("label", {}, seen, swatch, called)),
       make("td", {}, make("span", { textContent: `${size.toFixed(1)} ml` }), " ", make("span", { className: "muted", textContent: spread })),
       make("td", { textContent: entropy === null ? "–" : `${entropy.toFixed(2)} nats` }));
   });
-  const heads = ["Region", "Volume, 2.5 to 97.5 % of the draws", "Mean entropy"];
+  const heads = ["Region", "Volume (2.5 to 97.5 % of the draws)", "Mean entropy"];
   return make("table", { className: "legend" },
     make("thead", {}, make("tr", {}, ...heads.map((textContent) => make("th", { scope: "col", textContent })))), make("tbody", {}, ...rows));
 }
