@@ -29,6 +29,8 @@ async function volumes(answer) {
       regions.push({ called, figures, colour, seen, mask: await unpack(masks[task][name]) });
     }
   }
+  // No region is hidden by a larger one.
+  const smallest = [...regions].sort((one, other) => one.figures.volume_ml - other.figures.volume_ml);
 
   const slice = make("input", { id: "slice", type: "range", min: 1, max: count, step: 1, value: fullest(regions, count) });
   const opacity = make("input", { id: "opacity", type: "range", min: 0, max: 100, step: 5, value: 50 });
@@ -38,23 +40,23 @@ async function volumes(answer) {
   function draw() {
     const number = slice.value - 1, start = number * width * height, strength = opacity.value / 100;
     const words = `slice ${numbers[number]} of ${depth}`;
-    const shown = regions.filter(({ seen }) => seen.checked);
+    const shown = smallest.filter(({ seen }) => seen.checked);
     place.textContent = `${numbers[number]} of ${depth}`;
     slice.setAttribute("aria-valuetext", words);
     share.textContent = `${opacity.value} %`;
     opacity.setAttribute("aria-valuetext", `${opacity.value} percent`);
-    for (const { name, canvas, stack, pixels: { data }, pixels } of planes) {
+    for (const { name, canvas, stack, pixels } of planes) {
+      const { data } = pixels;
       for (let pixel = 0; pixel < width * height; pixel += 1) {
         const grey = stack[start + pixel];
-        // Regions come from the outermost to the innermost: the last one hides the others.
-        const region = shown.findLast(({ mask }) => mask[start + pixel]);
+        const region = shown.find(({ mask }) => mask[start + pixel]);
         for (let part = 0; part < 3; part += 1) {
           data[4 * pixel + part] = region ? (1 - strength) * grey + strength * region.colour[part] : grey;
         }
         data[4 * pixel + 3] = 255;
       }
       canvas.getContext("2d").putImageData(pixels, 0, 0);
-      const found = shown.filter(({ mask }) => mask.subarray(start, start + width * height).includes(1)).map(({ called }) => called);
+      const found = regions.filter(({ seen, mask }) => seen.checked && mask.subarray(start, start + width * height).includes(1)).map(({ called }) => called);
       canvas.setAttribute("aria-label", `${name}, ${words}, ${found.length ? `with ${found.join(", ")}` : "without a region"}`);
     }
   }
