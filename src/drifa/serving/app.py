@@ -155,7 +155,7 @@ def _of_volumes(app: FastAPI, predictor: Predictor, desk: Desk) -> None:
 
     @app.post("/v1/explain", include_in_schema=False)
     async def explain() -> Response:
-        raise Refusal(404, "not_found", "this model segments volumes, which has no maps; ask POST /v1/predict?masks=true")
+        raise Refusal(404, "not_found", "no maps of volumes are drawn; ask POST /v1/predict?masks=true for masks")
 
 
 def _fields(predictor: Predictor) -> int:
