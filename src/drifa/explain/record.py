@@ -98,6 +98,33 @@ class EmbeddingRecord:
 
 
 @dataclass(frozen=True)
+class ModalityRecord:
+    """The readout's space by what the network sees of a case: one modality alone, or all that the case has.
+
+    Attributes:
+        cases: How many are drawn, each with a point per modality that it has, and one of all where it has several.
+        points: What is seen -> its points.
+        silhouette: Of the points of one modality alone, by modality: near 1 they lie apart, near 0 they share a space.
+        alike: Of the nearest such points of each, the share that is of its own modality.
+        by_chance: The same, were the modalities shuffled.
+        neighbours: How many are nearest.
+        perplexity: Of t-SNE.
+        seed: Of t-SNE.
+        files: The PCA and the t-SNE, and the places as CSV.
+    """
+
+    cases: int
+    points: Mapping[str, int]
+    silhouette: float | None
+    alike: float
+    by_chance: float
+    neighbours: int
+    perplexity: float
+    seed: int
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """All that `drifa explain` found.
 
@@ -112,6 +139,7 @@ class Explanation:
         cohort_cases: Test cases behind ``cohort``, ``gates`` and ``embedding``.
         gates: Of the first member; empty for a fusion that has none.
         embedding: Task of classes -> its record.
+        by_modality: The same space by what is seen; None where a single modality is, and for a single case.
         patients: Whether the overlays may show somebody: False where all are of the phantom.
     """
 
@@ -124,6 +152,7 @@ class Explanation:
     cohort_cases: int
     gates: tuple[Gate, ...]
     embedding: Mapping[str, EmbeddingRecord]
+    by_modality: ModalityRecord | None
     patients: bool
 
     def told(self) -> list[str]:

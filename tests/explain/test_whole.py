@@ -1,0 +1,53 @@
+"""Of many cases at once: the points of the space by what is seen of them, and the figures that show them."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drifa.explain.embedding import perplexity
+from drifa.explain.explain import explain
+from drifa.explain.modality_space import JOINT
+from drifa.explain.record import Explanation, ModalityRecord
+from drifa.runs.run import Run
+
+#: Images of 32 pixels leave one pixel behind the last stage.
+LAYER = "layer2.0"
+
+
+def explained(run: Run) -> tuple[Path, ModalityRecord]:
+    where, found = explain(run.folder, cases=1, layer=LAYER, task="depth")
+    assert isinstance(found, Explanation)
+    assert found.by_modality is not None
+    return where, found.by_modality
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_point_stands_for_each_case_and_modality_that_it_has(paired: bool, request: pytest.FixtureRequest) -> None:
+    run: Run = request.getfixturevalue("paired_run" if paired else "unpaired_run")
+    where, found = explained(run)
+    subjects = run.study().subjects()
+    tested = subjects.in_split("test")
+    expected = Counter(
+        (str(subjects.ids[row]), subjects.modalities[i]) for row, i in np.argwhere(subjects.present) if row in tested
+    )
+    expected |= Counter((str(subjects.ids[row]), JOINT) for row in tested if subjects.present[row].sum() > 1)
+    rows = list(csv.DictReader((where / "modalities.csv").read_text(encoding="utf-8").splitlines()))
+    assert Counter((row["subject"], row["seen"]) for row in rows) == expected
+    assert found.points == Counter(row["seen"] for row in rows)
+    assert (JOINT in found.points) == paired
+    assert found.cases == len(tested)
+    assert found.perplexity == perplexity(len(rows))
+    assert -1 <= (found.silhouette or 0) <= 1
+    drawn = (where / "modalities-tsne.svg").read_text(encoding="utf-8")
+    assert f"perplexity {found.perplexity:.3g}, seed {found.seed}" in drawn
+    assert drawn.count('r="3"') == len(rows)
+
+
+def test_the_same_seed_draws_the_same_picture(paired_run: Run) -> None:
+    first, again = ([(where / file).read_bytes() for file in found.files] for where, found in map(explained, [paired_run] * 2))
+    assert first == again
