@@ -64,7 +64,7 @@ class Whole:
         """
         predictor, subjects, settings = self.predictor, self.subjects, self.predictor.run.config.evaluate
         tested = thinned(subjects.in_split("test"), MOST_TESTED)
-        parts = [shares(predictor, b.images, b.present, none) for b in self._batches(tested, "shares of the modalities")]
+        parts = [shares(predictor, b.tensors, b.present, none) for b in self._batches(tested, "shares of the modalities")]
         points, moving = self.readouts(tested), self._gates(tested)
         told: dict[str, Any] = {}
         spaces: dict[str, EmbeddingRecord] = {}

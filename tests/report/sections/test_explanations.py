@@ -91,6 +91,26 @@ def test_shares_gates_and_both_colourings_are_figures_with_their_data(run: Path)
     assert "pap_smear: 0.4 (0.3 to 0.5)" in page.source
 
 
+def test_the_space_by_modality_is_a_figure_with_its_data(run: Path) -> None:
+    seen = {
+        **{"cases": 2, "points": {"dermoscopy": 1, "pap_smear": 1}, "silhouette": 0.04, "alike": 0.61, "by_chance": 0.49},
+        **{"neighbours": 5, "perplexity": 1.0, "seed": 3, "files": ["modalities-tsne.svg", "modalities.csv"]},
+    }
+    explained(run, by_modality=seen, embedding={})
+    page = report(run)
+    assert page.has("explanations", "the 5 nearest others of a case show the same modality in 61.0\u00a0% (49.0\u00a0% if mod")
+    assert page.has("explanations", "silhouette by modality 0.04")
+    assert [tag for tag, _ in page.tags if tag == "img"] == []
+    write(run / "explain" / "modalities-tsne.svg", SCRIPT)
+    write(
+        run / "explain" / "modalities.csv", "subject,seen,tsne_1,tsne_2\na,pap_smear,1,2\na,dermoscopy,3,4\nb,pap_smear,3,4\n"
+    )
+    page = report(run)
+    assert [str(a["alt"]).rpartition(". ")[2] for tag, a in page.tags if tag == "img"] == ["dermoscopy: 1; pap_smear: 2"]
+    assert "perplexity 1, seed 3" in page.source
+    assert "space-by-modality.csv" in {str(a["download"]) for tag, a in page.tags if tag == "a" and "download" in a}
+
+
 def test_without_it_the_command_is_named(run: Path, volumes: Path) -> None:
     assert report(run).has("explanations", "explain/explain.json is not in this run folder; drifa explain RUN writes it")
     assert explanations.record(read_run(volumes)) is None
