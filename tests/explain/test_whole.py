@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def test_a_point_stands_for_each_case_and_modality_that_it_has(paired: bool, req
     assert (JOINT in found.points) == paired
     assert found.cases == len(tested)
     assert found.perplexity == perplexity(len(rows))
+    assert (found.form, found.n_neighbors, found.seed) == ("tsne", None, run.config.evaluate.seed)
     assert -1 <= (found.silhouette or 0) <= 1
     drawn = (where / "modalities-tsne.svg").read_text(encoding="utf-8")
     assert f"perplexity {found.perplexity:.3g}, seed {found.seed}" in drawn
@@ -51,3 +53,13 @@ def test_a_point_stands_for_each_case_and_modality_that_it_has(paired: bool, req
 def test_the_same_seed_draws_the_same_picture(paired_run: Run) -> None:
     first, again = ([(where / file).read_bytes() for file in found.files] for where, found in map(explained, [paired_run] * 2))
     assert first == again
+
+
+def test_the_pca_alone_is_drawn_where_it_is_asked_for(paired_run: Run, tmp_path: Path) -> None:
+    run = shutil.copytree(paired_run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("explain"))
+    where, found = explain(run, cases=1, layer=LAYER, task="depth", embedding="pca")
+    assert isinstance(found, Explanation)
+    drawn = {path.name for path in where.glob("*.svg")}
+    assert {"pca-depth.svg", "right-depth.svg", "modalities-pca.svg"} <= drawn
+    assert not [name for name in drawn if "tsne" in name]
+    assert (found.embedding["depth"].form, found.embedding["depth"].seed) == ("pca", None)

@@ -13,6 +13,7 @@ from drifa.explain import figures
 from drifa.explain.asked import Asked, chosen_rows, described, of_case, of_study, on_device, shows_patients, thinned
 from drifa.explain.cam import METHODS, Relevance, cells, ensemble_relevance, stage_of
 from drifa.explain.embedding import nearest, readouts
+from drifa.explain.flat import check_embedding
 from drifa.explain.record import CaseRecord, Explanation, MapRecord, TaskRecord
 from drifa.explain.shapley import Shares, of_nothing, shares
 from drifa.explain.trust import faithfulness, randomisation
@@ -36,6 +37,7 @@ def explain(
     task: str | None = None,
     layer: str | None = None,
     method: str = "gradcam",
+    embedding: str = "tsne",
     places: Places | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, Explanation | VolumeExplanation]:
@@ -52,6 +54,7 @@ def explain(
         task: Explain this task alone.
         layer: Stage that the maps are read at, by name; None = the last before the readout.
         method: One of :data:`drifa.explain.cam.METHODS`.
+        embedding: How readouts of the test split are drawn beside their PCA, one of :data:`drifa.explain.flat.EMBEDDINGS`.
         places: Where the run's study and cache are, if not where the run says.
         progress: Called with (done, total, what).
 
@@ -59,19 +62,23 @@ def explain(
         The folder written to, and what stands in `explain.json`.
 
     Raises:
-        DrifaError: A name is unknown, layer or method is given for a run that segments volumes, a case cannot answer the
-            task, or images cannot be read.
+        DrifaError: A name is unknown, layer, method or embedding is given for a run that segments volumes, a case cannot
+            answer the task, images cannot be read, or what an embedding needs is not installed.
     """
     predictor = Predictor.open(folder, places=places)
     if predictor.regions:
-        for name, given in (("layer", layer), ("method", None if method == "gradcam" else method)):
-            if given is not None:
+        usual = {"layer": None, "method": "gradcam", "embedding": "tsne"}
+        for name, given in (("layer", layer), ("method", method), ("embedding", embedding)):
+            if given != usual[name]:
                 raise DrifaError(
                     f"{predictor.run.folder} segments volumes, whose entropy is drawn without a {name}; leave {given!r} away"
                 )
         _check_count(cases)
         return explain_volumes(predictor, cases, subject, case, task, progress)
     _check(predictor, cases, task, layer, method)
+    check_embedding(embedding)
+    if embedding != "tsne" and (subject is not None or case is not None):
+        raise DrifaError(f"embedding {embedding!r} draws the test split, not a single case; leave it or the case away")
     study = predictor.run.study()
     subjects, source = study.subjects(), predictor.run.cache(study, progress)
     asked = of_case(predictor, case) if case else of_study(study, subjects, source, chosen_rows(subjects, cases, subject))
@@ -80,7 +87,7 @@ def explain(
     if single:
         _check_able(predictor, asked, task)
     none = _none(predictor, subjects)
-    whole = Whole(predictor, subjects, source, progress)
+    whole = Whole(predictor, subjects, source, embedding, progress)
     trained = thinned(subjects.in_split("train"), MOST_TRAINED)
     train_points = whole.readouts(trained)
     found = shares(predictor, *on_device(predictor, asked.batch), none)

@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from drifa.explain.flat import Flat
 from drifa.explain.gates import Gate
 from drifa.files import atomic_path
 from drifa.report.data_link import csv_text
@@ -90,26 +91,26 @@ def cloud(title: str, points: np.ndarray, labels: Sequence[str], note: str = "",
 
 
 def space_files(
-    task: str, flat: Mapping[str, np.ndarray], subjects: Sequence[str], labels: Sequence[str], answers: Sequence[str], note: str
+    task: str, flat: Flat, subjects: Sequence[str], labels: Sequence[str], answers: Sequence[str]
 ) -> dict[str, str]:
     """The drawings of a task's space and the table behind them.
 
     Args:
         task: Its name.
-        flat: ``pca`` and ``tsne``, each ``[N, 2]``.
+        flat: N points.
         subjects: N of them.
         labels: True class of each.
         answers: ``right`` or ``wrong`` of each, or that there was none.
-        note: How the t-SNE came about.
 
     Returns:
-        File -> content: both by class, the t-SNE once more by answers, and the places as CSV.
+        File -> content: the PCA and the form by class, the form once more by answers, and the places as CSV.
     """
     found = {
-        f"{form}-{task}.svg": cloud(f"Readouts by {task}, {form}", points, labels, note if form == "tsne" else "")
-        for form, points in flat.items()
+        f"{form}-{task}.svg": cloud(f"Readouts by {task}, {form}", points, labels, flat.note if form == flat.form else "")
+        for form, points in flat.places.items()
     }
-    found[f"right-{task}.svg"] = cloud(f"Readouts by right and wrong answers to {task}, tsne", flat["tsne"], answers, note)
+    title = f"Readouts by right and wrong answers to {task}, {flat.form}"
+    found[f"right-{task}.svg"] = cloud(title, flat.places[flat.form], answers, flat.note)
     rows = [
         {"subject": subject, "class": label, "answer": answer, **_place(flat, row)}
         for row, (subject, label, answer) in enumerate(zip(subjects, labels, answers, strict=True))
@@ -117,22 +118,21 @@ def space_files(
     return {**found, f"space-{task}.csv": csv_text(rows)}
 
 
-def modality_files(flat: Mapping[str, np.ndarray], subjects: Sequence[str], seen: Sequence[str], note: str) -> dict[str, str]:
+def modality_files(flat: Flat, subjects: Sequence[str], seen: Sequence[str]) -> dict[str, str]:
     """The drawings of the space by what the network sees, and the table behind them.
 
     Args:
-        flat: ``pca`` and ``tsne``, each ``[N, 2]``.
+        flat: N points.
         subjects: Whose point each is.
         seen: What the network saw of them.
-        note: How the t-SNE came about.
 
     Returns:
-        File -> content: both drawings, and the places as CSV.
+        File -> content: the PCA and the form, and the places as CSV.
     """
     title, what = "Readouts by what the network sees of a case", "points"
     found = {
-        f"modalities-{form}.svg": cloud(f"{title}, {form}", points, seen, note if form == "tsne" else "", what)
-        for form, points in flat.items()
+        f"modalities-{form}.svg": cloud(f"{title}, {form}", points, seen, flat.note if form == flat.form else "", what)
+        for form, points in flat.places.items()
     }
     rows = [
         {"subject": subject, "seen": label, **_place(flat, row)}
@@ -146,9 +146,9 @@ def gate_bars(found: Sequence[Gate]) -> str:
     return _alone(gate_rows([asdict(gate) for gate in found]))
 
 
-def _place(flat: Mapping[str, np.ndarray], row: int) -> dict[str, float]:
+def _place(flat: Flat, row: int) -> dict[str, float]:
     """Where a point is in each drawing, as columns of a table."""
-    return {f"{form}_{axis + 1}": float(points[row, axis]) for form, points in flat.items() for axis in (0, 1)}
+    return {f"{form}_{axis + 1}": float(points[row, axis]) for form, points in flat.places.items() for axis in (0, 1)}
 
 
 def _colour(names: Sequence[str], name: str) -> str:

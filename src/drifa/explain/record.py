@@ -83,17 +83,21 @@ class EmbeddingRecord:
         silhouette: From -1 to 1; None where it is not defined.
         knn_accuracy: Of the nearest training cases' votes; None where nobody votes.
         neighbours: How many vote.
+        form: Of the drawings beside the PCA: ``tsne`` or ``umap``; ``pca`` where there are none.
         perplexity: Of t-SNE.
-        seed: Of t-SNE.
-        files: The PCA and the t-SNE by class, the t-SNE by right and wrong answers, and the places as CSV.
+        n_neighbors: Of UMAP.
+        seed: Of both; None for the PCA.
+        files: The PCA and the form by class, the form by right and wrong answers, and the places as CSV.
     """
 
     cases: int
     silhouette: float | None
     knn_accuracy: float | None
     neighbours: int
-    perplexity: float
-    seed: int
+    form: str
+    perplexity: float | None
+    n_neighbors: int | None
+    seed: int | None
     files: tuple[str, ...]
 
 
@@ -108,9 +112,11 @@ class ModalityRecord:
         alike: Of the nearest such points of each, the share that is of its own modality.
         by_chance: The same, were the modalities shuffled.
         neighbours: How many are nearest.
+        form: Of the drawings beside the PCA: ``tsne`` or ``umap``; ``pca`` where there are none.
         perplexity: Of t-SNE.
-        seed: Of t-SNE.
-        files: The PCA and the t-SNE, and the places as CSV.
+        n_neighbors: Of UMAP.
+        seed: Of both; None for the PCA.
+        files: The PCA and the form, and the places as CSV.
     """
 
     cases: int
@@ -119,8 +125,10 @@ class ModalityRecord:
     alike: float
     by_chance: float
     neighbours: int
-    perplexity: float
-    seed: int
+    form: str
+    perplexity: float | None
+    n_neighbors: int | None
+    seed: int | None
     files: tuple[str, ...]
 
 

@@ -12,7 +12,8 @@ from drifa.data import Subjects
 from drifa.data.sampling.batch import Batch
 from drifa.explain import figures
 from drifa.explain.asked import batch_of, on_device, thinned
-from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, pca, perplexity, readouts, silhouette, tsne
+from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, readouts, silhouette
+from drifa.explain.flat import flat
 from drifa.explain.gates import Gate, gates, has_gates
 from drifa.explain.modality_space import Alone, alone, fitting, joined, space_of
 from drifa.explain.record import EmbeddingRecord, Explanation, ModalityRecord
@@ -32,11 +33,15 @@ class Whole:
         predictor: The open run.
         subjects: Of its study.
         source: Where their images are.
+        embedding: One of :data:`drifa.explain.flat.EMBEDDINGS`.
         progress: Called with (done, total, what).
     """
 
-    def __init__(self, predictor: Predictor, subjects: Subjects, source: Any, progress: Progress | None) -> None:
-        self.predictor, self.subjects, self.source, self.progress = predictor, subjects, source, progress
+    def __init__(
+        self, predictor: Predictor, subjects: Subjects, source: Any, embedding: str, progress: Progress | None
+    ) -> None:
+        self.predictor, self.subjects, self.source = predictor, subjects, source
+        self.embedding, self.progress = embedding, progress
 
     def readouts(self, rows: np.ndarray) -> np.ndarray:
         """Of some subjects, from all that each has: float32 ``[N, D]``."""
@@ -68,7 +73,7 @@ class Whole:
         points, moving = self.readouts(tested), self._gates(tested)
         told: dict[str, Any] = {}
         spaces: dict[str, EmbeddingRecord] = {}
-        flat = {"pca": pca(points), "tsne": tsne(points, settings.seed)} if len(points) > 3 else {}
+        drawing = flat(points, self.embedding, settings.seed) if len(points) > 3 else None
         for task in wanted:
             kind, known = predictor.subject_kinds[task], subjects.known_of(task)
             labels = subjects.targets[task]
@@ -85,22 +90,19 @@ class Whole:
                 )
                 drawn[f"shares-{task}.svg"] = figures.bars(f"What each modality adds to {task}", rows, unit)
             own, train_own = known[tested], known[trained]
-            if not isinstance(kind, Classes) or not own.any() or not flat:
+            if not isinstance(kind, Classes) or not own.any() or drawing is None:
                 continue
             names = [kind.classes[int(label)] for label in labels[tested][own]]
             answers = _right(every.everything[own], labels[tested][own])
-            note = f"perplexity {perplexity(len(points)):.3g}, seed {settings.seed}"
-            places = {form: found[own] for form, found in flat.items()}
-            files = figures.space_files(task, places, [str(i) for i in subjects.ids[tested][own]], names, answers, note)
+            files = figures.space_files(task, drawing.of(own), [str(i) for i in subjects.ids[tested][own]], names, answers)
             drawn |= files
             spaces[task] = EmbeddingRecord(
                 int(own.sum()),
                 silhouette(points[own], labels[tested][own]),
                 knn_accuracy(train_points[train_own], labels[trained][train_own], points[own], labels[tested][own]),
                 NEIGHBOURS,
-                perplexity(len(points)),
-                settings.seed,
-                tuple(files),
+                **drawing.settings,
+                files=tuple(files),
             )
         if moving:
             drawn["gates.svg"] = figures.gate_bars(moving)
@@ -121,11 +123,9 @@ class Whole:
         found = space_of(joined(parts), self.subjects.present[shown], joint[chosen], self.subjects.modalities)
         if found is None:
             return None
-        seed = self.predictor.run.config.evaluate.seed
-        flat = {"pca": pca(found.points), "tsne": tsne(found.points, seed)}
-        note = f"perplexity {perplexity(len(found.points)):.3g}, seed {seed}"
+        drawing = flat(found.points, self.embedding, self.predictor.run.config.evaluate.seed)
         names = [str(name) for name in self.subjects.ids[shown][found.cases]]
-        files = figures.modality_files(flat, names, found.seen, note)
+        files = figures.modality_files(drawing, names, found.seen)
         drawn |= files
         return ModalityRecord(
             len(chosen),
@@ -134,9 +134,8 @@ class Whole:
             found.alike,
             found.by_chance,
             NEIGHBOURS,
-            perplexity(len(found.points)),
-            seed,
-            tuple(files),
+            **drawing.settings,
+            files=tuple(files),
         )
 
     def _gates(self, rows: np.ndarray) -> list[Gate]:
