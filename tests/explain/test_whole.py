@@ -20,24 +20,29 @@ from drifa.runs.run import Run
 LAYER = "layer2.0"
 
 
-def explained(run: Run) -> tuple[Path, ModalityRecord]:
+def explained(run: Run) -> tuple[ModalityRecord, dict[str, str]]:
     where, found = explain(run.folder, cases=1, layer=LAYER, task="depth")
     assert isinstance(found, Explanation)
     assert found.by_modality is not None
-    return where, found.by_modality
+    return found.by_modality, {file: (where / file).read_text(encoding="utf-8") for file in found.by_modality.files}
+
+
+@pytest.fixture(scope="module")
+def paired_space(paired_run: Run) -> tuple[ModalityRecord, dict[str, str]]:
+    return explained(paired_run)
 
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_a_point_stands_for_each_case_and_modality_that_it_has(paired: bool, request: pytest.FixtureRequest) -> None:
     run: Run = request.getfixturevalue("paired_run" if paired else "unpaired_run")
-    where, found = explained(run)
+    found, files = request.getfixturevalue("paired_space") if paired else explained(run)
     subjects = run.study().subjects()
     tested = subjects.in_split("test")
     expected = Counter(
         (str(subjects.ids[row]), subjects.modalities[i]) for row, i in np.argwhere(subjects.present) if row in tested
     )
     expected |= Counter((str(subjects.ids[row]), JOINT) for row in tested if subjects.present[row].sum() > 1)
-    rows = list(csv.DictReader((where / "modalities.csv").read_text(encoding="utf-8").splitlines()))
+    rows = list(csv.DictReader(files["modalities.csv"].splitlines()))
     assert Counter((row["subject"], row["seen"]) for row in rows) == expected
     assert found.points == Counter(row["seen"] for row in rows)
     assert (JOINT in found.points) == paired
@@ -45,14 +50,13 @@ def test_a_point_stands_for_each_case_and_modality_that_it_has(paired: bool, req
     assert found.perplexity == perplexity(len(rows))
     assert (found.form, found.n_neighbors, found.seed) == ("tsne", None, run.config.evaluate.seed)
     assert -1 <= (found.silhouette or 0) <= 1
-    drawn = (where / "modalities-tsne.svg").read_text(encoding="utf-8")
+    drawn = files["modalities-tsne.svg"]
     assert f"perplexity {found.perplexity:.3g}, seed {found.seed}" in drawn
     assert drawn.count('r="3"') == len(rows)
 
 
-def test_the_same_seed_draws_the_same_picture(paired_run: Run) -> None:
-    first, again = ([(where / file).read_bytes() for file in found.files] for where, found in map(explained, [paired_run] * 2))
-    assert first == again
+def test_the_same_seed_draws_the_same_picture(paired_run: Run, paired_space: tuple[ModalityRecord, dict[str, str]]) -> None:
+    assert explained(paired_run) == paired_space
 
 
 def test_the_pca_alone_is_drawn_where_it_is_asked_for(paired_run: Run, tmp_path: Path) -> None:

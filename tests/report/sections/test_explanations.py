@@ -100,7 +100,7 @@ def test_the_space_by_modality_is_a_figure_with_its_data(run: Path) -> None:
     }
     explained(run, by_modality=seen, embedding={})
     page = report(run)
-    assert page.has("explanations", "the 5 nearest others of a case show the same modality in 61.0\u00a0% (49.0\u00a0% if mod")
+    assert page.has("explanations", "alone, 61.0\u00a0% show the same modality (49.0\u00a0% if modalities were mixed)")
     assert page.has("explanations", "silhouette by modality 0.04")
     assert [tag for tag, _ in page.tags if tag == "img"] == []
     write(run / "explain" / "modalities-umap.svg", SCRIPT)
