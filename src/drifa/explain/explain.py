@@ -71,7 +71,7 @@ def explain(
         for name, given in (("layer", layer), ("method", method), ("embedding", embedding)):
             if given != usual[name]:
                 raise DrifaError(
-                    f"{predictor.run.folder} segments volumes, whose entropy is drawn without a {name}; leave {given!r} away"
+                    f"{predictor.run.folder} segments volumes, whose entropy is drawn without {name}; leave {given!r} away"
                 )
         _check_count(cases)
         return explain_volumes(predictor, cases, subject, case, task, progress)

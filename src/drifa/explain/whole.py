@@ -113,14 +113,17 @@ class Whole:
 
     def _by_modality(self, tested: np.ndarray, joint: np.ndarray, drawn: dict[str, str]) -> ModalityRecord | None:
         """The space by what the network sees, of as many of the cases as can be drawn; None where there is but one modality."""
-        chosen = fitting(self.subjects.present[tested])
+        present = self.subjects.present[tested]
+        if present.any(axis=0).sum() < 2:
+            return None
+        chosen = fitting(present)
         shown = tested[chosen]
         parts: list[Alone] = []
         first = 0
         for batch in self._batches(shown, "readouts by modality"):
             parts.append(alone(self.predictor.nets, *on_device(self.predictor, batch), first))
             first += len(batch.present)
-        found = space_of(joined(parts), self.subjects.present[shown], joint[chosen], self.subjects.modalities)
+        found = space_of(joined(parts), present[chosen], joint[chosen], self.subjects.modalities)
         if found is None:
             return None
         drawing = flat(found.points, self.embedding, self.predictor.run.config.evaluate.seed)
