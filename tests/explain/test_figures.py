@@ -11,7 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drifa.explain.figures import PREDICTED, TRUE, bars, cloud, coloured, gate_bars, outlined, overlay, space_files, write_png
+from drifa.explain.figures import (
+    PREDICTED,
+    TRUE,
+    bars,
+    cloud,
+    coloured,
+    gate_bars,
+    modality_files,
+    outlined,
+    overlay,
+    space_files,
+    write_png,
+)
+from drifa.explain.flat import Flat
 from drifa.explain.gates import Gate
 
 
@@ -69,13 +82,32 @@ def test_a_space_is_drawn_by_class_and_by_answers_with_its_places() -> None:
     points = np.random.default_rng(0).normal(size=(4, 2))
     names = ["a", "b", "c", "d"]
     answers = ["right", "wrong", "right", "no answer"]
-    found = space_files("cell", {"pca": points, "tsne": points}, names, ["x", "y"] * 2, answers, "perplexity 4, seed 7")
+    flat = Flat("tsne", {"pca": points, "tsne": points}, perplexity=4, seed=7)
+    found = space_files("cell", flat, names, ["x", "y"] * 2, answers)
     assert list(found) == ["pca-cell.svg", "tsne-cell.svg", "right-cell.svg", "space-cell.csv"]
     assert "no answer: 1, right: 2, wrong: 1; perplexity 4, seed 7" in found["right-cell.svg"]
     assert "seed" not in found["pca-cell.svg"]
     rows = list(csv.DictReader(found["space-cell.csv"].splitlines()))
     assert [row["answer"] for row in rows] == answers
     assert float(rows[2]["tsne_2"]) == pytest.approx(points[2, 1], rel=1e-5)
+
+
+def test_a_space_without_another_form_is_drawn_as_its_pca() -> None:
+    points = np.random.default_rng(0).normal(size=(4, 2))
+    found = space_files("cell", Flat("pca", {"pca": points}), ["a", "b", "c", "d"], ["x", "y"] * 2, ["right", "wrong"] * 2)
+    assert list(found) == ["pca-cell.svg", "right-cell.svg", "space-cell.csv"]
+    assert 'right: 2, wrong: 2"' in found["right-cell.svg"]
+
+
+def test_what_the_network_sees_is_drawn_with_its_places() -> None:
+    points = np.random.default_rng(0).normal(size=(5, 2))
+    flat = Flat("umap", {"pca": points, "umap": -points}, n_neighbors=4, seed=7)
+    found = modality_files(flat, ["a", "a", "a", "b", "c"], ["photo", "scan", "both", "photo", "scan"])
+    assert list(found) == ["modalities-pca.svg", "modalities-umap.svg", "modalities.csv"]
+    assert "5 points; both: 1, photo: 2, scan: 2; n_neighbors 4, seed 7" in found["modalities-umap.svg"]
+    rows = list(csv.DictReader(found["modalities.csv"].splitlines()))
+    assert [(row["subject"], row["seen"]) for row in rows][2:4] == [("a", "both"), ("b", "photo")]
+    assert float(rows[2]["umap_2"]) == pytest.approx(-points[2, 1], rel=1e-5)
 
 
 def test_a_long_name_has_room() -> None:

@@ -100,8 +100,9 @@ def test_entropy_is_that_of_the_region_that_is_least_certain() -> None:
     ("asked", "words"),
     [
         ({"task": "tumor"}, "did you mean 'tumour'"),
-        ({"layer": "layer2"}, "without a layer; leave 'layer2' away"),
-        ({"method": "occlusion"}, "without a method; leave 'occlusion' away"),
+        ({"layer": "layer2"}, "without layer; leave 'layer2' away"),
+        ({"method": "occlusion"}, "without method; leave 'occlusion' away"),
+        ({"embedding": "pca"}, "without embedding; leave 'pca' away"),
         ({"cases": 0}, "--cases 0 explains nothing"),
         ({"subject": "nobody"}, "'nobody' is not in the study"),
         ({"case": Case("a", {"flare": Path("a.nii")})}, "did you mean 'flair'"),

@@ -162,6 +162,7 @@ def explain(
     task: Annotated[str | None, typer.Option(help="Explain this task alone.")] = None,
     layer: Annotated[str | None, typer.Option(help="Stage whose maps are read; the last by default.")] = None,
     method: Annotated[str, typer.Option(help="gradcam, hirescam or occlusion.")] = "gradcam",
+    embedding: Annotated[str, typer.Option(help="tsne, pca or umap: how the test split's readouts are drawn.")] = "tsne",
     quiet: Quiet = False,
 ) -> None:
     """Maps of relevance with their checks, shares of the modalities, gates, cases alike; of volumes, where they are unsure."""
@@ -173,7 +174,7 @@ def explain(
     own = cases_from_arguments(image or [], value or [])
     with progress_bar(quiet) as progress:
         where, found = explain_run(
-            *(run, cases, subject, own[0] if own else None, task, layer, method, places_of(settings), progress)
+            *(run, cases, subject, own[0] if own else None, task, layer, method, embedding, places_of(settings), progress)
         )
     for line in found.told():
         typer.echo(line)

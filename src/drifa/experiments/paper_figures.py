@@ -17,8 +17,8 @@ from drifa.experiments.jobs import HEADER, RECORD, JobRecord
 from drifa.explain.asked import batch_of, of_study, on_device, shows_patients, thinned
 from drifa.explain.cam import relevance, scaled
 from drifa.explain.embedding import knn_accuracy, readouts, silhouette, tsne
-from drifa.explain.explain import MOST_TESTED, MOST_TRAINED
 from drifa.explain.figures import cloud, overlay
+from drifa.explain.whole import MOST_TESTED, MOST_TRAINED
 from drifa.files import read_json, write_json, write_text
 from drifa.prediction.given import pixels_from
 from drifa.prediction.predictor import Predictor

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +10,15 @@ import torch
 from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
-from drifa.explain.asked import Asked, batch_of, chosen_rows, described, of_case, of_study, on_device, shows_patients, thinned
+from drifa.explain.asked import Asked, chosen_rows, described, of_case, of_study, on_device, shows_patients, thinned
 from drifa.explain.cam import METHODS, Relevance, cells, ensemble_relevance, stage_of
-from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, nearest, pca, perplexity, readouts, silhouette, tsne
-from drifa.explain.gates import Gate, gates, has_gates
-from drifa.explain.record import CaseRecord, EmbeddingRecord, Explanation, MapRecord, TaskRecord
-from drifa.explain.shapley import Shares, cohort, of_nothing, shares
+from drifa.explain.embedding import nearest, readouts
+from drifa.explain.flat import check_embedding
+from drifa.explain.record import CaseRecord, Explanation, MapRecord, TaskRecord
+from drifa.explain.shapley import Shares, of_nothing, shares
 from drifa.explain.trust import faithfulness, randomisation
 from drifa.explain.volumes import VolumeExplanation, explain_volumes
+from drifa.explain.whole import MOST_TRAINED, Whole
 from drifa.files import write_json, write_text
 from drifa.names import file_name
 from drifa.prediction.cases import Case
@@ -28,10 +26,7 @@ from drifa.prediction.given import pixels_from
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.places import Places
-from drifa.tasks import Classes, Number
-
-#: Test cases behind figures of the whole, and training cases that neighbours come from; more are thinned out evenly.
-MOST_TESTED, MOST_TRAINED = 500, 1000
+from drifa.tasks import Classes
 
 
 def explain(
@@ -42,6 +37,7 @@ def explain(
     task: str | None = None,
     layer: str | None = None,
     method: str = "gradcam",
+    embedding: str = "tsne",
     places: Places | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, Explanation | VolumeExplanation]:
@@ -58,6 +54,7 @@ def explain(
         task: Explain this task alone.
         layer: Stage that the maps are read at, by name; None = the last before the readout.
         method: One of :data:`drifa.explain.cam.METHODS`.
+        embedding: How readouts of the test split are drawn beside their PCA, one of :data:`drifa.explain.flat.EMBEDDINGS`.
         places: Where the run's study and cache are, if not where the run says.
         progress: Called with (done, total, what).
 
@@ -65,19 +62,23 @@ def explain(
         The folder written to, and what stands in `explain.json`.
 
     Raises:
-        DrifaError: A name is unknown, layer or method is given for a run that segments volumes, a case cannot answer the
-            task, or images cannot be read.
+        DrifaError: A name is unknown, layer, method or embedding is given for a run that segments volumes, a case cannot
+            answer the task, images cannot be read, or what an embedding needs is not installed.
     """
     predictor = Predictor.open(folder, places=places)
     if predictor.regions:
-        for name, given in (("layer", layer), ("method", None if method == "gradcam" else method)):
-            if given is not None:
+        usual = {"layer": None, "method": "gradcam", "embedding": "tsne"}
+        for name, given in (("layer", layer), ("method", method), ("embedding", embedding)):
+            if given != usual[name]:
                 raise DrifaError(
-                    f"{predictor.run.folder} segments volumes, whose entropy is drawn without a {name}; leave {given!r} away"
+                    f"{predictor.run.folder} segments volumes, whose entropy is drawn without {name}; leave {given!r} away"
                 )
         _check_count(cases)
         return explain_volumes(predictor, cases, subject, case, task, progress)
     _check(predictor, cases, task, layer, method)
+    check_embedding(embedding)
+    if embedding != "tsne" and (subject is not None or case is not None):
+        raise DrifaError(f"embedding {embedding!r} draws the test split, not a single case; leave it or the case away")
     study = predictor.run.study()
     subjects, source = study.subjects(), predictor.run.cache(study, progress)
     asked = of_case(predictor, case) if case else of_study(study, subjects, source, chosen_rows(subjects, cases, subject))
@@ -86,7 +87,7 @@ def explain(
     if single:
         _check_able(predictor, asked, task)
     none = _none(predictor, subjects)
-    whole = _Whole(predictor, subjects, source, progress)
+    whole = Whole(predictor, subjects, source, embedding, progress)
     trained = thinned(subjects.in_split("train"), MOST_TRAINED)
     train_points = whole.readouts(trained)
     found = shares(predictor, *on_device(predictor, asked.batch), none)
@@ -115,6 +116,7 @@ def explain(
         cohort_cases=0,
         gates=(),
         embedding={},
+        by_modality=None,
         patients=shows_patients(asked.files, study),
     )
     if not single:
@@ -125,84 +127,6 @@ def explain(
         write_text(out / file, figure)
     write_json(out / "explain.json", explanation.to_json())
     return out, explanation
-
-
-class _Whole:
-    """What is told of many cases at once."""
-
-    def __init__(self, predictor: Predictor, subjects: Subjects, source: Any, progress: Progress | None) -> None:
-        self.predictor, self.subjects, self.source, self.progress = predictor, subjects, source, progress
-
-    def batches(self, rows: np.ndarray, what: str) -> Any:
-        size = self.predictor.run.config.evaluate.batch_size
-        for start in range(0, len(rows), size):
-            yield batch_of(self.subjects, self.source, rows[start : start + size])
-            if self.progress:
-                self.progress(min(start + size, len(rows)), len(rows), what)
-
-    def readouts(self, rows: np.ndarray) -> np.ndarray:
-        nets = self.predictor.nets
-        return np.concatenate([readouts(nets, *on_device(self.predictor, b)) for b in self.batches(rows, "readouts")])
-
-    def added_to(
-        self,
-        explanation: Explanation,
-        wanted: Sequence[str],
-        none: Mapping[str, np.ndarray],
-        trained: np.ndarray,
-        train_points: np.ndarray,
-        drawn: dict[str, str],
-    ) -> Explanation:
-        """Cohort, gates and embedding of the test split, and their figures."""
-        predictor, subjects, settings = self.predictor, self.subjects, self.predictor.run.config.evaluate
-        tested = thinned(subjects.in_split("test"), MOST_TESTED)
-        parts = [shares(predictor, b.images, b.present, none) for b in self.batches(tested, "shares of the modalities")]
-        points, moving = self.readouts(tested), self._gates(tested)
-        told: dict[str, Any] = {}
-        spaces: dict[str, EmbeddingRecord] = {}
-        flat = {"pca": pca(points), "tsne": tsne(points, settings.seed)} if len(points) > 3 else {}
-        for task in wanted:
-            kind, known = predictor.subject_kinds[task], subjects.known_of(task)
-            labels = subjects.targets[task]
-            number = isinstance(kind, Number)
-            outputs = np.where(known, 0 if number else labels, -1)[tested].astype(np.int64)
-            joined = _joined([part[task] for part in parts])
-            told[task] = cohort(joined, outputs, subjects.group[tested], settings.resamples, settings.seed, absolute=number)
-            rows = {name: tuple(entry.values()) for name, entry in told[task].items() if entry["value"] is not None}
-            if rows:
-                unit = (
-                    f"mean size of the share, {kind.unit}"
-                    if isinstance(kind, Number)
-                    else "mean share in the true class's probability"
-                )
-                drawn[f"shares-{task}.svg"] = figures.bars(f"What each modality adds to {task}", rows, unit)
-            own, train_own = known[tested], known[trained]
-            if not isinstance(kind, Classes) or not own.any() or not flat:
-                continue
-            names = [kind.classes[int(label)] for label in labels[tested][own]]
-            answers = _right(joined.everything[own], labels[tested][own])
-            note = f"perplexity {perplexity(len(points)):.3g}, seed {settings.seed}"
-            places = {form: found[own] for form, found in flat.items()}
-            files = figures.space_files(task, places, [str(i) for i in subjects.ids[tested][own]], names, answers, note)
-            drawn |= files
-            spaces[task] = EmbeddingRecord(
-                int(own.sum()),
-                silhouette(points[own], labels[tested][own]),
-                knn_accuracy(train_points[train_own], labels[trained][train_own], points[own], labels[tested][own]),
-                NEIGHBOURS,
-                perplexity(len(points)),
-                settings.seed,
-                tuple(files),
-            )
-        if moving:
-            drawn["gates.svg"] = figures.gate_bars(moving)
-        return replace(explanation, cohort=told, cohort_cases=len(tested), gates=tuple(moving), embedding=spaces)
-
-    def _gates(self, rows: np.ndarray) -> list[Gate]:
-        net = self.predictor.nets[0]
-        if not has_gates(net):
-            return []
-        return gates(net, (on_device(self.predictor, b) for b in self.batches(rows, "gates")))
 
 
 def _check_count(cases: int) -> None:
@@ -296,20 +220,6 @@ def _task(
         )
         for k, row in enumerate(rows)
     }
-
-
-def _joined(parts: Sequence[Shares]) -> Shares:
-    everything, values, pairs = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("everything", "values", "pairs")
-    )
-    return replace(parts[0], everything=everything, values=values, pairs=pairs)
-
-
-def _right(outputs: np.ndarray, labels: np.ndarray) -> list[str]:
-    """Whether each answer, of probabilities ``[N, C]``, is its label; NaN where the task could not be answered."""
-    known = np.isfinite(outputs).all(axis=1)
-    right = np.where(known, np.nan_to_num(outputs).argmax(axis=1) == labels, False)
-    return [("right" if ok else "wrong") if there else "no answer" for ok, there in zip(right, known, strict=True)]
 
 
 def _number(value: torch.Tensor) -> float | None:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
+from drifa.explain.flat import Flat
 from drifa.explain.gates import Gate
 from drifa.files import atomic_path
 from drifa.report.data_link import csv_text
@@ -89,21 +90,22 @@ def bars(title: str, values: Mapping[str, tuple[float, float | None, float | Non
     return _alone(share_bars(title, values, unit))
 
 
-def cloud(title: str, points: np.ndarray, labels: Sequence[str], note: str = "") -> str:
-    """A dot per case, coloured by its label; without axes, for the directions have no names.
+def cloud(title: str, points: np.ndarray, labels: Sequence[str], note: str = "", what: str = "cases") -> str:
+    """A dot per point, coloured by its label; without axes, for the directions have no names.
 
     Args:
         title: What a reader who cannot see the figure is told first.
         points: ``[N, 2]``
         labels: N of them.
         note: How the figure came about, below the names.
+        what: The points are.
     """
     names = list(dict.fromkeys(sorted(labels)))
     low, high = points.min(axis=0), points.max(axis=0)
     pad = np.maximum(0.05 * (high - low), 1e-6)
     low, high = low - pad, high + pad
     told = ", ".join(f"{name}: {list(labels).count(name)}" for name in names)
-    told = f"{title}. {len(points)} cases; {told}{f'; {note}' if note else ''}"
+    told = f"{title}. {len(points)} {what}; {told}{f'; {note}' if note else ''}"
     plot = Plot(told, (low[0], high[0]), (low[1], high[1]), size=(520, 400), margins=(8, 8, 150, 8))
     for (across, up), label in zip(points, labels, strict=True):
         x, y = plot.at(float(across), float(up))
@@ -117,41 +119,64 @@ def cloud(title: str, points: np.ndarray, labels: Sequence[str], note: str = "")
 
 
 def space_files(
-    task: str, flat: Mapping[str, np.ndarray], subjects: Sequence[str], labels: Sequence[str], answers: Sequence[str], note: str
+    task: str, flat: Flat, subjects: Sequence[str], labels: Sequence[str], answers: Sequence[str]
 ) -> dict[str, str]:
     """The drawings of a task's space and the table behind them.
 
     Args:
         task: Its name.
-        flat: ``pca`` and ``tsne``, each ``[N, 2]``.
+        flat: N points.
         subjects: N of them.
         labels: True class of each.
         answers: ``right`` or ``wrong`` of each, or that there was none.
-        note: How the t-SNE came about.
 
     Returns:
-        File -> content: both by class, the t-SNE once more by answers, and the places as CSV.
+        File -> content: the PCA and the form by class, the form once more by answers, and the places as CSV.
     """
     found = {
-        f"{form}-{task}.svg": cloud(f"Readouts by {task}, {form}", points, labels, note if form == "tsne" else "")
-        for form, points in flat.items()
+        f"{form}-{task}.svg": cloud(f"Readouts by {task}, {form}", points, labels, flat.note if form == flat.form else "")
+        for form, points in flat.places.items()
     }
-    found[f"right-{task}.svg"] = cloud(f"Readouts by right and wrong answers to {task}, tsne", flat["tsne"], answers, note)
+    title = f"Readouts by right and wrong answers to {task}, {flat.form}"
+    found[f"right-{task}.svg"] = cloud(title, flat.places[flat.form], answers, flat.note)
     rows = [
-        {
-            "subject": subject,
-            "class": label,
-            "answer": answer,
-            **{f"{form}_{axis + 1}": float(points[row, axis]) for form, points in flat.items() for axis in (0, 1)},
-        }
+        {"subject": subject, "class": label, "answer": answer, **_place(flat, row)}
         for row, (subject, label, answer) in enumerate(zip(subjects, labels, answers, strict=True))
     ]
     return {**found, f"space-{task}.csv": csv_text(rows)}
 
 
+def modality_files(flat: Flat, subjects: Sequence[str], seen: Sequence[str]) -> dict[str, str]:
+    """The drawings of the space by what the network sees, and the table behind them.
+
+    Args:
+        flat: N points.
+        subjects: Whose point each is.
+        seen: What the network saw of them.
+
+    Returns:
+        File -> content: the PCA and the form, and the places as CSV.
+    """
+    title, what = "Readouts by what the network sees of a case", "points"
+    found = {
+        f"modalities-{form}.svg": cloud(f"{title}, {form}", points, seen, flat.note if form == flat.form else "", what)
+        for form, points in flat.places.items()
+    }
+    rows = [
+        {"subject": subject, "seen": label, **_place(flat, row)}
+        for row, (subject, label) in enumerate(zip(subjects, seen, strict=True))
+    ]
+    return {**found, "modalities.csv": csv_text(rows)}
+
+
 def gate_bars(found: Sequence[Gate]) -> str:
     """Mean and spread of every gate: :func:`drifa.report.explanation_figures.gate_rows` as a file of its own."""
     return _alone(gate_rows([asdict(gate) for gate in found]))
+
+
+def _place(flat: Flat, row: int) -> dict[str, float]:
+    """Where a point is in each drawing, as columns of a table."""
+    return {f"{form}_{axis + 1}": float(points[row, axis]) for form, points in flat.places.items() for axis in (0, 1)}
 
 
 def _colour(names: Sequence[str], name: str) -> str:

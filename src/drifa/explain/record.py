@@ -83,17 +83,52 @@ class EmbeddingRecord:
         silhouette: From -1 to 1; None where it is not defined.
         knn_accuracy: Of the nearest training cases' votes; None where nobody votes.
         neighbours: How many vote.
+        form: Of the drawings beside the PCA: ``tsne`` or ``umap``; ``pca`` where there are none.
         perplexity: Of t-SNE.
-        seed: Of t-SNE.
-        files: The PCA and the t-SNE by class, the t-SNE by right and wrong answers, and the places as CSV.
+        n_neighbors: Of UMAP.
+        seed: Of both; None for the PCA.
+        files: The PCA and the form by class, the form by right and wrong answers, and the places as CSV.
     """
 
     cases: int
     silhouette: float | None
     knn_accuracy: float | None
     neighbours: int
-    perplexity: float
-    seed: int
+    form: str
+    perplexity: float | None
+    n_neighbors: int | None
+    seed: int | None
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModalityRecord:
+    """The readout's space by what the network sees of a case: one modality alone, or all that the case has.
+
+    Attributes:
+        cases: How many are drawn, each with a point per modality that it has, and one of all where it has several.
+        points: What is seen -> its points.
+        silhouette: Of the points of one modality alone, by modality: near 1 they lie apart, near 0 they share a space.
+        alike: Of the nearest such points of each, the share that is of its own modality.
+        by_chance: The same, were the modalities shuffled.
+        neighbours: How many are nearest.
+        form: Of the drawings beside the PCA: ``tsne`` or ``umap``; ``pca`` where there are none.
+        perplexity: Of t-SNE.
+        n_neighbors: Of UMAP.
+        seed: Of both; None for the PCA.
+        files: The PCA and the form, and the places as CSV.
+    """
+
+    cases: int
+    points: Mapping[str, int]
+    silhouette: float | None
+    alike: float
+    by_chance: float
+    neighbours: int
+    form: str
+    perplexity: float | None
+    n_neighbors: int | None
+    seed: int | None
     files: tuple[str, ...]
 
 
@@ -112,6 +147,7 @@ class Explanation:
         cohort_cases: Test cases behind ``cohort``, ``gates`` and ``embedding``.
         gates: Of the first member; empty for a fusion that has none.
         embedding: Task of classes -> its record.
+        by_modality: The same space by what is seen; None where a single modality is, and for a single case.
         patients: Whether the overlays may show somebody: False where all are of the phantom.
     """
 
@@ -124,6 +160,7 @@ class Explanation:
     cohort_cases: int
     gates: tuple[Gate, ...]
     embedding: Mapping[str, EmbeddingRecord]
+    by_modality: ModalityRecord | None
     patients: bool
 
     def told(self) -> list[str]:

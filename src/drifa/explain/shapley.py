@@ -113,7 +113,7 @@ def shares(
             values[frozenset(chosen)] = np.where(answering[:, None], answer, nothing)
         alone, pairs = shapley(values, len(names))
         everything = values[frozenset(range(len(names)))]
-        answered = present[:, able].any(dim=1).numpy()[:, None]
+        answered = present[:, able].any(dim=1).cpu().numpy()[:, None]
         found[task] = Shares(
             names,
             np.asarray(none[task], dtype=np.float64),

@@ -14,7 +14,8 @@ SCRIPT = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg
 
 
 def explained(run: Path, **changes: Any) -> None:
-    space = {"cases": 9, "silhouette": 0.31, "knn_accuracy": 0.7, "neighbours": 5, "files": ["pca-cell.svg", "tsne-cell.svg"]}
+    space = {"cases": 9, "silhouette": 0.31, "knn_accuracy": 0.7, "neighbours": 5, "form": "tsne"}
+    space["files"] = ["pca-cell.svg", "tsne-cell.svg"]
     told = {
         "drifa_explanation": 1,
         "cases": [],
@@ -77,7 +78,8 @@ def test_figures_from_elsewhere_are_left_out(run: Path) -> None:
 def test_shares_gates_and_both_colourings_are_figures_with_their_data(run: Path) -> None:
     gates = [{"kind": "mfa", "modality": "pap_smear", "block": "layer1", "mean": 0.6, "spread": 0.2}]
     files = ["pca-cell.svg", "tsne-cell.svg", "right-cell.svg", "space-cell.csv"]
-    explained(run, gates=gates, embedding={"cell": {"neighbours": 5, "perplexity": 30.0, "seed": 3, "files": files}})
+    space = {"neighbours": 5, "form": "tsne", "perplexity": 30.0, "seed": 3, "files": files}
+    explained(run, gates=gates, embedding={"cell": space})
     for name in files[:3]:
         write(run / "explain" / name, SCRIPT)
     write(run / "explain" / files[3], "subject,class,answer,tsne_1,tsne_2\na,round,right,1,2\nb,flat,wrong,3,4\n")
@@ -89,6 +91,26 @@ def test_shares_gates_and_both_colourings_are_figures_with_their_data(run: Path)
     assert all("perplexity 30, seed 3" in alt for alt in alts)
     assert "mfa pap_smear layer1: 0.600 ± 0.200" in page.source
     assert "pap_smear: 0.4 (0.3 to 0.5)" in page.source
+
+
+def test_the_space_by_modality_is_a_figure_with_its_data(run: Path) -> None:
+    seen = {
+        **{"cases": 2, "points": {"dermoscopy": 1, "pap_smear": 1}, "silhouette": 0.04, "alike": 0.61, "by_chance": 0.49},
+        **{"neighbours": 5, "form": "umap", "n_neighbors": 2, "seed": 3, "files": ["modalities-umap.svg", "modalities.csv"]},
+    }
+    explained(run, by_modality=seen, embedding={})
+    page = report(run)
+    assert page.has("explanations", "alone, 61.0\u00a0% show the same modality (49.0\u00a0% if modalities were mixed)")
+    assert page.has("explanations", "silhouette by modality 0.04")
+    assert [tag for tag, _ in page.tags if tag == "img"] == []
+    write(run / "explain" / "modalities-umap.svg", SCRIPT)
+    write(
+        run / "explain" / "modalities.csv", "subject,seen,umap_1,umap_2\na,pap_smear,1,2\na,dermoscopy,3,4\nb,pap_smear,3,4\n"
+    )
+    page = report(run)
+    assert [str(a["alt"]).rpartition(". ")[2] for tag, a in page.tags if tag == "img"] == ["dermoscopy: 1; pap_smear: 2"]
+    assert "UMAP by cosine, n_neighbors 2, seed 3" in page.source
+    assert "space-by-modality.csv" in {str(a["download"]) for tag, a in page.tags if tag == "a" and "download" in a}
 
 
 def test_without_it_the_command_is_named(run: Path, volumes: Path) -> None:

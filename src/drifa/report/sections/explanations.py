@@ -32,6 +32,7 @@ def record(files: RunFiles) -> dict[str, Any] | None:
         "shares": [_shares(task, rows, files) for task, rows in (told.get("cohort") or {}).items()],
         "gates": _gates(told.get("gates") or []),
         "spaces": [_space(task, space, files) for task, space in (told.get("embedding") or {}).items()],
+        "seen": _seen(told.get("by_modality"), files),
         **_maps(told),
     }
 
@@ -134,18 +135,17 @@ def _gates(gates: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _space(task: str, space: dict[str, Any], files: RunFiles) -> dict[str, Any]:
-    """Words on a space, and its t-SNE by class and by right and wrong answers."""
+    """Words on a space, and its drawing by class and by right and wrong answers."""
     names = [str(name) for name in space.get("files") or []]
     rows = _places(files, names, f"space-{task}.csv")
-    perplexity, seed = words.number(space.get("perplexity"), 0), space.get("seed")
-    how = f"t-SNE by cosine, perplexity {perplexity}, seed {seed}" if seed is not None else "t-SNE by cosine"
+    form, how = space.get("form"), _how(space)
     figures = []
-    for file, key, by in ((f"tsne-{task}.svg", "class", "class"), (f"right-{task}.svg", "answer", "right and wrong answers")):
+    for file, key, by in ((f"{form}-{task}.svg", "class", "class"), (f"right-{task}.svg", "answer", "right and wrong answers")):
         picture = _picture(files, names, file)
         if picture:
             counts = Counter(str(row.get(key)) for row in rows)
             told = "; ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
-            places = [{key: row.get(key), "x": row.get("tsne_1"), "y": row.get("tsne_2")} for row in rows]
+            places = [{key: row.get(key), "x": row.get(f"{form}_1"), "y": row.get(f"{form}_2")} for row in rows]
             data = data_link(f"{task}-space-by-{key}", places)
             alt = f"Test cases in the network's space by {by} of {task}, {how}. {told}"
             figures.append({"picture": picture, "alt": alt, "by": by, "data": data})
@@ -157,6 +157,40 @@ def _space(task: str, space: dict[str, Any], files: RunFiles) -> dict[str, Any]:
         "how": how,
         "figures": figures,
     }
+
+
+def _seen(space: dict[str, Any] | None, files: RunFiles) -> dict[str, Any] | None:
+    """Words on the space by what the networks see of a case, and its drawing; None where they see one modality only."""
+    if not space:
+        return None
+    names = [str(name) for name in space.get("files") or []]
+    rows = _places(files, names, "modalities.csv")
+    counts = Counter(str(row.get("seen")) for row in rows)
+    told = "; ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+    form, how = space.get("form"), _how(space)
+    places = [{"seen": row.get("seen"), "x": row.get(f"{form}_1"), "y": row.get(f"{form}_2")} for row in rows]
+    return {
+        "silhouette": words.number(space.get("silhouette"), 2),
+        "alike": words.share(space.get("alike")),
+        "by_chance": words.share(space.get("by_chance")),
+        "neighbours": space.get("neighbours"),
+        "how": how,
+        "picture": _picture(files, names, f"modalities-{form}.svg"),
+        "alt": f"Test cases in the networks' space by what is seen of them, {how}. {told}",
+        "data": data_link("space-by-modality", places),
+    }
+
+
+def _how(space: dict[str, Any]) -> str:
+    """How a figure of a space came about, and what not to read from it."""
+    if space.get("form") == "pca":
+        return "PCA"
+    told = {"perplexity": words.number(space.get("perplexity"), 0)}
+    if space.get("form") == "umap":
+        told = {"n_neighbors": str(space.get("n_neighbors"))}
+    name = "UMAP" if space.get("form") == "umap" else "t-SNE"
+    settings = ", ".join(f"{key} {value}" for key, value in {**told, "seed": space.get("seed")}.items())
+    return f"{name} by cosine, {settings}; distances between clusters mean nothing"
 
 
 def _places(files: RunFiles, names: list[str], name: str) -> list[dict[str, Any]]:
