@@ -25,7 +25,7 @@ from drifa.explain.figures import (
     write_png,
 )
 from drifa.explain.flat import Flat
-from drifa.explain.gates import Gate
+from drifa.networks.gates import Gate
 
 
 def test_the_left_half_is_the_image_and_the_right_one_is_coloured_where_the_map_is() -> None:

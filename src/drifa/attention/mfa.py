@@ -173,6 +173,7 @@ class MFA(nn.Module):
         self.omega_d = nn.Parameter(torch.ones(1)) if hifa and omega_d else None
         self.omega_l = nn.Parameter(torch.ones(channels)) if clia and omega_l else None
         self.omega_c = nn.Parameter(torch.ones(channels)) if omega_c else None
+        self.gate = nn.Identity()  # a passes through it, for hooks
         begin(self, start, {"omega_d": hifa, "omega_l": clia, "omega_c": True})
 
     def attention(self, x: Tensor) -> Tensor:
@@ -200,7 +201,7 @@ class MFA(nn.Module):
             tiled = None
             hierarchical = None if hifa is None else hifa(x)
             channelwise = None if clia is None else clia(x)
-        return tiled, torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)]))
+        return tiled, self.gate(torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)])))
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}"

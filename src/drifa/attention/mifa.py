@@ -186,6 +186,7 @@ class MIFA(nn.Module):
         self.omega_d = nn.Parameter(torch.ones(1)) if mgifa and omega_d else None
         self.omega_l = nn.Parameter(torch.ones(channels)) if mlifa and omega_l else None
         self.omega_c = nn.Parameter(torch.ones(modalities, channels)) if omega_c else None
+        self.gate = nn.Identity()  # A passes through it, for hooks
         begin(self, start, {"omega_d": mgifa, "omega_l": mlifa, "omega_c": True})
 
     def attention(self, xs: Sequence[Tensor | None], present: Tensor | None = None) -> Tensor:
@@ -199,7 +200,8 @@ class MIFA(nn.Module):
             if local is not None and self.mlifa is not None:
                 count = self._count(xs, present, local) if self.mlifa.mode == "conv" else 1
                 local = local / (len(POOLS) * count)
-        return torch.sigmoid(gated_sum([(g, self.omega_d), (local, self.omega_l)]))
+        shared: Tensor = self.gate(torch.sigmoid(gated_sum([(g, self.omega_d), (local, self.omega_l)])))
+        return shared
 
     def forward(self, xs: Sequence[Tensor | None], present: Tensor | None = None) -> list[Tensor | None]:
         shared = self.attention(xs, present)

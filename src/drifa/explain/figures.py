@@ -12,8 +12,8 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 
 from drifa.explain.flat import Flat
-from drifa.explain.gates import Gate
 from drifa.files import atomic_path
+from drifa.networks.gates import Gate
 from drifa.report.data_link import csv_text
 from drifa.report.explanation_figures import gate_rows, share_bars
 from drifa.report.relevance import COLOURS, OPACITY

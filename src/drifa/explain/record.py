@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from drifa.explain.embedding import Neighbour
-from drifa.explain.gates import Gate
+from drifa.networks.gates import Gate
 from drifa.report.relevance import doubts, too_coarse
 
 FORMAT = 1

@@ -14,10 +14,11 @@ from drifa.explain import figures
 from drifa.explain.asked import batch_of, on_device, thinned
 from drifa.explain.embedding import NEIGHBOURS, knn_accuracy, readouts, silhouette
 from drifa.explain.flat import flat
-from drifa.explain.gates import Gate, gates, has_gates
+from drifa.explain.gates import gates
 from drifa.explain.modality_space import Alone, alone, fitting, joined, space_of
 from drifa.explain.record import EmbeddingRecord, Explanation, ModalityRecord
 from drifa.explain.shapley import Shares, cohort, shares
+from drifa.networks.gates import Gate, has_gates
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.tasks import Classes, Number

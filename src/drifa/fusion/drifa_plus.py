@@ -92,7 +92,7 @@ class SharedGate(nn.Module):
         ones = [None if h is None else like.new_ones(len(like), 1) for h in own]
         shared = sum_present(own, masks) / sum_present(ones, masks).clamp_min(1)
         return [
-            None if h is None else 2 * torch.sigmoid(part.outward(F.gelu(h + shared)))
+            None if h is None else part.gate(2 * torch.sigmoid(part.outward(F.gelu(h + shared))))
             for h, part in zip(own, parts, strict=True)
         ]
 
@@ -112,6 +112,7 @@ class _Own(nn.Module):
         self.norm = nn.LayerNorm(2 * channels)
         self.inward = nn.Linear(2 * channels, width)
         self.outward = nn.Linear(width, channels)
+        self.gate = nn.Identity()  # the gate over channels passes through it, for hooks
         self.positions = nn.Conv2d(2, 1, KERNEL, padding=KERNEL // 2)
         for layer in (self.outward, self.positions):
             nn.init.zeros_(layer.weight)
