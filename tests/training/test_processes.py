@@ -94,6 +94,8 @@ def test_two_processes_have_the_losses_figures_and_weights_of_one_with_the_same_
 def test_two_processes_of_which_one_has_nothing_to_validate_continue_exactly(place: Path) -> None:
     assert (pd.read_csv(place / "whole" / "split.csv")["split"] == "val").sum() == 1
     pd.testing.assert_frame_equal(history(place / "whole"), history(place / "half"), check_exact=True)
+    gates = [(place / name / "members" / "0" / "gates.csv").read_bytes() for name in ("whole", "half")]
+    assert gates[0] == gates[1]
     whole, half = (
         torch.load(place / name / "members" / "0" / "last.ckpt", weights_only=True)["state_dict"] for name in ("whole", "half")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
 
@@ -14,10 +15,12 @@ from drifa import load_model
 from drifa.config import make_config
 from drifa.data import Study
 from drifa.errors import DrifaError
+from drifa.explain.gates import gates
 from drifa.runs.run import Run
 from drifa.tasks import learn_kinds
 from drifa.training import module as module_file
-from drifa.training.recipe import Recipe, hold_statistics
+from drifa.training.job import make_loaders
+from drifa.training.recipe import GATE_SAMPLES, Recipe, hold_statistics
 from drifa.training.train import build_network, resume, train
 from tests.studies import TINY_NET
 from tests.training.recipes import recipe
@@ -90,6 +93,29 @@ def test_a_batch_in_parts_teaches_what_the_whole_batch_does(
         assert len(pd.read_csv(run.member(0) / "history.csv")) == 2
     for name, whole in weights[0].items():
         torch.testing.assert_close(weights[1][name], whole, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_the_gates_of_every_epoch_are_those_of_the_weights_that_it_left(study: Path, tmp_path: Path) -> None:
+    run = train(recipe(study, epochs=2, lr=1e-3), tmp_path / "run", quiet=True)
+    loaded = run.study()
+    net = load_model(run.member(0))
+    state = torch.load(run.member(0) / "last.ckpt", weights_only=True)["state_dict"]
+    net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
+    module = mock.Mock(net=net, current_epoch=1)
+    _, validation = make_loaders(run.config, loaded, run.cache(loaded, None, [net]), module, seed=0)
+    expected = [asdict(gate) for gate in gates(net, ((batch.images, batch.present) for batch in validation))]
+    told = pd.read_csv(run.member(0) / "gates.csv")
+    assert set(told["epoch"]) == {0, 1}
+    assert all(0 < gate["samples"] <= GATE_SAMPLES for gate in expected)  # so few that none was left out
+    pd.testing.assert_frame_equal(told[told["epoch"] == 1].drop(columns="epoch").reset_index(drop=True), pd.DataFrame(expected))
+
+
+def test_a_network_without_gates_writes_none(study: Path, tmp_path: Path) -> None:
+    config = recipe(study, epochs=1)
+    config.model.fusion = "concat"
+    run = train(config, tmp_path / "run", quiet=True)
+    assert (run.member(0) / "history.csv").is_file()
+    assert not (run.member(0) / "gates.csv").exists()
 
 
 @pytest.mark.parametrize("accumulate", [3, 4])

@@ -36,6 +36,7 @@ def assert_same_training(a: Run, b: Run) -> None:
     assert first["optimizer_states"][0]["param_groups"] == second["optimizer_states"][0]["param_groups"]
     history = [pd.read_csv(run.member(0) / "history.csv").drop(columns="seconds") for run in (a, b)]
     pd.testing.assert_frame_equal(*history, check_exact=True)
+    assert len({(run.member(0) / "gates.csv").read_bytes() for run in (a, b)}) == 1
 
 
 def test_a_run_folder_holds_what_the_others_read(whole: Run) -> None:

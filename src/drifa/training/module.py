@@ -83,7 +83,10 @@ class MultitaskModule(Recipe):
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        self._add(self.val_sums, self.judged(self.net.to_input(batch.images), batch.present), batch, {})
+        images = self.net.to_input(batch.images)
+        with self.gate_sums.watching(self.judged, images, batch.present):
+            outputs = self.judged(images, batch.present)
+        self._add(self.val_sums, outputs, batch, {})
 
     def epoch_figures(self) -> dict[str, float]:
         found = {"train": self._figures(self.train_sums), "val": self._figures(self.val_sums)}

@@ -6,6 +6,7 @@ import logging
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from drifa.config import Config
 from drifa.errors import DrifaError, short
 from drifa.files import atomic_path, write_csv
 from drifa.networks.folder import save_weights
+from drifa.networks.gates import GateSums
 from drifa.training.optim import RunningAverage, cosine_factor, make_optimizer, trunk_parameters
 
 #: A training of fewer epochs is a trial, of which nobody expects that it has learned something after a third.
 FEW_EPOCHS = 6
+#: Samples of each modality over which the gates are measured after every epoch, the same ones each time.
+GATE_SAMPLES = 64
 
 
 def check_checkpoint(path: Path, net: nn.Module) -> None:
@@ -41,6 +45,7 @@ def check_checkpoint(path: Path, net: nn.Module) -> None:
         averaged["averaged.n_averaged"] = torch.Size([])
         fits = shapes in (wanted, wanted | averaged)
         rows = all(isinstance(value, int | float) for row in told["history"] for value in row.values())
+        rows = rows and all(isinstance(value, int | float | str) for row in told.get("gates", ()) for value in row.values())
         whole = rows and isinstance(told["best"], float) and isinstance(told["stale"], int) and isinstance(state["epoch"], int)
         whole = whole and isinstance(told["scheduler"], dict) and {"optimizer_states", "loops"} <= state.keys()
     except Exception as error:  # of a damaged file the reader raises many kinds
@@ -60,7 +65,8 @@ class Recipe(L.LightningModule):
         net: The network.
         config: The resolved configuration.
         seed: Of this member.
-        folder: The member's folder: ``model.safetensors`` (best), ``last.ckpt`` (resume), ``history.csv``.
+        folder: The member's folder: ``model.safetensors`` (best), ``last.ckpt`` (resume), ``history.csv``,
+            ``gates.csv`` (of networks that have some).
         floors: Task of classes -> the share of its most common class on validation.
     """
 
@@ -70,6 +76,7 @@ class Recipe(L.LightningModule):
         # A process has nothing to validate where there are more processes than targets.
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self.history: list[dict[str, float]] = []
+        self.gates: list[dict[str, Any]] = []
         self.best = float("inf")
         self.stale = 0
         self.floors = floors or {}
@@ -105,6 +112,7 @@ class Recipe(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.started = time.perf_counter()
+        self.gate_sums = GateSums(GATE_SAMPLES if self.trainer.is_global_zero else 0)
         # The dropout of each process is its own; torch looks at the lowest 32 bits, in which the odd factor keeps ranks apart.
         torch.manual_seed(1_000_003 * self.seed + self.current_epoch + 0x9E3779B1 * self.trainer.global_rank)
         frozen = self.current_epoch < self.config.train.freeze_epochs
@@ -136,6 +144,7 @@ class Recipe(L.LightningModule):
         row |= self.epoch_figures()
         row["seconds"] = time.perf_counter() - self.started
         self.history.append(row)
+        self.gates += [{"epoch": self.current_epoch, **asdict(gate)} for gate in self.gate_sums.gates()]
         self.log("val_loss", row["val_loss"], prog_bar=True, rank_zero_only=True)
         if self.config.train.schedule == "plateau":
             self.scheduler.step(row["val_loss"])
@@ -166,6 +175,8 @@ class Recipe(L.LightningModule):
             if better:
                 save_weights(self.judged, self.folder / "model.safetensors")
             write_csv(self.folder / "history.csv", pd.DataFrame(self.history))
+            if self.gates:
+                write_csv(self.folder / "gates.csv", pd.DataFrame(self.gates))
         checkpoint = self.folder / "last.ckpt"
         if self.trainer.world_size == 1:
             with atomic_path(checkpoint) as temporary:
@@ -176,6 +187,7 @@ class Recipe(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["drifa"] = {
             "history": self.history,
+            "gates": self.gates,
             "best": self.best,
             "stale": self.stale,
             "notes": self.notes,
@@ -185,7 +197,7 @@ class Recipe(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["drifa"]
         self.history, self.best, self.stale = list(state["history"]), state["best"], state["stale"]
-        self.notes = list(state.get("notes", ()))
+        self.notes, self.gates = list(state.get("notes", ())), list(state.get("gates", ()))
         self.restored_scheduler = state["scheduler"]
 
     def on_fit_start(self) -> None:
