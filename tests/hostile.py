@@ -97,6 +97,7 @@ def inputs(folder: Path, seed: int = 0) -> Iterator[Hostile]:
         "run/predictions.parquet": (report,),
         "run/members/0/config.json": (predict,),
         "run/members/0/history.csv": (report,),
+        "run/members/0/gates.csv": (report,),
         "run/members/0/model.safetensors": (predict,),
         "run/members/0/last.ckpt": (resumed,),
         "config.yaml": (preview,),

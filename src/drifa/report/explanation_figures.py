@@ -1,4 +1,4 @@
-"""Figures of what `drifa explain` found over many cases: shares of the modalities, and what the gates do."""
+"""Figures of what `drifa explain` found over many cases, shares of the modalities and what the gates do, also in training."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from markupsafe import Markup
 
 from drifa.report.svg import Plot, nice_ticks
 
+#: A gate that moves less than this over the cases scales its channels by a constant.
+MOVES = 0.01
+#: Kind of gate -> style class of its line.
+GATE_STYLES = {"mfa": "s0", "mifa": "s1", "plus": "s2"}
 #: Room for a letter of a name, pixels.
 LETTER = 8
 
@@ -59,6 +63,47 @@ def gate_rows(gates: Sequence[Mapping[str, Any]]) -> Markup:
         plot.add('<circle cx="{x}" cy="{y}" r="3.5" class="dot s0"/>', x=plot.at(mean, y)[0], y=middle)
         plot.text(plot.size[0] - 8, middle + 4, f"{mean:.3f} ± {spread:.3f}", anchor="end")
     plot.x_axis(nice_ticks(*limits, 5), "mean ± standard deviation over the cases", lambda tick: f"{tick:.3g}")
+    return plot.render()
+
+
+def largest_spreads(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    """Of each kind of gate, by epoch counted from 1, the spread of the gate that moves most.
+
+    Args:
+        rows: Those of a ``gates.csv``; what no training writes is left out.
+    """
+    found: dict[str, dict[int, float]] = {}
+    for row in rows:
+        kind, epoch, spread = row.get("kind"), row.get("epoch", -1.0), row.get("spread", -1.0)
+        if kind in GATE_STYLES and 0 <= epoch < 10**6 and 0 <= spread <= 1:  # gates lie between 0 and 2
+            own = found.setdefault(kind, {})
+            own[int(epoch) + 1] = max(spread, own.get(int(epoch) + 1, 0.0))
+    return {kind: dict(sorted(found[kind].items())) for kind in GATE_STYLES if kind in found}
+
+
+def gate_curves(member: int, spreads: Mapping[str, Mapping[int, float]]) -> Markup:
+    """Spread of the gates by epoch, one line per kind, and the bar below which a gate is a constant.
+
+    Args:
+        member: Number of the network.
+        spreads: From :func:`largest_spreads`; at least one kind.
+    """
+    epochs = [epoch for own in spreads.values() for epoch in own]
+    lone = 0.5 if min(epochs) == max(epochs) else 0.0
+    x, y = (
+        (min(epochs) - lone, max(epochs) + lone),
+        (0.0, max(2 * MOVES, 1.06 * max(max(own.values()) for own in spreads.values()))),
+    )
+    told = "; ".join(f"{kind} {own[min(own)]:.3g} at first, {own[max(own)]:.3g} at last" for kind, own in spreads.items())
+    plot = Plot(
+        f"Largest spread of a gate of network {member} by epoch: {told}", x, y, size=(420, 132), margins=(46, 10, 12, 38)
+    )
+    plot.y_axis(nice_ticks(*y, 4), lambda tick: f"{tick:.3g}")
+    (left, level), (right, _) = plot.at(x[0], MOVES), plot.at(x[1], MOVES)
+    plot.add('<path d="M{l} {y}H{r}" class="mark"/>', l=left, r=right, y=level)
+    for kind, own in spreads.items():
+        plot.line([(float(epoch), spread) for epoch, spread in own.items()], GATE_STYLES[kind])
+    plot.x_axis([tick for tick in nice_ticks(*x, 6) if tick == round(tick)], "epoch", lambda tick: f"{tick:.0f}")
     return plot.render()
 
 

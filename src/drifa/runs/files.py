@@ -35,6 +35,9 @@ CASE_COLUMNS: dict[Kind, tuple[str, ...]] = {
 #: Read where they are there.
 FURTHER_COLUMNS = ("group", "probabilities")
 
+#: Columns of ``gates.csv`` that are no numbers.
+GATE_TEXTS = ("kind", "block", "modality")
+
 #: Metrics that tell a number from classes where nothing else does.
 ONLY_OF_NUMBERS = METRICS_OF["number"].keys() - METRICS_OF["classes"].keys()
 
@@ -55,6 +58,8 @@ class RunFiles:
         receipt: ``split_receipt.json``.
         environment: ``environment.json``.
         histories: Rows of ``members/N/history.csv`` by member N; empty if there is none.
+        gates: Rows of ``members/N/gates.csv`` by member N, as :class:`drifa.networks.gates.Gate` has them, with their epoch;
+            empty if there is none.
         members: ``members/N/config.json`` by member N; empty if there is none.
         metrics: ``metrics.json``, task -> mode -> metric -> interval.
         evaluation: ``evaluation.json``.
@@ -72,6 +77,7 @@ class RunFiles:
     receipt: dict[str, Any] | None
     environment: dict[str, Any] | None
     histories: dict[int, list[dict[str, float]]]
+    gates: dict[int, list[dict[str, Any]]]
     members: dict[int, dict[str, Any]]
     metrics: dict[str, Any] | None
     evaluation: dict[str, Any] | None
@@ -141,7 +147,8 @@ def read_run(folder: str | Path) -> RunFiles:
         model=None if model is None else upgraded(model),
         receipt=read_json(folder / "split_receipt.json"),
         environment=read_json(folder / "environment.json"),
-        histories=_histories(folder / "members"),
+        histories=_member_rows(folder / "members", "history.csv"),
+        gates=_member_rows(folder / "members", "gates.csv", texts=GATE_TEXTS),
         members=_members(folder / "members"),
         metrics=read_json(folder / "metrics.json"),
         evaluation=read_json(folder / "evaluation.json"),
@@ -181,14 +188,18 @@ def evaluation_files(files: RunFiles, names: Iterable[str]) -> list[RunFiles]:
     ]
 
 
-def _histories(members: Path) -> dict[int, list[dict[str, float]]]:
-    found: dict[int, list[dict[str, float]]] = {}
-    for path in members.glob("*/history.csv"):
+def _member_rows(members: Path, name: str, texts: tuple[str, ...] = ()) -> dict[int, list[dict[str, Any]]]:
+    """The rows of a table of each member; all cells are numbers but those of some columns."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for path in members.glob(f"*/{name}"):
         if not re.fullmatch("[0-9]{1,4}", path.parent.name) or not path.is_file():
             continue
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                rows = [{key: _float(text) for key, text in row.items() if key} for row in csv.DictReader(file)]
+                rows = [
+                    {key: str(text or "") if key in texts else _float(text) for key, text in row.items() if key}
+                    for row in csv.DictReader(file)
+                ]
         except (ValueError, csv.Error) as error:
             raise DrifaError(f"'{path}' is not a whole table ({error}): delete it, and resume or train again") from error
         if rows:
@@ -205,7 +216,7 @@ def _members(members: Path) -> dict[int, dict[str, Any]]:
 
 
 def _float(text: Any) -> float:
-    """A cell of the history; one that is blank (no validation that epoch) or half-written is not a number."""
+    """A cell of such a table; one that is blank (no validation that epoch) or half-written is not a number."""
     try:
         return float(text)
     except (TypeError, ValueError):

@@ -59,3 +59,12 @@ def test_what_training_noted_is_told(run: Path) -> None:
     page = report(run)
     assert page.has("training", "Network 1 learned little:")
     assert page.has("training", "after 2 of 6 epochs")
+
+
+def test_the_gates_are_drawn_where_training_measured_them(run: Path) -> None:
+    assert not report(run).has("training", "spread of the gate")
+    rows = pd.DataFrame({"epoch": [0, 1], "kind": "mifa", "block": "stage 1", "modality": "photo", "mean": 0.8, "spread": 0.02})
+    rows.to_csv(run / "members/1/gates.csv", index=False)
+    page = report(run)
+    assert page.has("training", "Network 1: spread of the gate that moves most")
+    assert not page.has("training", "Network 0: spread of the gate")

@@ -12,8 +12,6 @@ from drifa.report import explanation_figures, relevance, words
 from drifa.report.data_link import data_link
 from drifa.runs.files import RunFiles
 
-#: A gate that moves less than this over the cases scales its channels by a constant.
-MOVES = 0.01
 #: Of the data behind the figure of the gates.
 GATE_COLUMNS = ("kind", "modality", "block", "mean", "spread", "across", "samples")
 #: Largest figure that is put on the page, in bytes.
@@ -126,7 +124,7 @@ def _gates(gates: list[dict[str, Any]]) -> dict[str, Any] | None:
     most = max(spreads, key=lambda gate: gate["spread"])
     return {
         "count": len(spreads),
-        "moving": sum(gate["spread"] >= MOVES for gate in spreads),
+        "moving": sum(gate["spread"] >= explanation_figures.MOVES for gate in spreads),
         "most": explanation_figures.gate_name(most),
         "spread": words.number(most["spread"]),
         "figure": explanation_figures.gate_rows(drawn) if drawn else "",

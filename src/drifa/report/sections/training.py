@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from drifa.report import figures, words
+from drifa.report import explanation_figures, figures, words
 from drifa.report.data_link import data_link
 from drifa.report.judged import judged_tasks
 from drifa.runs.files import RunFiles
@@ -17,12 +17,32 @@ SCORES = {"val_accuracy/": "accuracy, %", "val_dice/": "Dice, %", "val_mae/": "m
 def record(files: RunFiles) -> dict[str, Any]:
     """One entry per network: its figures and what the kept epoch reached; the columns of the table; what training noted."""
     members = [_member(member, history) for member, history in files.histories.items()]
+    gates = [_gates(member, files.gates[member]) for member in files.histories if member in files.gates]
     scores = list(members[0]["scores"]) if members else []
     units = {task.name: task.unit for task in judged_tasks(files, "number")}
     notes = [
         {"member": member, "text": str(text)} for member, told in files.trainings.items() for text in told.get("notes") or ()
     ]
-    return {"members": members, "notes": notes, "scores": [{"key": key, "label": _label(key, units)} for key in scores]}
+    return {
+        "members": members,
+        "notes": notes,
+        "scores": [{"key": key, "label": _label(key, units)} for key in scores],
+        "gates": [one for one in gates if one is not None],
+        "kinds": explanation_figures.GATE_STYLES,
+    }
+
+
+def _gates(member: int, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    spreads = explanation_figures.largest_spreads(rows)
+    if not spreads:
+        return None
+    table = [{"epoch": epoch, "kind": kind, "spread": value} for kind, own in spreads.items() for epoch, value in own.items()]
+    return {
+        "member": member,
+        "kinds": list(spreads),
+        "figure": explanation_figures.gate_curves(member, spreads),
+        "data": data_link(f"gates-{member}", table),
+    }
 
 
 def _label(column: str, units: dict[str, str]) -> str:
