@@ -90,14 +90,11 @@ def gate_curves(member: int, spreads: Mapping[str, Mapping[int, float]]) -> Mark
     """
     epochs = [epoch for own in spreads.values() for epoch in own]
     lone = 0.5 if min(epochs) == max(epochs) else 0.0
-    x, y = (
-        (min(epochs) - lone, max(epochs) + lone),
-        (0.0, max(2 * MOVES, 1.06 * max(max(own.values()) for own in spreads.values()))),
-    )
+    most = max(max(own.values()) for own in spreads.values())
+    x, y = (min(epochs) - lone, max(epochs) + lone), (0.0, max(2 * MOVES, 1.06 * most))
     told = "; ".join(f"{kind} {own[min(own)]:.3g} at first, {own[max(own)]:.3g} at last" for kind, own in spreads.items())
-    plot = Plot(
-        f"Largest spread of a gate of network {member} by epoch: {told}", x, y, size=(420, 132), margins=(46, 10, 12, 38)
-    )
+    title = f"Largest spread of a gate of network {member} by epoch: {told}"
+    plot = Plot(title, x, y, size=(420, 132), margins=(46, 10, 12, 38))
     plot.y_axis(nice_ticks(*y, 4), lambda tick: f"{tick:.3g}")
     (left, level), (right, _) = plot.at(x[0], MOVES), plot.at(x[1], MOVES)
     plot.add('<path d="M{l} {y}H{r}" class="mark"/>', l=left, r=right, y=level)
