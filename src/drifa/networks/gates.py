@@ -96,24 +96,9 @@ class GateSums:
             inputs: What it is about to be given, as in its ``forward``.
             present: bool ``[B, m]``.
         """
-        sites = [] if self._satisfied(net.modalities, present) else list(_sites(net))
-        if not sites:
-            yield
-            return
-        # A branch tries a size that is new to it on a blank image, which is no sample.
-        for name, branch in net.branches.items():
-            image = inputs.get(name)
-            if isinstance(branch, Branch | EncoderBranch) and isinstance(image, Tensor):
-                branch.check_size(image.shape[2], image.shape[3], name)
-        columns = dict(zip(net.modalities, present.cpu().unbind(1), strict=True))
-        for name, here in columns.items():
-            self._seen[name] = self._seen.get(name, 0) + int(here.sum())
         with ExitStack() as stack:
-            stack.enter_context(_as_written(net))
-            for site in sites:
-                if columns[site.modality].any():
-                    handle = site.module.register_forward_hook(self._hook(site, columns[site.modality]))
-                    stack.callback(handle.remove)
+            if not self._satisfied(net.modalities, present):
+                self._attach(stack, net, inputs, present)
             yield
 
     def gates(self) -> list[Gate]:
@@ -126,6 +111,22 @@ class GateSums:
             return False
         lacking = [i for i, name in enumerate(modalities) if self._seen.get(name, 0) < self.enough]
         return not lacking or not bool(present[:, lacking].any())
+
+    def _attach(self, stack: ExitStack, net: BranchedNet, inputs: Inputs, present: Tensor) -> None:
+        columns = dict(zip(net.modalities, present.cpu().unbind(1), strict=True))
+        for name, here in columns.items():
+            self._seen[name] = self._seen.get(name, 0) + int(here.sum())
+        sites = [site for site in _sites(net) if columns[site.modality].any()]
+        if not sites:
+            return
+        # A branch tries a size that is new to it on a blank image, which is no sample.
+        for name, branch in net.branches.items():
+            image = inputs.get(name)
+            if isinstance(branch, Branch | EncoderBranch) and isinstance(image, Tensor):
+                branch.check_size(image.shape[2], image.shape[3], name)
+        stack.enter_context(_as_written(net))
+        for site in sites:
+            stack.callback(site.module.register_forward_hook(self._hook(site, columns[site.modality])).remove)
 
     def _hook(self, site: _Site, here: Tensor) -> Any:
         def hook(module: nn.Module, given: tuple[Any, ...], values: Tensor) -> None:
