@@ -116,3 +116,13 @@ def test_rotation_and_colour_transform_survive(tmp_path: Path) -> None:
     assert b"Adobe" in kept
     (tmp_path / "b.jpg").write_bytes(buffer.getvalue())
     assert np.abs(read_image(tmp_path / "b.jpg", 3).astype(int) - PIXELS).mean() < 4
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_tail_of_zeros_is_damage_and_never_grey(tmp_path: Path, progressive: bool, share: float) -> None:
+    whole = _jpeg(progressive=progressive)
+    kept = int(len(whole) * share)
+    (tmp_path / "a.jpg").write_bytes(whole[:kept] + bytes(len(whole) - kept))
+    with pytest.raises(DrifaError, match="damaged or cut short"):
+        read_image(tmp_path / "a.jpg", 3)

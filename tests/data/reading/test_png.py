@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from drifa.data.reading.images import read_image
-from drifa.data.reading.png import SIGNATURE, pixel_chunks
+from drifa.data.reading.png import SIGNATURE, is_short, pixel_chunks
 from drifa.errors import DrifaError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)
@@ -97,3 +97,52 @@ def test_an_animation_is_several_pages_and_transparency_is_kept(tmp_path: Path) 
     with pytest.raises(DrifaError, match="has 2 pages"):
         _read(tmp_path, buffer.getvalue())
     assert b"tRNS" in pixel_chunks(_png(transparency=(1, 2, 3)), Path("a.png"))
+
+
+def _plain(size: tuple[int, int], depth: int, colour: int, rows: bytes, extra: bytes = b"") -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, 0))
+    return SIGNATURE + header + extra + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "mark", "seen"),
+    [
+        (1, b"\x50", 1, [0, 0, 0, 0]),
+        (2, b"\xe4", 3, [0, 170, 85, 0]),
+        (4, b"\xf8\x0f", 15, [0, 136, 0, 0]),
+        (8, bytes([255, 136, 0, 255]), 255, [0, 136, 0, 0]),
+        (16, struct.pack(">4H", 65535, 34952, 0, 65535), 65535, [0, 136, 0, 0]),
+    ],
+)
+def test_a_transparent_grey_value_is_black_whatever_the_bits(
+    tmp_path: Path, depth: int, row: bytes, mark: int, seen: list[int]
+) -> None:
+    content = _plain((4, 1), depth, 0, b"\0" + row, _chunk(b"tRNS", struct.pack(">H", mark)))
+    np.testing.assert_array_equal(_read(tmp_path, content)[0, :, 0], seen)
+
+
+def test_a_transparent_colour_of_16_bits_is_refused(tmp_path: Path) -> None:
+    content = _plain((1, 1), 16, 2, bytes(7), _chunk(b"tRNS", struct.pack(">3H", 65535, 255, 0)))
+    with pytest.raises(DrifaError, match=r"one colour of 16 bits as transparent: the file is complete.*alpha channel"):
+        _read(tmp_path, content)
+
+
+def test_rows_that_lack_are_never_black(tmp_path: Path) -> None:
+    whole = _plain((5, 4), 8, 0, bytes(4 * 6))
+    assert not is_short(whole)
+    assert (_read(tmp_path, whole) == 0).all()
+    with pytest.raises(DrifaError, match=r"damaged or cut short \(its rows end before the 4 of its header\)"):
+        _read(tmp_path, _plain((5, 4), 8, 0, b"\0" + b"\xff" * 5))
+    # Seven passes, each with a filter byte before every row of its own.
+    passes = sum(rows * (columns + 1) for columns, rows in ((1, 1), (1, 1), (2, 0), (1, 1), (3, 1), (2, 2), (5, 2)) if rows)
+    for count in (passes, passes - 1):
+        rows = _plain((5, 4), 8, 0, bytes(count)).replace(b"\x08\0\0\0\0", b"\x08\0\0\0\1")
+        assert is_short(rows) == (count < passes)
+
+
+def test_a_palette_holds_the_colours_that_are_used(tmp_path: Path) -> None:
+    colours = _chunk(b"PLTE", bytes([10, 20, 30, 40, 50, 60]))
+    np.testing.assert_array_equal(_read(tmp_path, _plain((2, 1), 8, 3, b"\0\0\1", colours))[0, 1], [40, 50, 60])
+    for extra, count in ((colours, 2), (b"", 0)):
+        with pytest.raises(DrifaError, match=f"uses colour number 9, but its palette has {count}; save it again as RGB"):
+            _read(tmp_path, _plain((2, 1), 8, 3, b"\0\0\x09", extra))

@@ -74,6 +74,13 @@ def test_transparency_is_laid_on_black(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image[1:], PIXELS[1:])
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_an_image_that_is_transparent_everywhere_is_refused(tmp_path: Path, ending: str) -> None:
+    Image.fromarray(np.concatenate([PIXELS, np.zeros((9, 14, 1), dtype=np.uint8)], axis=2)).save(tmp_path / f"a.{ending}")
+    with pytest.raises(DrifaError, match="transparent everywhere, so that nothing of it is seen; save it without its alpha"):
+        read_image(tmp_path / f"a.{ending}", 3)
+
+
 def test_palette_black_and_white_and_cmyk_are_read(tmp_path: Path) -> None:
     flat = np.zeros((8, 8, 3), dtype=np.uint8)
     flat[:4] = [200, 40, 10]

@@ -58,15 +58,21 @@ def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
     page = tiff.survey(path, head) if opener is TiffImagePlugin.TiffImageFile else None
     source: Any = path
     survey = None
+    chunks = b""
     if opener is PngImagePlugin.PngImageFile:
         # Its size stands first, and tells whether the rest is worth reading.
         _check_size(int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big"), path, max_pixels)
         with mapped(path) as content:
-            source = io.BytesIO(png.pixel_chunks(content, path))
+            chunks = png.pixel_chunks(content, path)
+        png.check_transparency(chunks, path)
+        source = io.BytesIO(chunks)
     elif opener is JpegImagePlugin.JpegImageFile:
         with mapped(path) as content:
             survey = jpeg.survey(content)
             jpeg.check_ordinary(survey, path)
+            if survey.scans and not survey.complete:
+                # A tail of zeros, as of a download that was given its room at once, is decoded to grey without a word.
+                raise damaged(path, f"the {survey.kind} has no end")
             source = io.BytesIO(jpeg.pixel_segments(content))
     try:
         image = opener(source)
@@ -86,7 +92,11 @@ def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
                     f"image {path} has {image.n_frames} pages; a row of a study is one image: save the page you mean"
                 )
             _forget_notes(image)
+            colours = _palette_size(image) if page is None else None
             image.load()
+            _check_palette(image, colours, path)
+            if chunks:
+                _mend_png(image, chunks, path)
         except DrifaError:
             raise
         except Image.DecompressionBombError:
@@ -119,6 +129,31 @@ def _check_size(width: int, height: int, path: Path, max_pixels: float) -> None:
         raise DrifaError(f"image {path} has {width}x{height} pixels, more than {max_pixels / 1e6:g} megapixels; scale it down")
 
 
+def _palette_size(image: Image.Image) -> int | None:
+    """How many colours the palette of a BMP or PNG holds; Pillow fills it up once the pixels are there."""
+    if image.mode != "P":
+        return None
+    palette = image.palette
+    return 0 if palette is None else len(palette.palette) // len(palette.rawmode or palette.mode)
+
+
+def _check_palette(image: Image.Image, colours: int | None, path: Path) -> None:
+    if colours is not None and int(np.asarray(image).max(initial=0)) >= colours:
+        raise DrifaError(
+            f"image {path} uses colour number {np.asarray(image).max()}, but its palette has {colours}; save it again as RGB "
+            f"where it was made"
+        )
+
+
+def _mend_png(image: Image.Image, chunks: bytes, path: Path) -> None:
+    """Sees what Pillow passes over: missing rows, and the scale of a transparent grey value."""
+    # A picture whose last two rows hold something is whole; the rest is unpacked once more.
+    if not all(row.any() for row in np.asarray(image)[-2:]) and png.is_short(chunks):
+        raise damaged(path, f"its rows end before the {image.height} of its header")
+    if image.mode == "L" and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] = png.transparent_level(chunks, image.info["transparency"])
+
+
 def _forget_notes(image: Image.Image) -> None:
     # Pillow's TIFF reader looks into every note on its way to the pixels, and stumbles over odd ones.
     if not isinstance(image.info.get("xmp", b""), bytes):
@@ -144,6 +179,10 @@ def _pixels(image: Image.Image, page: tiff.Tiff | None, path: Path) -> np.ndarra
         return _sixteen_bit(image, page, path)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
+        if image.getchannel("A").getextrema()[1] == 0:
+            raise DrifaError(
+                f"image {path} is transparent everywhere, so that nothing of it is seen; save it without its alpha channel"
+            )
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
     return np.asarray(image.convert("L" if image.mode in _EIGHT_BIT_GREY else "RGB"))
 
@@ -157,5 +196,7 @@ def _sixteen_bit(image: Image.Image, page: tiff.Tiff | None, path: Path) -> np.n
     # 12 bits are a kind of TIFF with white at 4095, while 16 bits of which 12 are used cannot be told from the header.
     white = 2**page.bits - 1 if page and page.bits < 16 else 65535
     pixels = to_bytes(values, lambda block: block.astype(np.uint32) * 255 // white)
+    if isinstance(image.info.get("transparency"), int):
+        pixels[values == image.info["transparency"]] = 0
     # Pillow turns scales with white at 0 around, but not those of 16 bits.
     return 255 - pixels if page and page.white_is_zero else pixels
