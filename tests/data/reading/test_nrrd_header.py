@@ -142,3 +142,31 @@ def test_a_number_that_is_none_names_its_field(
     with pytest.raises(DrifaError, match=f"in the field '{field}' of its header, which is no finite number; correct") as caught:
         read_volume(path)
     assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            ["spacings: nan nan nan"],
+            "has 'nan' in the field 'spacings' of its header, so that the size of its voxels is unknown",
+        ),
+        (["spacings: 1 0 2"], "has '0' in the field 'spacings'"),
+        (["spacings: 1 2 3", 'units: "um" "um" "um"'], "the space unit 'um'; save it again in millimetres"),
+        (
+            ["space: RAST", "space directions: (1,0,0,0) (0,1,0,0) (0,0,1,0)"],
+            r"is of a rare kind \(ReadImageInformation: .*\): the file is complete, but",
+        ),
+        (
+            ["space: right-anterior-superior-time", "space directions: (1,0,0,0) (0,1,0,0) (0,0,1,0)"],
+            r"is of a rare kind \(ReadImageInformation: .*\): the file is complete, but",
+        ),
+    ],
+)
+def test_sides_of_voxels_are_known_and_nothing_is_called_damaged(
+    tmp_path: Path, itk: Any, fields: list[str], message: str
+) -> None:
+    lines = ["NRRD0005", "type: int16", "dimension: 3", "sizes: 4 5 6", "endian: little", "encoding: raw", *fields, "", ""]
+    (tmp_path / "a.nrrd").write_bytes("\n".join(lines).encode() + VALUES.tobytes())
+    with pytest.raises(DrifaError, match=message):
+        read_volume(tmp_path / "a.nrrd")

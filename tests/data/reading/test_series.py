@@ -139,13 +139,41 @@ def _place(number: float) -> list[float]:
         ({"PixelSpacing": [1, 1]}, "mixes slices of different pixel spacings"),
         ({"PixelSpacing": [0, 1]}, r"\(0028,0030\) Pixel Spacing; correct"),
         ({"Rows": 7, "Columns": 5}, "mixes slices of .*5x7"),
+        ({"PhotometricInterpretation": "MONOCHROME1"}, "mixes photometric interpretations: .*; move each into a folder"),
+        ({"RescaleSlope": None, "RescaleIntercept": None}, "mixes values with and without a rescale: a.dcm and d"),
         ({"NumberOfFrames": 2}, "has several frames; convert it to NIfTI"),
         ({"PixelData": b"\0\0"}, "damaged or cut short"),
-        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "PlanarConfiguration|Planar Configuration|is RGB"),
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "mixes photometric interpretations"),
     ],
 )
 def test_a_series_that_is_no_volume_is_refused_by_name(series: Path, tags: dict[str, Any], message: str) -> None:
     _slice(5, **tags).save_as(series / "d", enforce_file_format=True)
+    with pytest.raises(DrifaError, match=message) as caught:
+        read_volume(series)
+    assert "Jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values", "message"),
+    [
+        ("PatientID", ("Jane", "Jane Roe"), "mixes patients"),
+        ("FrameOfReferenceUID", ("1.2.3", "1.2.4"), "mixes frames of reference"),
+        ("RescaleType", ("HU", "US"), "mixes units"),
+        ("ImageType", (["ORIGINAL", "PRIMARY", "M"], ["ORIGINAL", "PRIMARY", "P"]), "mixes magnitudes, phases"),
+    ],
+)
+def test_slices_that_do_not_show_one_thing_are_refused_without_a_name(
+    series: Path, keyword: str, values: tuple[Any, Any], message: str
+) -> None:
+    expected = read_volume(series).array
+    for number, name in enumerate(["a.dcm", "b", "c", "d", "e.dcm", "f"]):
+        dataset = pydicom.dcmread(series / name)
+        setattr(dataset, keyword, values[0])
+        dataset.save_as(series / name)
+        if number == 4:  # what the file does not say contradicts nothing
+            np.testing.assert_array_equal(read_volume(series).array, expected)
+    setattr(dataset, keyword, values[1])
+    dataset.save_as(series / "f")
     with pytest.raises(DrifaError, match=message) as caught:
         read_volume(series)
     assert "Jane" not in str(caught.value)

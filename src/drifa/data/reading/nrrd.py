@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from drifa.data.reading.files import damaged
+from drifa.data.reading.files import damaged, unsupported
 from drifa.data.reading.nifti_header import invertible
 from drifa.data.reading.nrrd_header import NRRD, check_text, voxel_file
 from drifa.errors import DrifaError
@@ -68,7 +68,10 @@ def read_nrrd_or_meta(path: Path, head: bytes, max_voxels: float) -> tuple[np.nd
         image = reader.Execute()
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise damaged(path, lines[-1] if lines else error, "volume") from None
+        reason = re.sub(r"^ITK ERROR: \w+\(0x\w+\): ", "", lines[-1] if lines else str(error))
+        if "not supported" in reason:
+            raise unsupported(path, f"is of a rare kind ({reason})", "save it as a volume of three axes", "volume") from None
+        raise damaged(path, reason, "volume") from None
     found = itk.GetArrayViewFromImage(image).T
     if found.dtype.kind not in "iuf":
         raise DrifaError(f"volume {path} holds voxels of type {found.dtype}; save real numbers, such as int16 or float32")

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from drifa.data.reading.meta_header import check_letters, check_voxels
 from drifa.errors import DrifaError, short
 
 #: First bytes of a NRRD file.
@@ -38,9 +39,9 @@ def check_text(path: Path) -> None:
     fields, named = _read(path)
     if named is not None:
         _check_file(path, *named)
-    for field in ("space units", "distanceunits"):
+    for field in ("space units", "units", "distanceunits"):
         value = fields.get(field, "")
-        for unit in re.findall(r'"(.*?)"', value) if field == "space units" else [value]:
+        for unit in [value] if field == "distanceunits" else re.findall(r'"(.*?)"', value):
             if unit.strip().lower() not in _MILLIMETRES:
                 raise DrifaError(f"volume {path} has the space unit {short(unit)}; save it again in millimetres")
     slope = fields.get("elementtointensityfunctionslope", "1"), fields.get("elementtointensityfunctionoffset", "0")
@@ -48,12 +49,28 @@ def check_text(path: Path) -> None:
         raise DrifaError(
             f"volume {path} scales its values by the slope and offset {' and '.join(slope)}; save it again with scaled values"
         )
+    _check_sides(path, fields)
     for field in _PLACES:
         for part in re.split(r"[\s,()]+", fields.get(field.lower(), "")):
             if part and part.lower() != "none" and not _finite(part):
                 raise DrifaError(
                     f"volume {path} has {short(part)} in the field {field!r} of its header, which is no finite "
                     f"number; correct the field, or convert the volume from DICOM again"
+                )
+    if "elementdatafile" in fields:
+        check_letters(path, fields)
+        # Where the voxels follow the header, that is its last line.
+        check_voxels(path, fields, path if named is None else path.parent / named[1], 0 if named else _length(path))
+
+
+def _check_sides(path: Path, fields: dict[str, str]) -> None:
+    """Refuses sides of voxels that SimpleITK takes for 1 mm, or for damage."""
+    if "spacings" in fields and fields.get("dimension") in ("2", "3"):
+        for part in fields["spacings"].split():
+            if not _finite(part) or float(part) == 0:
+                raise DrifaError(
+                    f"volume {path} has {short(part)} in the field 'spacings' of its header, so that the size of its voxels is "
+                    f"unknown; correct the field, or convert the volume from DICOM again"
                 )
 
 
@@ -131,6 +148,14 @@ def _read(path: Path) -> tuple[dict[str, str], tuple[str, str] | None]:
     if not name:
         raise DrifaError(f"volume {path} has no name in the line of its header {field!r}; correct it")
     return fields, None if not nrrd and name.lower() == "local" else (field, name)
+
+
+def _length(path: Path) -> int:
+    """The bytes of a MetaImage header that its voxels follow."""
+    with open(path, "rb") as file:
+        head = file.read(_HEADER_BYTES)
+    field = _META_FILE.search(head)
+    return head.index(b"\n", field.start()) + 1 if field and b"\n" in head[field.start() :] else len(head)
 
 
 def _finite(text: str) -> bool:

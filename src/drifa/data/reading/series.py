@@ -30,7 +30,8 @@ _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class _Slice:
-    """Where one slice lies. Shape: position [3], axes [2, 3] (along a row, down a column), spacing [2] (of these)."""
+    """Where one slice lies, and what it shows. Shape: position [3], axes [2, 3] (along a row, down a column), spacing [2]
+    (of these)."""
 
     path: Path
     series: str
@@ -38,6 +39,7 @@ class _Slice:
     position: np.ndarray
     axes: np.ndarray
     spacing: np.ndarray
+    kinds: dict[str, str]
 
 
 def read_series(folder: Path, max_voxels: float) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +133,23 @@ def _read_place(path: Path) -> _Slice:
         position=_vector(dataset, "ImagePositionPatient", path, 3),
         axes=axes,
         spacing=spacing[::-1],  # the file says rows first
+        kinds=_kinds(dataset),
     )
+
+
+def _kinds(dataset: Dataset) -> dict[str, str]:
+    """What must be alike in the slices of one volume, by what a mixture of it is; nothing where the file does not say."""
+    image_type = dataset.get("ImageType") or ()
+    parts = {str(part) for part in ([image_type] if isinstance(image_type, str) else image_type)}
+    scaled = any(dataset.get(one) not in (None, "") for one in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"))
+    return {
+        "patients": str(dataset.get("PatientID") or "").strip(),
+        "frames of reference": str(dataset.get("FrameOfReferenceUID") or ""),
+        "photometric interpretations": str(dataset.get("PhotometricInterpretation") or ""),
+        "units": str(dataset.get("RescaleType") or dataset.get("Units") or ""),
+        "magnitudes, phases or parts of complex numbers": "".join(sorted(parts & {"M", "P", "R", "I"})),
+        "values with and without a rescale": "with" if scaled else "without",
+    }
 
 
 def _vector(dataset: Dataset, keyword: str, path: Path, length: int) -> np.ndarray:
@@ -150,6 +168,9 @@ def _check_alike(folder: Path, first: _Slice, other: _Slice) -> None:
 
     if first.series != other.series:
         raise refuse("several DICOM series", "move each into a folder of its own")
+    for what, kind in first.kinds.items():
+        if kind and other.kinds[what] and kind != other.kinds[what]:
+            raise refuse(what, "move each into a folder of its own, or export the series again")
     if first.size != other.size:
         sizes = " and ".join(f"{one.size[0]}x{one.size[1]}" for one in (first, other))
         raise refuse(f"slices of {sizes} pixels", "move the odd ones, such as a scout, out of the folder")
