@@ -87,7 +87,10 @@ def test_a_single_column_keeps_its_rows_numbers(tmp_path: Path) -> None:
         ("", "is empty"),
         ("sep=;\na;b\n1;2\n", "begins with 'sep=;', which only Excel understands; remove that line"),
         ('a,b\n"1,2\n', "cannot be read as a table"),
-        ("a,b\n1,2\n".encode("utf-16"), "is not text in UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "no table in CSV but text in UTF-16; save it as 'CSV UTF-8'"),
+        (b"PK\3\4" + bytes(9), "no table in CSV but a workbook or ZIP archive; save the sheet as 'CSV UTF-8', or unpack it"),
+        (b"\x1f\x8b" + bytes(9), "no table in CSV but packed by gzip; unpack it"),
+        (b"<!DOCTYPE html>", "no table in CSV but a web page"),
         (b"a,b\n\xe9,2\n", "is not text in UTF-8"),
     ],
 )

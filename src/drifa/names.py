@@ -36,19 +36,30 @@ _MISSING = frozenset(
     anonymous anonymized anonymised anon k.a. inconnu desconocido unbekannt pending
     """.split()  # noqa: SIM905 - fifty quoted words read worse
 ) | {"not available", "not applicable", "not known", "not recorded", "no data", "no id", "not specified"}
-_MISSING |= {"not provided", "not assigned", "unknown patient", "unknown subject", "unknown id"}
+_MISSING |= {"not provided", "not assigned", "unknown patient", "unknown subject", "unknown id", "not given", "not done"}
+_MISSING |= {"none given", "not entered", "unassigned", "no patient", "keine angabe", "ohne angabe", "sin dato", "sin datos"}
+_MISSING |= {"non renseign\u00e9", "sconosciuto", "n.d.", "n\\a", "anonymized^patient", "anonymous^patient"}
 # The same without what stands between their letters; but `ka` is a class of lesions, and no `k.a.`.
 _MISSING_BARE = frozenset(_BETWEEN.sub("", word) for word in _MISSING if "." not in word)
 #: A whole number as programs write it that keep a column with gaps as floats.
-_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
-# The number behind an apostrophe of a spreadsheet, and digits of full width.
-_QUOTED = re.compile(r"^'([0-9]+(?:\.[0-9]+)?)$")
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0+|,00?)")
+# The number behind an apostrophe of a spreadsheet, the text of a formula that keeps one from being changed, and digits of full
+# width.
+_QUOTED = re.compile(r"""^(?:'([0-9]+(?:\.[0-9]+)?)|="([^"]*)")$""")
 _WIDE = {0xFF10 + digit: str(digit) for digit in range(10)}
 # Marks that change nothing one sees, where Unicode does not call them marks of format: they keep letters apart when sorted, or
 # choose between a text's sign and a picture. Other selectors choose a form of a letter, which may tell two names apart.
 _UNSEEN = frozenset("\u034f\ufe0e\ufe0f")
 _VARIANTS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_FRACTION = re.compile(r"-?[0-9]+\.[0-9]*[1-9][0-9]*")
+_FRACTION = re.compile(r"-?[0-9]+[.,][0-9]*[1-9][0-9]*")
+# By such numbers programs of statistics code a missing value.
+_CODED = re.compile(r"-(?:1|9+)(?:[.,]0+)?")
+# Letters of other scripts that no eye tells from Latin ones.
+_TWINS = str.maketrans(
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf",
+    "ABEKMHOPCTYXIJSaeopcyxijsABEZHIKMNOPTYXo",
+)
 #: Longest name that :func:`file_name` gives, bytes: folders take 255, and endings and those of temporary files come behind.
 MOST_BYTES = 160
 _ROUNDED = re.compile(r"[0-9][.,][0-9]{2,}[eE]\+[0-9]{2,}")
@@ -86,12 +97,12 @@ def plain(text: str) -> str:
 def ids_of(texts: Iterable[str]) -> list[str]:
     """The ids, groups or classes that a column of texts names, each in its one spelling.
 
-    Beside what :func:`plain` does, ``12.0`` is ``12``, unless the column holds fractions such as ``1.1``; digits of full width
-    are common ones; and the apostrophe goes by which spreadsheets keep a number as text. Leading zeros and case stay: ids that
-    differ by them are kept apart, and the audit reports them.
+    Beside what :func:`plain` does, ``12.0`` and ``12,0`` are ``12``, unless the column holds fractions such as ``1.1``; digits
+    of full width are common ones; and the apostrophe or formula (``="12"``) goes by which spreadsheets keep a number as text.
+    Leading zeros and case stay: ids that differ by them are kept apart, and the audit reports them.
     """
     texts = list(texts)
-    spelling = {text: _QUOTED.sub(r"\1", plain(text).translate(_WIDE)) for text in dict.fromkeys(texts)}
+    spelling = {text: plain(_QUOTED.sub(r"\1\2", plain(text).translate(_WIDE))) for text in dict.fromkeys(texts)}
     if not any(map(_FRACTION.fullmatch, spelling.values())):
         spelling = {text: _WHOLE.sub(r"\1", bare) if _WHOLE.fullmatch(bare) else bare for text, bare in spelling.items()}
     return [spelling[text] for text in texts]
@@ -104,20 +115,29 @@ def is_missing(text: str) -> bool:
     return not bare or bare in _MISSING_BARE or word in _MISSING
 
 
+def is_no_group(text: str) -> bool:
+    """Whether a text names no patient: as :func:`is_missing`, or ``-1``, ``-9``, ``-999``, by which a missing one is coded."""
+    return is_missing(text) or _CODED.fullmatch(plain(text)) is not None
+
+
 def is_rounded(text: str) -> bool:
     """Whether a text is a long number as spreadsheets show it, ``1.23457E+08``: many ids become one in this way."""
     return _ROUNDED.fullmatch(plain(text)) is not None
 
 
 def look(text: str) -> str:
-    """What a text looks like: equal for ``007`` and ``7``, ``Pat-1`` and ``pat 1``; ids of one look may be one."""
-    text = unicodedata.normalize("NFKC", plain(text)).casefold()
+    """What a text looks like: equal for ``007`` and ``7``, ``Pat-1``, ``pat 1`` and ``PAT1``; ids of one look may be one.
+
+    Letters of other scripts that no eye tells from Latin ones count as these.
+    """
+    text = unicodedata.normalize("NFKC", plain(text)).translate(_TWINS).casefold()
     # Digits of any script, no marks that choose among the forms of a letter, and no quotes before it.
     text = "".join(str(unicodedata.decimal(sign, sign)) for sign in text if not _VARIANTS.fullmatch(sign)).lstrip(
         "'`\u2018\u2019"
     )
     text = _WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(rf"[\s_{_DASHES}]+", "-", text))
+    text = re.sub(r"(?<=[^\W0-9])-(?=[0-9])", "", re.sub(rf"[\s_{_DASHES}]+", "-", text))
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", text)
 
 
 def file_name(text: str) -> str:

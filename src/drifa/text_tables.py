@@ -36,6 +36,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise DrifaError(f"{path} is not a file; name a table in CSV")
     try:
+        _check_kind(path)
         names, separator, blank, header = _scan(path)
         # pandas fills short rows and shifts long ones in silence, hence the scan; for the cells it is much faster.
         table = pd.read_csv(
@@ -58,6 +59,25 @@ def read_table(path: str | Path) -> pd.DataFrame:
     table.columns = pd.Index(list(names.values()))
     table.index = pd.RangeIndex(header + 1, len(table) + header + 1)
     return table.drop(index=blank).fillna("")
+
+
+def _check_kind(path: Path) -> None:
+    """Refuses what is no text by what it is: workbooks, packed files, UTF-16."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+    kinds = {
+        b"PK\3\4": "a workbook or ZIP archive; save the sheet as 'CSV UTF-8', or unpack it",
+        b"\xd0\xcf\x11\xe0": "an old workbook (.xls); save the sheet as 'CSV UTF-8'",
+        b"\x1f\x8b": "packed by gzip; unpack it",
+        b"PAR1": "a Parquet file; name it .parquet",
+        b"\xff\xfe": "text in UTF-16; save it as 'CSV UTF-8'",
+        b"\xfe\xff": "text in UTF-16; save it as 'CSV UTF-8'",
+        b"<htm": "a web page; fetch the table itself",
+        b"<!DO": "a web page; fetch the table itself",
+    }
+    for magic, what in kinds.items():
+        if head.startswith(magic):
+            raise DrifaError(f"{path} is no table in CSV but {what}")
 
 
 def _scan(path: Path) -> tuple[dict[int, str], str, list[int], int]:

@@ -30,7 +30,8 @@ def volumes(folder: Path, *names: str) -> Path:
 
 
 def written(folder: Path, task: str) -> Path:
-    volumes(folder, "P1.nii.gz", "P1_mask.nii", "P2.nii", "o1.nii", "o1_mask.nii")
+    volumes(folder, "P1.nii.gz", "P1_mask.nii", "P2.nii", "o1.nii")
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 2), dtype=np.uint8), np.eye(4)), folder / "o1_mask.nii")
     (folder / "t.csv").write_text("id,scan,other\na,P1,o1.nii\nb,P2.nii,\n")
     (folder / "mapping.yaml").write_text(MAPPING % task)
     return folder / "mapping.yaml"
@@ -40,6 +41,17 @@ def test_a_mask_is_found_by_its_suffix_and_an_image_may_lack_one(tmp_path: Path)
     study = prepare_table(written(tmp_path, "{suffix: _mask, regions: {lesion: [1]}, modalities: [scan]}"))
     assert study.mask_paths("lesion") == [tmp_path / "P1_mask.nii", None]
     assert study.tasks["lesion"].target.names == ("lesion",)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_one_mask_serves_all_modalities_whether_it_lies_beside_one_or_each_of_them(tmp_path: Path, copied: bool) -> None:
+    mapping = written(tmp_path, "{suffix: _mask, regions: {lesion: [1]}}")
+    (tmp_path / "o1_mask.nii").unlink()
+    if copied:
+        (tmp_path / "o1_mask.nii").write_bytes((tmp_path / "P1_mask.nii").read_bytes())
+    study = prepare_table(mapping)
+    assert study.tasks["lesion"].modalities == ("scan", "other")
+    assert study.mask_paths("lesion") == [tmp_path / "P1_mask.nii", None]
 
 
 @pytest.mark.parametrize(

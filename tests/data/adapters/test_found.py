@@ -81,6 +81,7 @@ def test_a_linked_file_counts_and_one_that_leads_nowhere_is_named(tmp_path: Path
         "RECYCLED",
         "RECYCLER",
         "Recycle Bin",
+        "~snapshot",
         "System Volume Information",
     ],
 )
@@ -119,6 +120,13 @@ def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Pat
                     "_1mask",
                     "-checkpoint",
                     ".Mask2",
+                    "_tumor_mask",
+                    "_left_lung_mask",
+                    "_lungMask",
+                    "_0_mask",
+                    "_pred_mask",
+                    "_predicted",
+                    "_anno",
                 ),
             )
         ),
@@ -161,6 +169,25 @@ def test_copies_of_a_file_are_counted_and_two_different_ones_refused(tmp_path: P
     (tmp_path / "b" / "1.png").write_bytes(b"x")
     with pytest.raises(DrifaError, match=r"a/1\.png and b/1\.png below .* are two different files of '1'; move one"):
         refuse_two(tmp_path, names, ["1", "1"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x - Copy", "x - Kopie (2)", "x copy", "x copy 2", "x (1)", "Copy of x", "x (conflicted copy 2021-01-01)"),
+        "x.sync-conflict-20240101-010101-ABC",
+    ],
+)
+def test_a_copy_that_a_program_named_is_no_second_image_if_its_bytes_are_the_same(tmp_path: Path, name: str) -> None:
+    write_images(tmp_path, "a/x.png", "a/y.png")
+    (tmp_path / f"a/{name}.png").write_bytes((tmp_path / "a/x.png").read_bytes())
+    found = find_images(tmp_path)
+    assert (found.files, found.copies) == (("a/x.png", "a/y.png"), (f"a/{name}.png",))
+    assert f"1 copies of the files beside them (a/{name}.png)" in found.told()
+    (tmp_path / f"a/{name}.png").write_bytes((tmp_path / "a/x.png").read_bytes() + b"other")
+    assert f"a/{name}.png" in find_images(tmp_path).files
+    (tmp_path / "a/x.png").rename(tmp_path / "a/z.png")
+    assert len(find_images(tmp_path).files) == 3
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))

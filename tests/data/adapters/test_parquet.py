@@ -64,6 +64,21 @@ def test_images_without_bytes_are_their_paths(fake: Folder, typed: bool) -> None
         prepare_table(written([paths[0], None, *paths[2:]]))
 
 
+def test_a_column_of_images_of_which_some_have_bytes_says_how_many(fake: Folder) -> None:
+    folder = fake("table")
+
+    def change(table: pd.DataFrame, mapping: dict) -> pd.DataFrame:  # type: ignore[type-arg]
+        cells = [{"bytes": PICTURE if row < 2 else None, "path": path} for row, path in enumerate(table["photo_file"])]
+        return table.assign(image=cells)
+
+    mapping = rewritten(folder, change, ".parquet")
+    told = "The column 'image' holds the files' bytes themselves in 2 of its 6 rows, and is left out."
+    assert told in prepare_table(mapping).notes
+    mapping.write_text(mapping.read_text().replace("photo_file", "image"))
+    with pytest.raises(DrifaError, match="'image', which in cases.parquet holds .* bytes themselves in 2 of its 6 rows; write"):
+        prepare_table(mapping)
+
+
 def test_blank_rows_and_spaces_around_names_are_no_part_of_the_table(tmp_path: Path) -> None:
     pd.DataFrame({" id": ["a", None, "b"], "x": [1.0, None, 2.0]}).to_parquet(tmp_path / "t.parquet")
     table = read_parquet(tmp_path / "t.parquet")[0]

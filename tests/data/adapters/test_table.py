@@ -242,6 +242,9 @@ def test_an_id_is_one_however_it_is_spelled_and_the_notes_say_so(fake: Folder) -
     assert study.subjects().group.tolist() == ["12", "12", "\u00e9", "\u00e9", "P 1", "P 1"]
     assert study.tasks["site"].classes == ("0", "1")
     assert "3 ids of the column 'patient' are written in two ways, such as '12.0' for '12'" in study.notes
+    ids[:] = ["12", "12,0", '="12"', "'12", "P 1", '="P 1"']  # as spreadsheets of many countries export them
+    study = prepare_table(rewritten(fake("table"), change))
+    assert study.subjects().group.tolist() == ["12"] * 4 + ["P 1"] * 2
 
 
 def test_words_for_a_missing_patient_make_no_group_and_are_counted(fake: Folder) -> None:
@@ -251,6 +254,9 @@ def test_words_for_a_missing_patient_make_no_group_and_are_counted(fake: Folder)
     study = prepare_table(rewritten(fake("table"), change))
     assert study.subjects().group.tolist() == ["C1", "C2", "C3", "C4", "P1", "P1"]
     assert "4 subjects without a group in the column 'patient': each is a group of its own" in study.notes
+    patients = ["-1", "-1", "-999", "keine Angabe", "P1", "P1"]
+    study = prepare_table(rewritten(fake("table"), lambda table, mapping: table.assign(patient=patients)))
+    assert study.subjects().group.tolist() == ["C1", "C2", "C3", "C4", "P1", "P1"]
     with pytest.raises(DrifaError, match=r"row 3 of cases.csv has nothing but 'nan' in the subject column 'case'; fill it"):
         prepare_table(rewritten(fake("table"), set_cell(3, "case", "nan")))
 

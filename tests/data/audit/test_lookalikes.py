@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from drifa.data.audit.lookalikes import lookalike_findings
 from drifa.data.study.study import Study
@@ -22,8 +23,14 @@ def test_groups_that_look_alike_are_named_together(study: Study) -> None:
     assert one.count == changed.table["group"].isin(["007", "7", "Pat-1", "pat 1"]).sum()
 
 
-def test_groups_of_other_digits_dashes_and_forms_of_letters_are_reported(study: Study) -> None:
-    pairs = [["12", "\u0661\u0662"], ["P-1", "P\u20131"], ["\u8fbb", "\u8fbb\U000e0100"]]
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [["12", "\u0661\u0662"], ["P-1", "P\u20131"], ["\u8fbb", "\u8fbb\U000e0100"]],
+        [["A-7", "A7"], ["MK", "\u041c\u041a"]],
+    ],
+)
+def test_groups_of_other_digits_dashes_and_forms_of_letters_are_reported(study: Study, pairs: list[list[str]]) -> None:
     groups = sorted(study.table["group"].unique())
     changed = _renamed(study, "group", dict(zip(groups, [one for pair in pairs for one in pair], strict=False)))
     (one,) = lookalike_findings(changed)

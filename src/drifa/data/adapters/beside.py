@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from pathlib import Path, PurePath
 
@@ -30,7 +31,7 @@ def masks_beside(task: str, suffix: str, modalities: tuple[str, ...], table: pd.
         A path below ``root`` for each row; empty where there is none.
 
     Raises:
-        DrifaError: No image has a mask, two images of one subject have one, or one is no file.
+        DrifaError: No image has a mask, two images of one subject have different ones, or one is no file.
     """
     found: list[str] = []
     first: dict[str, str] = {}
@@ -42,7 +43,10 @@ def masks_beside(task: str, suffix: str, modalities: tuple[str, ...], table: pd.
         check_file(file, f"task {task!r} takes it for the mask of {path}: mend or move it")
         found.append(PurePath(file).relative_to(root).as_posix())
         other = first.setdefault(subject, found[-1])
-        if other != found[-1]:
+        # One mask may lie beside each of the modalities that it belongs to.
+        if other != found[-1] and filecmp.cmp(root / other, root / found[-1], shallow=False):
+            found[-1] = other
+        elif other != found[-1]:
             raise DrifaError(
                 f"task {task!r} finds two masks of subject {subject!r}, {other} and {found[-1]}; name the one modality that "
                 f"has the masks in 'modalities' of the task"

@@ -19,7 +19,7 @@ from drifa.names import plain
 #: Folders in which systems and programs keep copies of their own, in lower case; so are all whose name begins with a dot.
 PROGRAM_FOLDERS = frozenset(
     """
-    @eadir @tmp @recycle @recently-snapshot #recycle #snapshot $recycle.bin recycler recycled lost+found
+    @eadir @tmp @recycle @recently-snapshot #recycle #snapshot ~snapshot _vti_cnf $recycle.bin recycler recycled lost+found
     __macosx __pycache__ .ipynb_checkpoints thumbnails thumbs thumbnail
     """.split()  # noqa: SIM905 - a dozen quoted words read worse
 ) | {"system volume information", "recycle bin", "network trash folder", "temporary items"}
@@ -34,13 +34,21 @@ MASK_WORDS = frozenset(
 _TAILS = MASK_WORDS | frozenset(
     """
     lesion lesions lesionmask masked segmented labelmap labelmaps binary bw outline outlines outlined overlayed overlaid gradcam
-    bbox bboxes small checkpoint vis
+    bbox bboxes small checkpoint vis anno annos pred predicted prediction
     """.split()  # noqa: SIM905 - twenty quoted words read worse
 )
+# Words that make it one wherever they stand behind the name: `x_left_lung_mask`.
+_ANYWHERE = frozenset("mask masks masked seg segm segmentation segmentations segmented groundtruth gt overlay heatmap".split())  # noqa: SIM905
 #: Of these, what is a region of the image, and no drawing.
 _REGION_WORDS = frozenset("mask seg segm segmentation groundtruth gt lesion lesionmask labelmap".split())  # noqa: SIM905
 #: Words that tell an image from its mask, and are no part of what the two share.
 _IMAGE_WORDS = frozenset({"image", "images", "img", "photo", "orig", "original"})
+# What systems put around the name of a copy, and programs that keep two disks alike.
+_COPY = re.compile(
+    r"^copy of | - (copy|kopie|copie|copia)( \(\d+\))?$| copy( \d+)?$| \(\d+\)$"
+    r"|\.sync-conflict-[\w-]+$| \([^()]*conflicted copy[^()]*\)$",
+    re.IGNORECASE,
+)
 # Control characters, and what Python makes of bytes that are no UTF-8. Rare spaces are text: screenshots of macOS have one.
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -54,6 +62,7 @@ class Found:
         files: Paths of images, relative to the folder, with forward slashes, sorted.
         hidden: Images that programs keep for themselves.
         masks: Masks and drawings beside the images of their name.
+        copies: Files that a program named as copies of another, which they equal byte for byte.
         links: Linked folders, which are not entered.
         endings: How many files have another ending.
     """
@@ -62,6 +71,7 @@ class Found:
     files: tuple[str, ...]
     hidden: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     endings: tuple[tuple[str, int], ...] = ()
 
@@ -74,6 +84,8 @@ class Found:
         words = []
         if self.masks:
             words.append(f"{len(self.masks)} masks or drawings beside the images of their names ({_listed(self.masks)})")
+        if self.copies:
+            words.append(f"{len(self.copies)} copies of the files beside them ({_listed(self.copies)})")
         if self.hidden:
             words.append(f"{len(self.hidden)} files that programs keep for themselves ({_listed(self.hidden)})")
         if self.endings and endings:
@@ -142,11 +154,13 @@ def find_images(folder: Path, suffixes: tuple[str, ...] = SUFFIXES, masks: bool 
             if _NO_TEXT.search(path):
                 raise DrifaError(f"the name of {path!r} below {folder} cannot stand in a table; rename the file")
     drawn = set() if masks else _masks(found) | _derived(found)
+    copies = _copies(folder, found) - drawn
     return Found(
         folder,
-        tuple(sorted(path for path in found if path not in drawn)),
+        tuple(sorted(path for path in found if path not in drawn and path not in copies)),
         tuple(sorted(hidden)),
         tuple(sorted(drawn)),
+        tuple(sorted(copies)),
         tuple(sorted(links)),
         tuple(sorted((end, count) for end, count in endings.items() if count)),
     )
@@ -206,6 +220,18 @@ def _derived(paths: Sequence[str]) -> set[str]:
     return {path for path, (folder, name) in names.items() if any((folder, base) in known for base in _bases(name))}
 
 
+def _copies(folder: Path, paths: Sequence[str]) -> set[str]:
+    """Files named by a program as copies of one beside them, with the same bytes: `x - Copy.png`, `x (1).png`."""
+    known, copies = set(paths), set()
+    for path in paths:
+        pure = PurePosixPath(path)
+        bare = _COPY.sub("", pure.stem)
+        first = str(pure.with_name(bare + pure.suffix)) if bare and bare != pure.stem else ""
+        if first in known and filecmp.cmp(folder / first, folder / path, shallow=False):
+            copies.add(path)
+    return copies
+
+
 def _bases(name: str) -> Iterator[str]:
     """What a name would be without the words around it that no image has."""
     name = re.sub(r"grad[\s_-]+cam", "gradcam", name)
@@ -214,7 +240,10 @@ def _bases(name: str) -> Iterator[str]:
     for cut in re.finditer(r"[\s_.-]+", name):
         first, *others = re.split(r"[\s_.-]+", name[cut.end() :])
         attribute = first in ("attribute", "attributes")
-        if attribute or (_is_tail(first) and all(word.isdigit() or _is_tail(word) for word in others)):
+        drawn = any(
+            word.rstrip("0123456789") in _ANYWHERE or re.fullmatch(r"(?!un)[a-z]+masks?", word) for word in (first, *others)
+        )
+        if attribute or drawn or (_is_tail(first) and all(word.isdigit() or _is_tail(word) for word in others)):
             yield name[: cut.start()]
 
 

@@ -28,8 +28,11 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         schema = parquet.read_schema(path)
         for field in schema:
             kinds = [field.type, *(part.type for part in field.type)] if types.is_struct(field.type) else [field.type]
-            if _without_bytes(path, field):
+            filled = _rows_with_bytes(path, field)
+            if filled and not filled[0]:
                 paths[field.name] = _paths(path, field.name)
+            elif filled and filled[0] < filled[1]:
+                left_out[field.name] = f"the files' bytes themselves in {filled[0]} of its {filled[1]} rows"
             elif any(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) for kind in kinds):
                 left_out[field.name] = "the files' bytes themselves"
             elif types.is_nested(field.type):
@@ -54,22 +57,22 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return table[filled], left_out
 
 
-def _without_bytes(path: Path, field: Any) -> bool:
-    """Whether a column is of images none of which has bytes, by the file's statistics: the bytes themselves may be many."""
+def _rows_with_bytes(path: Path, field: Any) -> tuple[int, int] | None:
+    """Of a column of images, how many rows have bytes, and how many there are, by the file's statistics: the bytes themselves
+    may be many. None for other columns, and where the file has no statistics."""
     from pyarrow import parquet, types
 
     if not types.is_struct(field.type) or {part.name for part in field.type} != {"bytes", "path"}:
-        return False
-    if types.is_null(field.type.field("bytes").type):
-        return True
+        return None
     metadata = parquet.read_metadata(path)
+    if types.is_null(field.type.field("bytes").type):
+        return 0, metadata.num_rows
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     parts = [group.column(place) for group in groups for place in range(group.num_columns)]
     own = [part for part in parts if part.path_in_schema == f"{field.name}.bytes"]
-    return all(
-        part.statistics is not None and part.statistics.null_count == group.num_rows
-        for part, group in zip(own, groups, strict=True)
-    )
+    if any(part.statistics is None or not part.statistics.has_null_count for part in own):
+        return None
+    return metadata.num_rows - sum(part.statistics.null_count for part in own), metadata.num_rows
 
 
 def _paths(path: Path, name: str) -> list[str]:

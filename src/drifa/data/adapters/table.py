@@ -20,7 +20,7 @@ from drifa.data.study.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study.study import COLUMNS, SPLITS, Study
 from drifa.data.targets import target_type
 from drifa.errors import DrifaError, suggest
-from drifa.names import find_file, ids_of, is_missing, plain
+from drifa.names import find_file, ids_of, is_missing, is_no_group, plain
 from drifa.text_tables import read_table
 
 # Columns that no table can have, beside those of the user.
@@ -69,7 +69,7 @@ def prepare_table(mapping_file: Path) -> Study:
     _check_duplicates(images, place)
     result = pd.DataFrame({"subject": images[_SUBJECT], "modality": images[_MODALITY]})
     result["path"] = _relative(images, _PATH, root, place)
-    lacking = pd.Series(map(is_missing, images[mapping.group or _SUBJECT]), images.index)
+    lacking = pd.Series(map(is_no_group if mapping.group else is_missing, images[mapping.group or _SUBJECT]), images.index)
     result["group"] = images[mapping.group or _SUBJECT].mask(lacking, "")
     published = _split(images, mapping.split, place) if mapping.split else pd.Series("", images.index)
     cut = _cut_groups(images[_SUBJECT].where(lacking, result["group"]), published)

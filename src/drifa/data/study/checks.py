@@ -10,7 +10,7 @@ import pandas as pd
 from drifa.data.study.schema import SPLIT_PROTOCOLS, Modality, Task
 from drifa.data.targets.base import refuse_paths, refuse_rows
 from drifa.errors import DrifaError, suggest
-from drifa.names import ids_of, is_missing, is_rounded, plain
+from drifa.names import ids_of, is_no_group, is_rounded, plain
 
 COLUMNS = ("subject", "modality", "path", "group", "split")
 SPLITS = ("train", "val", "test")
@@ -115,7 +115,7 @@ def _check_subjects(
         rounded = table[column].isin([text for text in table[column].unique() if is_rounded(text)])
         message = f"{column} {{value}} in {{row}} is a long number that a spreadsheet rounded: several may have become one"
         refuse_rows(rounded, table[column], place, f"{message}; export the column as text")
-    words = [text for text in table["group"].unique() if is_missing(text)]
+    words = [text for text in table["group"].unique() if is_no_group(text)]
     shared = table.loc[table["group"].isin(words)].groupby("group")["subject"].nunique()
     message = "group {value} in {row} is a word for a missing value, and would make one patient of several subjects; empty the"
     message += " cells, so that each subject is its own group, or write the patient's id"
