@@ -75,7 +75,9 @@ def test_a_column_of_images_of_which_some_have_bytes_says_how_many(fake: Folder)
     told = "The column 'image' holds the files' bytes themselves in 2 of its 6 rows, and is left out."
     assert told in prepare_table(mapping).notes
     mapping.write_text(mapping.read_text().replace("photo_file", "image"))
-    with pytest.raises(DrifaError, match="'image', which in cases.parquet holds .* bytes themselves in 2 of its 6 rows; write"):
+    with pytest.raises(
+        DrifaError, match=r"'image', which in cases.parquet holds .* bytes themselves in 2 of its 6 rows; write"
+    ):
         prepare_table(mapping)
 
 

@@ -28,11 +28,11 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         schema = parquet.read_schema(path)
         for field in schema:
             kinds = [field.type, *(part.type for part in field.type)] if types.is_struct(field.type) else [field.type]
-            filled = _rows_with_bytes(path, field)
-            if filled and not filled[0]:
+            images = _rows_with_bytes(path, field)
+            if images and not images[0]:
                 paths[field.name] = _paths(path, field.name)
-            elif filled and filled[0] < filled[1]:
-                left_out[field.name] = f"the files' bytes themselves in {filled[0]} of its {filled[1]} rows"
+            elif images and images[0] < images[1]:
+                left_out[field.name] = f"the files' bytes themselves in {images[0]} of its {images[1]} rows"
             elif any(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind) for kind in kinds):
                 left_out[field.name] = "the files' bytes themselves"
             elif types.is_nested(field.type):
