@@ -127,7 +127,8 @@ def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | Non
     for case in result.cases:
         for task, answer in case.tasks.items():
             assert isinstance(answer, RegionsAnswer)
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
+            asked = ", ".join(filter(None, [case.words(), result.mode]))
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({asked})  wrote {', '.join(answer.files)}")
         for warning in case.warnings:
             typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
     _tell_failures(result)
