@@ -125,7 +125,8 @@ def run_and_cases(folder: Path, count: int) -> tuple[list[torch.nn.Module], Inpu
     if info.tabular:
         raise SystemExit(f"{folder} reads columns of a table, and this asks about images alone; give a run of images")
     subjects = study.subjects()
-    chosen = subjects.in_split("test")[:count]
+    test = subjects.in_split("test")
+    chosen = test[np.linspace(0, len(test) - 1, min(count, len(test))).astype(int)]  # evenly, as studies lie one behind another
     rows = subjects.image[chosen]
     columns = [subjects.modalities.index(name) for name in info.modalities]
     cases: Inputs = {PRESENT: torch.from_numpy(rows[:, columns] >= 0)}
