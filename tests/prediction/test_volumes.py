@@ -171,4 +171,6 @@ def test_the_interval_is_on_the_screen_in_the_table_and_in_the_file(
 def test_what_a_volume_is_answered_without_is_on_the_screen(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["predict", str(run.folder), "--image", f"t1={images(run)['t1']}", "--out", "masks", "--quiet"]
+    with pytest.raises(DrifaError, match=r"data\.fold cannot be set"):
+        CliRunner().invoke(app, [*words, "data.fold=1"], catch_exceptions=False)
     assert "(without flair, " in CliRunner().invoke(app, words, catch_exceptions=False).output
