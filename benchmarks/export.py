@@ -6,8 +6,8 @@
 `torch.export` need minutes before the first answer, which are not counted; `--ways onnxruntime eager int8` does without them.
 
 Printed are medians of the ratios of alternating runs on the CPU. int8 is the dynamic quantisation of onnxruntime; with a run it
-is told what that costs on cases of the test split: the accuracy of both, the largest change of a probability, and how many
-decisions are others. Without a run a network as it begins is asked about noise, and only the times mean something.
+is told what that costs on cases of the test split: the accuracy of both, plain and balanced, the largest change of a probability,
+and how many decisions are others. Without a run a network as it begins is asked about noise, and only the times mean something.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import Tensor
 
 from drifa import create_model, load
@@ -156,10 +157,12 @@ def tell_cost(
             before.append(whole(given)[name])
             after.append(int8(given)[name])
         p, q = np.concatenate(before)[known], np.concatenate(after)[known]
-        right, still = (100 * (x.argmax(axis=1) == truth[known]).mean() for x in (p, q))
+        told = []
+        for metric in (accuracy_score, balanced_accuracy_score):
+            told.append(" -> ".join(f"{100 * metric(truth[known], x.argmax(axis=1)):.1f}" for x in (p, q)))
         off, others = abs(p - q).max(axis=1), 100 * (p.argmax(axis=1) != q.argmax(axis=1)).mean()
         print(
-            f"int8, {task}, {known.sum()} cases: accuracy {right:.1f} -> {still:.1f} %, other decisions {others:.1f} %, "
+            f"int8, {task}, {known.sum()} cases: accuracy {told[0]} %, balanced {told[1]} %, other decisions {others:.1f} %, "
             f"change of a probability at most {off.max():.3f}, median {np.median(off):.4f}"
         )
 
