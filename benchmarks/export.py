@@ -6,7 +6,7 @@
 `torch.export` need minutes before the first answer, which are not counted; `--ways onnxruntime eager int8` does without them.
 
 Printed are medians of the ratios of alternating runs on the CPU. int8 is the dynamic quantisation of onnxruntime; with a run it
-is told what that costs on cases of the test split: the accuracy of both, plain and balanced, the largest change of a probability,
+is told what that costs on cases of the test split: the accuracy of both (also balanced), the largest change of a probability,
 and how many decisions are others. Without a run a network as it begins is asked about noise, and only the times mean something.
 """
 
