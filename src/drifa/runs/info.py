@@ -126,6 +126,10 @@ def packed(folder: Path) -> DrifaError:
 
 
 def refuse_packed(folder: Path) -> None:
-    """Refuses a model folder where a run is wanted."""
+    """Refuses a model folder where a run is wanted.
+
+    Raises:
+        DrifaError: ``folder`` is one.
+    """
     if all((folder / name).is_file() for name in (CONFIG, PREPROCESSING)):
         raise packed(folder)
