@@ -6,8 +6,8 @@
 `torch.export` need minutes before the first answer, which are not counted; `--ways onnxruntime eager int8` does without them.
 
 Printed are medians of the ratios of alternating runs on the CPU. int8 is the dynamic quantisation of onnxruntime; with a run it
-is told what that costs on cases of the test split: the largest change of a probability, and how many decisions are others.
-Without a run a network as it begins is asked about noise, and only the times mean something.
+is told what that costs on cases of the test split: the accuracy of both (also balanced), the largest change of a probability,
+and how many decisions are others. Without a run a network as it begins is asked about noise, and only the times mean something.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import Tensor
 
 from drifa import create_model, load
@@ -31,6 +33,7 @@ from drifa.export.onnx import open_onnx, save_onnx
 from drifa.export.program import LIMIT, PRESENT, Arrays, Asked, Program, exported, outputs_of
 from drifa.prediction.cases import Case
 from drifa.prediction.sources import read_images
+from drifa.tasks import Classes
 from drifa.training.compiled import compile_blocks
 
 STUDY = {"modalities": {"dermoscopy": 3, "pap_smear": 3}, "tasks": {"skin_lesion": 7, "cell": 5}}
@@ -38,6 +41,8 @@ STUDY = {"modalities": {"dermoscopy": 3, "pap_smear": 3}, "tasks": {"skin_lesion
 WAYS = ("onnxruntime", "eager", "torch.compile", "torch.export", "int8")
 
 Inputs = dict[str, Tensor]
+#: Task -> numbers of the true classes, and which of them are known.
+Truths = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def main() -> None:
@@ -50,7 +55,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()
     if options.run:
-        nets, cases = run_and_cases(options.run, options.cases)
+        nets, cases, truths = run_and_cases(options.run, options.cases)
     else:
         nets = [create_model(**STUDY, backbone_args={"channels": [16, 32, 64, 128]}).eval()]
         cases = {name: 255 * torch.rand(options.batch, 3, options.size, options.size) for name in STUDY["modalities"]}
@@ -77,7 +82,7 @@ def main() -> None:
             print(f"{name} / onnxruntime = {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
     print(f"onnxruntime: {statistics.median(seconds['onnxruntime']) * 1000:.1f} ms for {len(inputs[PRESENT])} rows")
     if options.run and "int8" in ways:
-        tell_cost(ways["onnxruntime"], ways["int8"], cases, options.batch)
+        tell_cost(ways["onnxruntime"], ways["int8"], cases, truths, options.batch)
 
 
 def ways_to_ask(program: Program, inputs: Inputs, folder: Path, wanted: set[str]) -> dict[str, Callable[[Inputs], Arrays]]:
@@ -114,14 +119,16 @@ def split(given: Inputs) -> tuple[Inputs, Tensor]:
     return {name: x for name, x in given.items() if name != PRESENT}, given[PRESENT]
 
 
-def run_and_cases(folder: Path, count: int) -> tuple[list[torch.nn.Module], Inputs]:
+def run_and_cases(folder: Path, count: int) -> tuple[list[torch.nn.Module], Inputs, Truths]:
     """The networks of a run, and subjects of its test split with what they have; zeros in place of what they lack."""
     predictor = load(folder, device="cpu")
     info, study = predictor.run.info, predictor.run.study()
     if info.tabular:
         raise SystemExit(f"{folder} reads columns of a table, and this asks about images alone; give a run of images")
     subjects = study.subjects()
-    rows = subjects.image[list(subjects.in_split("test"))[:count]]
+    test = subjects.in_split("test")
+    chosen = test[np.linspace(0, len(test) - 1, min(count, len(test))).astype(int)]  # evenly, as studies lie one behind another
+    rows = subjects.image[chosen]
     columns = [subjects.modalities.index(name) for name in info.modalities]
     cases: Inputs = {PRESENT: torch.from_numpy(rows[:, columns] >= 0)}
     for name, column in zip(info.modalities, columns, strict=True):
@@ -131,25 +138,33 @@ def run_and_cases(folder: Path, count: int) -> tuple[list[torch.nn.Module], Inpu
                 case = Case(str(row), {name: study.image_path(int(row))})
                 images[position] = read_images(case, info.modalities, info.image_size)[name].float()
         cases[name] = images
-    return list(predictor.nets), cases
+    asked = [task for task, kind in predictor.kinds.items() if isinstance(kind, Classes)]
+    return (
+        list(predictor.nets),
+        cases,
+        {task: (subjects.targets[task][chosen], subjects.known_of(task)[chosen]) for task in asked},
+    )
 
 
-def tell_cost(whole: Callable[[Inputs], Arrays], int8: Callable[[Inputs], Arrays], cases: Inputs, batch: int) -> None:
+def tell_cost(
+    whole: Callable[[Inputs], Arrays], int8: Callable[[Inputs], Arrays], cases: Inputs, truths: Truths, batch: int
+) -> None:
     """What int8 changes, task by task."""
-    changes: dict[str, list[float]] = {}
-    for start in range(0, len(cases[PRESENT]), batch):
-        given = {name: x[start : start + batch] for name, x in cases.items()}
-        quantised = int8(given)
-        for name, p in whole(given).items():
-            if name.startswith("probabilities_"):
-                off, decided = abs(quantised[name] - p).max(axis=1), quantised[name].argmax(axis=1) != p.argmax(axis=1)
-                changes.setdefault(f"{name}: largest change", []).extend(off.tolist())
-                changes.setdefault(f"{name}: other decisions", []).extend(decided.tolist())
-    for name, values in changes.items():
-        if name.endswith("change"):
-            print(f"int8, {name} {max(values):.3f}, median {statistics.median(values):.4f}, {len(values)} cases")
-        else:
-            print(f"int8, {name} {100 * statistics.mean(values):.1f} %")
+    for task, (truth, known) in truths.items():
+        name, before, after = f"probabilities_{task}", [], []
+        for start in range(0, len(truth), batch):
+            given = {key: x[start : start + batch] for key, x in cases.items()}
+            before.append(whole(given)[name])
+            after.append(int8(given)[name])
+        p, q = np.concatenate(before)[known], np.concatenate(after)[known]
+        told = []
+        for metric in (accuracy_score, balanced_accuracy_score):
+            told.append(" -> ".join(f"{100 * metric(truth[known], x.argmax(axis=1)):.1f}" for x in (p, q)))
+        off, others = abs(p - q).max(axis=1), 100 * (p.argmax(axis=1) != q.argmax(axis=1)).mean()
+        print(
+            f"int8, {task}, {known.sum()} cases: accuracy {told[0]} %, balanced {told[1]} %, other decisions {others:.1f} %, "
+            f"change of a probability at most {off.max():.3f}, median {np.median(off):.4f}"
+        )
 
 
 def clock(run: Callable[[Inputs], Arrays], inputs: Inputs) -> float:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,6 +74,14 @@ def test_help_starts_without_torch_and_mistakes_end_the_process_with_code_2() ->
     for verb in ("demo", "data", "train", "evaluate", "predict", "report"):
         assert verb in works("--help")
     assert works("--version").startswith("drifa ")
+
+
+def test_a_shell_completes_verbs_and_options() -> None:
+    for typed, found in (("drifa exp", {"export", "explain"}), ("drifa serve --token", {"--token-file"})):
+        asked = {"_DRIFA_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+        script = "import sys; sys.argv = ['drifa']; from drifa.cli.main import main; main()"
+        ended = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
+        assert set(ended.stdout.split()) == found, ended.stderr
 
 
 def _uses(function: Any, name: str) -> bool:

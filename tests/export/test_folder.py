@@ -17,6 +17,7 @@ from drifa.export.folder import CONFIG, LEARNED, PREPROCESSING, WEIGHTS, ModelFo
 from drifa.files import digest
 from drifa.networks.folder import save_model
 from drifa.prediction.cases import Case
+from drifa.runs.files import read_run
 from drifa.runs.run import Run
 from tests.networks.tiny import tiny
 from tests.prediction.test_asking import files
@@ -148,3 +149,9 @@ def test_members_of_different_kinds_are_refused(paired_run: Run, tmp_path: Path)
 def test_a_card_of_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DrifaError, match="not a run folder"):
         card(tmp_path)
+
+
+def test_what_only_a_run_has_is_not_asked_of_a_model_folder(folder: Path, tmp_path: Path) -> None:
+    for ask in (Run.open, read_run, card, lambda place: pack(place, tmp_path / "again")):
+        with pytest.raises(DrifaError, match=r"is a model folder, .* ask the run itself"):
+            ask(folder)

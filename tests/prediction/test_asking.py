@@ -132,6 +132,10 @@ def test_an_embedding_is_what_the_heads_read_of_the_modalities_of_the_case(predi
         found, batch = predictor.embed(**told), shown(predictor, case_of(predictor, told))
         assert found.modalities.keys() == told.keys()
         assert all(np.isfinite(vector).all() and vector.ndim == 1 for vector in found.modalities.values())
+        assert found.stages.keys() == told.keys()
+        for modality, vector in found.modalities.items():
+            assert len(found.stages[modality]) == predictor.nets[0].stage_count
+            np.testing.assert_allclose(found.stages[modality][-1].mean(axis=(1, 2)), vector, atol=1e-6)
         unit = found.readout / np.linalg.norm(found.readout)
         np.testing.assert_allclose(unit, readouts(predictor.nets[:1], batch.tensors, batch.present)[0], atol=1e-6)
 

@@ -106,7 +106,9 @@ def test_any_iterable_of_cases_is_answered_and_a_bad_one_costs_the_others_nothin
 
     both, one = predictor(many())
     assert both == predictor("both", **told) == predictor.predict([Case("both", told)]).cases[0]
-    assert list(one.images) == ["t1"]
+    assert (list(one.images), one.missing, both.missing) == (["t1"], ("flair",), ())
+    assert (one.words(), both.words()) == ("without flair", "")
+    assert one.to_dict()["missing"] == ["flair"]
     assert list(regions_of(one).masks) == list(regions_of(both).masks)
     bad = Case("bad", {"flair": Path("nowhere.nii.gz")})
     result = predictor.predict([bad, Case("both", told)], strict=False)
@@ -164,3 +166,11 @@ def test_the_interval_is_on_the_screen_in_the_table_and_in_the_file(
         low, high = region["volume_interval"]
         assert f"{name} {region['volume_ml']:.1f} ml ({low:.1f} to {high:.1f})" in printed
         assert [row[f"{name} (ml, {end} %)"] for end in ("2.5", "97.5")] == pytest.approx([low, high])
+
+
+def test_what_a_volume_is_answered_without_is_on_the_screen(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["predict", str(run.folder), "--image", f"t1={images(run)['t1']}", "--out", "masks", "--quiet"]
+    with pytest.raises(DrifaError, match=r"data\.fold cannot be set"):
+        CliRunner().invoke(app, [*words, "data.fold=1"], catch_exceptions=False)
+    assert "(without flair, " in CliRunner().invoke(app, words, catch_exceptions=False).output

@@ -19,6 +19,7 @@ from drifa.errors import DrifaError
 from drifa.prediction.predictor import Predictor
 from drifa.runs.run import Run
 from drifa.serving.app import create_app
+from drifa.serving.limits import Limits
 from drifa.serving.run import Server, listen
 
 
@@ -52,6 +53,34 @@ def test_who_asks_while_the_last_answer_is_made_is_told_that_the_server_ends(pre
         thread.join()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{address}/health")
+
+
+def test_an_upload_that_stalls_is_refused_and_a_client_that_goes_away_leaves_no_place_taken(predictor: Predictor) -> None:
+    app = create_app(predictor, Limits(seconds=1))
+    begun = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    begun += b'Content-Length: 9999\r\n\r\n--b\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\nPNG'
+    with listen("127.0.0.1", 0) as listening:
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False), app.state.desk)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        address = listening.getsockname()
+        with socket.create_connection(address, timeout=60) as stalls, socket.create_connection(address, timeout=60) as leaves:
+            leaves.sendall(begun)
+            leaves.close()
+            stalls.sendall(begun)
+            received = b""
+            while b"}}" not in received and (part := stalls.recv(65536)):
+                received += part
+            assert received.startswith(b"HTTP/1.1 503")
+            assert b'"type":"timeout"' in received
+        for _ in range(100):
+            if not app.state.desk.waiting:
+                break
+            time.sleep(0.1)
+        assert app.state.desk.waiting == 0
+        assert httpx.get(f"http://127.0.0.1:{address[1]}/health").json() == {"status": "ok"}
+        server.handle_exit(signal.SIGTERM, None)
+        thread.join()
 
 
 @pytest.mark.slow

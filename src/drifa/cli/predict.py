@@ -53,7 +53,7 @@ def predict(
         raise DrifaError(f"--csv {csv_file} is for classes; --out writes masks, and their volumes go to --json FILE")
     cases = cases_from_table(table) if table else cases_from_arguments(image or [], value or []) or [Case(CASE, {})]
     if out is not None:
-        _predict_masks(run, cases, out, json_file, strict or not table, quiet)
+        _predict_masks(run, settings, cases, out, json_file, strict or not table, quiet)
         return
     with progress_bar(quiet) as progress:
         result = predict_cases(run, cases, partners, places_of(settings), strict or not table, progress)
@@ -114,20 +114,23 @@ def _predict_parts(
         raise typer.Exit(3)
 
 
-def _predict_masks(run: Path, cases: list[Any], out: Path, json_file: Path | None, strict: bool, quiet: bool) -> None:
+def _predict_masks(
+    run: Path, settings: list[str] | None, cases: list[Any], out: Path, json_file: Path | None, strict: bool, quiet: bool
+) -> None:
     from drifa.files import write_json
     from drifa.prediction.answers import RegionsAnswer
     from drifa.prediction.predict import predict_volumes
 
     with progress_bar(quiet) as progress:
-        result = predict_volumes(run, cases, out, strict, progress)
+        result = predict_volumes(run, cases, out, strict, progress, places_of(settings))
     if json_file is not None:
         write_json(json_file, result.to_json())
         typer.echo(f"wrote {json_file}")
     for case in result.cases:
         for task, answer in case.tasks.items():
             assert isinstance(answer, RegionsAnswer)
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({result.mode})  wrote {', '.join(answer.files)}")
+            asked = ", ".join(filter(None, [case.words(), result.mode]))
+            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({asked})  wrote {', '.join(answer.files)}")
         for warning in case.warnings:
             typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
     _tell_failures(result)

@@ -21,13 +21,13 @@ from drifa.export.card import card_text
 from drifa.files import digest, plain_modes, read_json, write_json, write_text
 from drifa.networks.folder import build_undrawn, load_state
 from drifa.runs.files import read_run
-from drifa.runs.info import RunInfo
+from drifa.runs.info import CONFIG, PREPROCESSING, RunInfo, packed
 from drifa.runs.places import Places
 from drifa.runs.run import Run, use_threads
 from drifa.version import __version__
 
 FORMAT = 1
-CONFIG, WEIGHTS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
+WEIGHTS, CARD = "model.safetensors", "README.md"
 #: What a run may have learned about its own answers, beside its networks.
 LEARNED = ("calibration.json", "strangers.npz")
 #: What of a study is told: its notes may name subjects and files.
@@ -95,7 +95,7 @@ class ModelFolder(Run):
         Raises:
             DrifaError: Always.
         """
-        raise DrifaError(f"{self.folder} is a model folder, which holds no images of the training; ask the run itself")
+        raise packed(self.folder)
 
 
 def open_run(folder: str | Path, places: Places | None = None) -> Run:

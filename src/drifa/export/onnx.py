@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -112,7 +114,17 @@ def open_onnx(path: Path) -> Runner:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of every size that it takes for fixed, and prints the whole graph where it fails."""
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    """The exporter warns of every size that it takes for fixed, and prints the whole graph where it fails.
+
+    It does so from C++ too, past `sys.stdout`: the output of the process itself is turned away.
+    """
+    sys.stdout.flush()
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), open(os.devnull, "wb") as nowhere:
         warnings.simplefilter("ignore")
-        yield
+        kept = os.dup(1)
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)

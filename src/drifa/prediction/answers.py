@@ -27,7 +27,7 @@ class Answer:
         condition: ``paired`` (every modality there), ``partial``, ``partners`` (absent ones filled with training images) or
             ``alone``; None for volumes, which are always taken as they are.
         tasks: Task -> answer.
-        missing: Modalities that the answers go without: in the conditions ``partial`` and ``alone``.
+        missing: Modalities that the answers go without: in the conditions ``partial`` and ``alone``, and of volumes.
         warnings: What should be looked at in its images and values.
         note: What the reader should know beside the answer; None for nothing.
     """
@@ -41,8 +41,9 @@ class Answer:
     note: str | None = None
 
     def words(self) -> str:
-        """How it was asked, as a person says it."""
-        return f"{self.condition}, without {' and '.join(self.missing)}" if self.missing else f"{self.condition}"
+        """How it was asked, as a person says it; empty for volumes of which none is missing."""
+        without = f"without {' and '.join(self.missing)}" if self.missing else None
+        return ", ".join(filter(None, [self.condition, without]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `drifa predict --json` writes it; masks, and what is None, are left out."""

@@ -33,10 +33,12 @@ class Embedding:
     Attributes:
         modalities: Modality of the case -> mean over the pixels of its last map, behind the fusion. float32 ``[C]``
         readout: What the heads read. float32 ``[D]``
+        stages: Modality of the case -> its map behind every stage, MFA and fusion included. float32 ``[C, H, W]`` each
     """
 
     modalities: Mapping[str, np.ndarray]
     readout: np.ndarray
+    stages: Mapping[str, tuple[np.ndarray, ...]]
 
 
 def case_of(predictor: Predictor, told: Mapping[str, Any], subject: str = CASE) -> Case:
@@ -125,6 +127,11 @@ def embed(predictor: Predictor, case: Case) -> Embedding:
     if predictor.regions:
         raise DrifaError(f"{predictor.run.folder} segments volumes, slice by slice, and has no readout of a case")
     net, batch = predictor.nets[0], shown(predictor, case)
-    pooled, readout = net.embed(net.to_input(batch.images), batch.present.to(predictor.device))
-    has = given(case, predictor.encoders)
-    return Embedding({name: pooled[name][0].cpu().numpy() for name in pooled if name in has}, readout[0].cpu().numpy())
+    inputs, present, has = net.to_input(batch.images), batch.present.to(predictor.device), given(case, predictor.encoders)
+    pooled, readout = net.embed(inputs, present)
+    stages = net.stage_maps(inputs, present)
+    return Embedding(
+        {name: pooled[name][0].cpu().numpy() for name in pooled if name in has},
+        readout[0].cpu().numpy(),
+        {name: tuple(x[0].cpu().numpy() for x in maps) for name, maps in stages.items() if name in has},
+    )

@@ -34,7 +34,12 @@ def predict(
 
 
 def predict_volumes(
-    folder: str | Path, cases: Sequence[Case], out: str | Path, strict: bool = True, progress: Progress | None = None
+    folder: str | Path,
+    cases: Sequence[Case],
+    out: str | Path,
+    strict: bool = True,
+    progress: Progress | None = None,
+    places: Places | None = None,
 ) -> Prediction:
     """Segments the volumes of some cases and writes a mask per case and task, on the grid of the case's own volumes.
 
@@ -44,12 +49,13 @@ def predict_volumes(
         out: Folder for the masks.
         strict: One case that cannot be answered ends it all, and no mask stays; else it is told in ``failures``.
         progress: Called with (done, total, what) after each case.
+        places: Where the run's study and cache are, if not where it says.
 
     Raises:
         DrifaError: There is no case, a mask's file exists already, or, if strict, a modality is unknown, a volume cannot be
             read, or those of a case lie on different grids.
     """
-    predictor = Predictor.open(folder)
+    predictor = Predictor.open(folder, places=places)
     if not predictor.regions:
         raise DrifaError(
             f"{predictor.run.folder} answers about subjects, not about the voxels of volumes; leave --out away and "

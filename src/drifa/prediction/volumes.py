@@ -12,7 +12,7 @@ import nibabel
 from drifa.data.reading.volumes import mask_image
 from drifa.errors import DrifaError
 from drifa.prediction.answers import Answer, Prediction
-from drifa.prediction.cases import Case, Sieve, check_case, check_cases
+from drifa.prediction.cases import Case, Sieve, check_case, check_cases, given
 from drifa.prediction.masks import check_mask_files, region_figures, write_predictions
 from drifa.prediction.plausible import implausible
 from drifa.prediction.segmenting import Segmentation
@@ -61,7 +61,9 @@ def answer_volumes(
                 figures = region_figures(found.probabilities[task], regions, found.volume.spacing, found.drawn[task])
                 tasks[task] = RegionsAnswer(tuple(map(str, files)), figures, masks)
             used = {name: str(path) for name, path in case.images.items()}
-            answers.append(Answer(case.subject, used, None, tasks, warnings=implausible(case, predictor.encoders)))
+            has = given(case, predictor.encoders)
+            missing = tuple(name for name in run.info.modalities if name not in has)
+            answers.append(Answer(case.subject, used, None, tasks, missing, implausible(case, predictor.encoders)))
         if progress:
             progress(number, len(cases), "segmenting volumes")
     return Prediction(str(run.folder), predictor.mode, "", tuple(answers), tuple(sieve.failures))

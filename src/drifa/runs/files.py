@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from drifa.errors import DrifaError
 from drifa.files import digest, read_json, refuse_links_outside
 from drifa.metrics.names import METRICS_OF, Kind
-from drifa.runs.info import WRITTEN, upgraded
+from drifa.runs.info import WRITTEN, refuse_packed, upgraded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +136,7 @@ def read_run(folder: str | Path) -> RunFiles:
     folder = Path(folder)
     config, model = folder / "config.yaml", read_json(folder / "model.json")
     if model is None and not config.is_file():
+        refuse_packed(folder)
         what = "has neither config.yaml nor model.json" if folder.is_dir() else "does not exist"
         raise DrifaError(
             f"'{folder}' is not a run folder: it {what}; give the folder that `drifa train CONFIG --out RUN` wrote"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field
@@ -25,6 +26,8 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 #: Folders of a run that something writes to after its training.
 WRITTEN = ("members", "evaluations", "predictions", "explain")
+#: Files by which a model folder, as `drifa pack` writes it, is known.
+CONFIG, PREPROCESSING = "config.json", "preprocessing.json"
 
 
 @dataclass(frozen=True)
@@ -115,3 +118,18 @@ def upgraded(value: Mapping[str, Any], output: str = "regions") -> dict[str, Any
         for name, classes in (value.get("tasks") or {}).items()
     }
     return {"tabular": {}, **fields}
+
+
+def packed(folder: Path) -> DrifaError:
+    """Says of a model folder that it is asked for what only its run has."""
+    return DrifaError(f"{folder} is a model folder, which holds no images of the training; ask the run itself")
+
+
+def refuse_packed(folder: Path) -> None:
+    """Refuses a model folder where a run is wanted.
+
+    Raises:
+        DrifaError: ``folder`` is one.
+    """
+    if all((folder / name).is_file() for name in (CONFIG, PREPROCESSING)):
+        raise packed(folder)

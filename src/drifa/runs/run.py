@@ -25,7 +25,7 @@ from drifa.files import read_json, refuse_links_outside, write_json, write_text
 from drifa.networks import load_model
 from drifa.networks.folder import read_config
 from drifa.runs.encoded import with_maps
-from drifa.runs.info import WRITTEN, RunInfo
+from drifa.runs.info import WRITTEN, RunInfo, refuse_packed
 from drifa.runs.places import AS_STORED, Places, another_study, cache_root, from_run, study_places
 from drifa.version import __version__
 
@@ -60,6 +60,7 @@ class Run:
         folder = Path(folder)
         path = folder / "model.json"
         if not path.is_file() or not (folder / "config.yaml").is_file():
+            refuse_packed(folder)
             begun = (folder / "split_receipt.json").is_file() and not path.is_file()
             remedy = f"its training was stopped before it began: `drifa train CONFIG --out {folder}` begins it anew"
             raise DrifaError(

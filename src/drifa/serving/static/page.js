@@ -161,8 +161,7 @@ async function show(answer, turn) {
   const view = answer.slices ? await volumes(answer) : [];
   if (turn !== asked) return;
   const told = [];
-  const missing = answer.slices ? Object.keys(model.modalities).filter((name) => !(name in answer.images)) : answer.missing;
-  if (missing.length) told.push(make("p", { textContent: `Without ${missing.join(" and ")}.` }));
+  if (answer.missing.length) told.push(make("p", { textContent: `Without ${answer.missing.join(" and ")}.` }));
   if (answer.note) told.push(make("p", { textContent: answer.note }));
   for (const { modality, text } of answer.warnings) {
     told.push(make("p", { className: "alarm" }, make("strong", { textContent: `${modality}: ` }), text));
