@@ -1,4 +1,4 @@
-"""Do maps of relevance lie on the object that makes the class? Shares inside the phantom's masks, beside the checks of the maps.
+"""Do maps of relevance lie on the object that makes the class? Shares inside the phantom's masks, and checks of the maps.
 
     python -c "from drifa.data import make_phantom; make_phantom('runs/places-study', 640, masks=True)"
     drifa demo --out runs/places
@@ -38,6 +38,7 @@ WAYS: tuple[tuple[str, int | None], ...] = (
     *(("hirescam", None), ("gradcam", None), ("hirescam", 0), ("gradcam", 0)),
     *(("hirescam", 2), ("gradcam", 2), ("hirescam", -1), ("gradcam", -1)),
 )
+CHECKS = ("Alike", "Insertion", "Deletion", "No better")
 #: Those whose pixels are taken out and put in, which is slow.
 CHECKED_WAYS = WAYS[0], WAYS[1], WAYS[-1]
 
@@ -110,11 +111,12 @@ def main() -> None:
         f"{told['seeds']}, {CASES} test cases of 64 pixels each, {SHUFFLES} shuffles of the weights of every network.",
         "",
         f"- {told['date']}, drifa {__version__}, torch {torch.__version__}, {told['device']}",
-        "- *on it*: share of the relevance inside the lesion; *shuffled*: the same of networks of shuffled weights; *best possible*: of",
-        "  a map that is the lesion itself, in cells of that size; *near it*: with a margin of one cell; *area*: what an even map has.",
-        "- *alike*: size of the correlation with the map of shuffled weights (0 is good); *insertion*: above that of random maps (high",
-        "  is good), *deletion*: likewise (low is good); *no better*: share of maps whose insertion is not above that of random ones;",
-        f"  of the first network of a run and {CHECKED} cases.",
+        "- *on it*: share of the relevance inside the lesion; *shuffled*: the same of networks of shuffled weights;",
+        "  *best possible*: of a map that is the lesion itself, in cells of that size; *near it*: with a margin of one cell;",
+        "  *area*: what an even map has.",
+        "- *alike*: size of the correlation with the map of shuffled weights (0 is good); *insertion*: above that of random",
+        "  maps (high is good), *deletion*: likewise (low is good); *no better*: share of maps whose insertion is not above",
+        f"  that of random ones; of the first network of a run and {CHECKED} cases.",
     ]
     for task, modality in OWN.items():
         each = [places(one, task, modality) for one in predictors]
@@ -126,10 +128,9 @@ def main() -> None:
         }
         told["found"][task] = {"area": area, "ways": found}
         lines += ["", f"## `{task}`, {modality}: the lesion has {area:.3f} of the area", ""]
-        lines.append(
-            "| Map | Cells | On it | Shuffled | Best possible | Near it | Shuffled | Area | Alike | Insertion | Deletion | No better |"
-        )
-        lines.append("|---|---|" + "---|" * 10)
+        names = ("Map", "Cells", "On it", "Shuffled", "Best possible", "Near it", "Shuffled", "Area", *CHECKS)
+        lines.append(f"| {' | '.join(names)} |")
+        lines.append(f"|{'---|' * len(names)}")
         for way, one in found.items():
             numbers = [f"{value:.3f}" for key, value in one.items() if key != "cells"]
             lines.append(f"| {way} | {one['cells']:.0f} | {' | '.join([*numbers, *['-'] * (10 - len(numbers))])} |")

@@ -1,9 +1,9 @@
 """Where in an image an answer comes from: HiResCAM, Grad-CAM and occlusion, per modality and task.
 
-A map is drawn from what a stage of each branch, with the MFA behind it, hands to the fusion: the last stage whose maps are
-fine enough for places, or one that is named. The network is cut there: gradients run from the score back to these maps and no further. Libraries for attribution
-expect positional tensors and one layer; here images come by name with a mask, and all branches are asked at once, so the
-hooks are our own.
+A map is drawn from what a stage of each branch, with the MFA behind it, hands on: the last stage whose maps are fine enough
+for places, or one that is named. The network is cut there: gradients run from the score back to these maps and no further.
+Libraries for attribution expect positional tensors and one layer; here images come by name with a mask, and all branches are
+asked at once, so the hooks are our own.
 """
 
 from __future__ import annotations
