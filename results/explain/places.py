@@ -4,7 +4,8 @@
     drifa demo --out runs/places
     python results/explain/places.py runs/places [RUN …]
 
-Runs on phantoms that were written with masks. Writes places.json and places.md beside this file.
+Runs on phantoms that were written with masks; the second of the kept figures is the one of tests/test_ground_truth.py (one
+network, 8 epochs, no dropout). Writes places.json and places.md beside this file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,34 @@ def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, di
     return found, {"area": float(lesion.float().mean())}
 
 
+def page(told: Mapping[str, Any]) -> str:
+    """The figures as tables."""
+    lines = [
+        "# Where maps of relevance lie",
+        "",
+        "Made by the commands on top of [places.py](places.py): "
+        f"{told['networks']} networks of {len(told['seeds'])} run(s), seeds {told['seeds']},",
+        f"{told['cases']} test cases of 64 pixels each, {told['shuffles']} shuffles of the weights of every network.",
+        "",
+        f"- {told['date']}, drifa {told['drifa']}, torch {told['torch']}, {told['device']}",
+        "- *on it*: share of the relevance inside the lesion; *shuffled*: the same of networks of shuffled weights;",
+        "  *best possible*: of a map that is the lesion itself, in cells of that size; *near it*: with a margin of one cell;",
+        "  *area*: what an even map has.",
+        "- *alike*: size of the correlation with the map of shuffled weights (0 is good); *insertion*: above that of random",
+        "  maps (high is good), *deletion*: likewise (low is good); *no better*: share of maps whose insertion is not above",
+        f"  that of random ones; of the first network of a run and {CHECKED} cases.",
+    ]
+    for task, one in told["found"].items():
+        lines += ["", f"## `{task}`, {OWN[task]}: the lesion has {one['area']:.3f} of the area", ""]
+        names = ("Map", "Cells", "On it", "Shuffled", "Best possible", "Near it", "Shuffled", "Area", *CHECKS)
+        lines += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+        for way, numbers in one["ways"].items():
+            parts = [f"{value:.3f}" for key, value in numbers.items() if key != "cells"]
+            parts += ["-"] * (len(names) - 2 - len(parts))
+            lines.append(f"| {way} | {numbers['cells']:.0f} | {' | '.join(parts)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     predictors = [Predictor.open(path) for path in sys.argv[1:]]
     networks = sum(len(one.nets) for one in predictors)
@@ -104,38 +134,16 @@ def main() -> None:
         "shuffles": SHUFFLES,
         "found": {},
     }
-    lines = [
-        "# Where maps of relevance lie",
-        "",
-        "Made by the commands on top of [places.py](places.py): " + f"{networks} networks of {len(predictors)} run(s), seeds",
-        f"{told['seeds']}, {CASES} test cases of 64 pixels each, {SHUFFLES} shuffles of the weights of every network.",
-        "",
-        f"- {told['date']}, drifa {__version__}, torch {torch.__version__}, {told['device']}",
-        "- *on it*: share of the relevance inside the lesion; *shuffled*: the same of networks of shuffled weights;",
-        "  *best possible*: of a map that is the lesion itself, in cells of that size; *near it*: with a margin of one cell;",
-        "  *area*: what an even map has.",
-        "- *alike*: size of the correlation with the map of shuffled weights (0 is good); *insertion*: above that of random",
-        "  maps (high is good), *deletion*: likewise (low is good); *no better*: share of maps whose insertion is not above",
-        f"  that of random ones; of the first network of a run and {CHECKED} cases.",
-    ]
     for task, modality in OWN.items():
         each = [places(one, task, modality) for one in predictors]
         weights = [len(one.nets) for one in predictors]
-        area = each[0][1]["area"]
         found = {
-            way: {key: float(np.average([part[way][key] for part, _ in each], weights=weights)) for key in each[0][0][way]}
-            for way in each[0][0]
+            way: {key: float(np.average([part[way][key] for part, _ in each], weights=weights)) for key in numbers}
+            for way, numbers in each[0][0].items()
         }
-        told["found"][task] = {"area": area, "ways": found}
-        lines += ["", f"## `{task}`, {modality}: the lesion has {area:.3f} of the area", ""]
-        names = ("Map", "Cells", "On it", "Shuffled", "Best possible", "Near it", "Shuffled", "Area", *CHECKS)
-        lines.append(f"| {' | '.join(names)} |")
-        lines.append(f"|{'---|' * len(names)}")
-        for way, one in found.items():
-            numbers = [f"{value:.3f}" for key, value in one.items() if key != "cells"]
-            lines.append(f"| {way} | {one['cells']:.0f} | {' | '.join([*numbers, *['-'] * (10 - len(numbers))])} |")
+        told["found"][task] = {"area": each[0][1]["area"], "ways": found}
     write_json(HERE / "places.json", told)
-    write_text(HERE / "places.md", "\n".join(lines) + "\n")
+    write_text(HERE / "places.md", page(told))
 
 
 if __name__ == "__main__":
