@@ -339,10 +339,6 @@ def test_every_command_runs_in_the_order_of_the_pages(tmp_path: Path, monkeypatc
             words = [*words[:4], *(word for word in TINY if not word.startswith("train.members")), *words[4:], "--quiet"]
         if words[0] == "reproduce" and words[1].startswith("table"):
             words = [*words[:2], *(word for word in TINY if not word.startswith("train.members")), *words[2:]]
-        if words[:2] == ["reproduce", "figure4"]:
-            words = [*words, "layer=layer2.0"]
-        if words[0] == "explain":
-            words = [*words, "--layer", "layer2.0"]  # images of 32 pixels leave one pixel behind the last stage
         result = CliRunner().invoke(
             app, [*words, *(["--quiet"] if words[0] in ("train", "evaluate", "compare", "explain", "reproduce") else [])]
         )

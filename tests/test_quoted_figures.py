@@ -55,6 +55,20 @@ def test_every_difference_of_the_table_holds_0() -> None:
     assert all(float(low) <= 0 <= float(high) for low, high in limits)
 
 
+def test_the_shares_on_the_lesion_are_those_of_the_results() -> None:
+    results = json.loads((ROOT / "results/explain/places.json").read_text(encoding="utf-8"))["found"]
+    text = (ROOT / "docs/explain.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(surface|depth)`, \w+ \| (HiResCAM|Grad-CAM) \|(.+)\|$", text, re.MULTILINE)
+    assert len(rows) == 4
+    keys = ("inside", "inside_shuffled", "inside_ideal", "near", "near_shuffled", "near_area")
+    for task, method, cells in rows:
+        ways, area = results[task]["ways"], results[task]["area"]
+        found = ways[f"{method.lower().replace('-', '')} at layer2.0"]
+        assert [cell.strip() for cell in cells.split("|")] == [
+            f"{value:.3f}" for value in (area, *(found[key] for key in keys))
+        ]
+
+
 def _points(difference: dict[str, float]) -> list[str]:
     return [f"{100 * difference[name]:.1f}" for name in ("value", "low", "high")]
 

@@ -18,8 +18,6 @@ from drifa.training.train import train
 
 #: So many that 50 patients stand in the validation split, which a temperature needs.
 SUBJECTS = 640
-#: Where maps of relevance are read: 8 x 8 cells on images of 64 pixels; the 2 x 2 of the last stage tell no places.
-LAYER = "layer2.0"
 
 
 def demo_config(study: Path) -> Config:
@@ -72,7 +70,7 @@ def run_demo(out: Path, progress: Progress | None = None, quiet: bool = False) -
     run = train(demo_config(folder), out, progress, quiet)
     _, metrics = evaluate(out, progress=progress)
     _, trust = calibrate(out, progress=progress)
-    explain(out, layer=LAYER, progress=progress)
+    explain(out, progress=progress)
     subject = run.study().subjects().in_split("test")[0]
     rows = run.study().subjects().image[subject]
     images = [

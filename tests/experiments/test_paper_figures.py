@@ -70,7 +70,7 @@ def test_what_cannot_be_drawn_is_told_and_nothing_is_written(table: Path, tmp_pa
     for page in tmp_path.glob("D1/figure*"):
         page.unlink()
     with pytest.raises(DrifaError, match="have one pixel at the layer"):
-        draw_figure("figure4", tmp_path)
+        draw_figure("figure4", tmp_path, layer="layer4.0")
     for job in ("drifa-s0", "concat-s1"):
         (tmp_path / "D1" / "jobs" / job / "job.json").unlink()
     with pytest.raises(DrifaError, match="has no seed that every arm has finished"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from drifa.errors import DrifaError
-from drifa.explain.cam import CELLS, METHODS, Relevance, correlation, ensemble_relevance, relevance, stage_of
+from drifa.explain.cam import CELLS, METHODS, Relevance, correlation, ensemble_relevance, layer_of, relevance, stage_of
 from tests.networks.tiny import images, tiny
 
 CLASSES = torch.tensor([0, 1, 2, 3])
@@ -94,7 +94,8 @@ def test_frozen_networks_and_callers_in_inference_mode_get_the_same_maps() -> No
 def test_gradcam_and_hirescam_are_what_they_say_for_a_network_that_is_linear_behind_its_maps() -> None:
     """Behind the last maps of `concat` stand a mean and a linear layer: both are the maps weighted by its row."""
     net, given = tiny("concat"), images()
-    first, second = (relevance(net, given, None, TASK, CLASSES, method=name) for name in ("gradcam", "hirescam"))
+    last = net.branches["dermoscopy"].infos[-1].name
+    first, second = (relevance(net, given, None, TASK, CLASSES, last, name) for name in ("gradcam", "hirescam"))
     for name in given:
         torch.testing.assert_close(first[name], second[name])
 
@@ -117,6 +118,22 @@ def test_occlusion_finds_the_only_place_that_matters() -> None:
     assert float(found["pap_smear"].abs().max()) == 0
 
 
+def test_what_speaks_for_an_answer_does_not_spread_into_what_speaks_against_it() -> None:
+    net, given, side = tiny("concat"), images(), 40 // CELLS
+    rows, left, right = slice(side, 2 * side), slice(2 * side, 3 * side), slice(3 * side, 4 * side)
+
+    def contrast(inputs, present=None):
+        own, other = (inputs["dermoscopy"][:, :, rows, place].mean(dim=(1, 2, 3)) for place in (left, right))
+        return {TASK: (own - other)[:, None].expand(-1, 7)}
+
+    net.forward = contrast
+    given["dermoscopy"] = torch.zeros(4, 3, 40, 40)
+    given["dermoscopy"][:, :, rows, 2 * side : 4 * side] = 1
+    found = relevance(net, given, None, TASK, CLASSES, method="occlusion")["dermoscopy"]
+    assert float(found[:, rows, left].min()) > 0
+    assert float(found[:, rows, right].max()) == 0
+
+
 def test_members_are_averaged_and_their_disagreement_told() -> None:
     nets, given = [tiny(), tiny("concat")], images()
     found = ensemble_relevance(nets, given, None, TASK, CLASSES)["dermoscopy"]
@@ -131,14 +148,20 @@ def test_members_are_averaged_and_their_disagreement_told() -> None:
     assert bool(Relevance(one).agreement.isnan().all())
 
 
-def test_the_last_stage_is_read_unless_another_is_named() -> None:
-    net, given = tiny(), images()
+def test_the_last_stage_of_enough_cells_is_read_unless_another_is_named() -> None:
+    net = tiny()
     names = [info.name for info in net.branches["dermoscopy"].infos]
-    assert stage_of(net, None) == stage_of(net, names[-1]) == net.stage_count - 1
-    last = relevance(net, given, None, TASK, CLASSES)
-    for name, expected in ((names[-1], True), (names[0], False)):
+    for side, stage in ((224, 3), (192, 2), (64, 1), (40, 0), (20, 0)):
+        square = {"dermoscopy": (side, side)}
+        assert stage_of(net, None, square) == stage, side
+        assert stage_of(net, names[-1], square) == 3
+    assert stage_of(net, None, {"dermoscopy": (224, 224), "pap_smear": (300, 64)}) == 1  # the smallest side decides
+    given = images()
+    usual = relevance(net, given, None, TASK, CLASSES)
+    assert layer_of(net, given) == names[0]
+    for name, expected in ((names[0], True), (names[-1], False)):
         other = relevance(net, given, None, TASK, CLASSES, layer=name)
-        assert torch.equal(other["dermoscopy"], last["dermoscopy"]) == expected
+        assert torch.equal(other["dermoscopy"], usual["dermoscopy"]) == expected
 
 
 def test_mistakes_are_told_in_a_sentence() -> None:
@@ -153,6 +176,6 @@ def test_mistakes_are_told_in_a_sentence() -> None:
             relevance(**{"net": net, "inputs": given, "present": None, "task": TASK, "outputs": CLASSES, **arguments})
     small = {name: torch.randn(4, 3, 32, 32) for name in given}
     with pytest.raises(DrifaError, match=r"have one pixel at the layer .* no map of relevance; take an earlier layer") as told:
-        relevance(net, small, None, TASK, CLASSES)
+        relevance(net, small, None, TASK, CLASSES, last)
     remedy = str(told.value).split("such as '")[1].split("'")[0]
     assert float(relevance(net, small, None, TASK, CLASSES, layer=remedy)["dermoscopy"].max()) > 0

@@ -98,7 +98,7 @@ def test_a_case_with_one_image_explains_what_that_can_answer(unpaired_run: Run) 
         ({"method": "cam"}, "method 'cam' is not known"),
         ({"embedding": "tsnee", "layer": LAYER}, "embedding 'tsnee' is not known .did you mean 'tsne'"),
         ({"embedding": "pca", "subject": "S00000", "layer": LAYER}, "embedding 'pca' draws the test split, not a single case"),
-        ({}, "have one pixel at the layer .* take an earlier layer, such as"),
+        ({"layer": "layer4.0"}, "have one pixel at the layer .* take an earlier layer, such as"),
         ({"case": Case("a", {"photo": Path("none.png")})}, "none.png"),
         ({"case": Case("a", {"foto": Path("none.png")})}, "'foto' of subject 'a' is no modality of this model.*photo"),
     ],

@@ -53,4 +53,4 @@ def test_maps_are_transparent_where_nothing_speaks_for_the_answer(predictor: Pre
 
 def test_maps_of_one_pixel_are_refused_with_the_remedy(predictor: Predictor) -> None:
     with pytest.raises(Refusal, match="take an earlier layer"):
-        explain_one(predictor, sent_of(predictor))
+        explain_one(predictor, sent_of(predictor), "layer4.0")

@@ -40,8 +40,6 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     consoles: list[str] = []
     page.on("pageerror", lambda error: mistakes.append(str(error)))
     page.on("console", lambda said: consoles.append(said.text))
-    # The last maps of images this small have one pixel, of which none can be drawn.
-    page.route("**/v1/explain", lambda route: route.continue_(url=f"{route.request.url}?layer=layer2.0"))
     page.goto(address)
     page.wait_for_selector("body[data-ready=yes]")
     yield page

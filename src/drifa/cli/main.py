@@ -160,8 +160,8 @@ def explain(
     image: Annotated[list[str] | None, typer.Option(help="MODALITY=PATH; explain these images alone.")] = None,
     value: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE; for tabular modalities.")] = None,
     task: Annotated[str | None, typer.Option(help="Explain this task alone.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Stage whose maps are read; the last by default.")] = None,
-    method: Annotated[str, typer.Option(help="gradcam, hirescam or occlusion.")] = "gradcam",
+    layer: Annotated[str | None, typer.Option(help="Stage whose maps are read; by default the last of 7 × 7 cells.")] = None,
+    method: Annotated[str, typer.Option(help="hirescam, gradcam or occlusion.")] = "hirescam",
     embedding: Annotated[str, typer.Option(help="tsne, pca or umap: how the test split's readouts are drawn.")] = "tsne",
     quiet: Quiet = False,
 ) -> None:

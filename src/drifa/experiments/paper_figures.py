@@ -72,7 +72,7 @@ def draw_figure(
             split, with silhouette and accuracy of the nearest training cases.
         out: Folder of `drifa reproduce` or `drifa compare`.
         cases: Test cases per task of figure 4.
-        layer: Stage whose maps are read in figure 4; None = the last.
+        layer: Stage whose maps are read in figure 4; None as in :func:`drifa.explain.cam.stage_of`.
         progress: Called with (done, total, what).
 
     Returns:
@@ -243,7 +243,7 @@ def _relevance(arm: _Arm, names: Sequence[str], task: str, layer: str | None) ->
     rows = np.array([place[name] for name in names])
     images, present = on_device(predictor, batch_of(arm.subjects, arm.source, rows))
     truth = torch.from_numpy(arm.subjects.targets[task][rows]).to(predictor.device)
-    found = relevance(net, images, present, task, truth, layer)
+    found = relevance(net, images, present, task, truth, layer, "gradcam")
     with torch.inference_mode():
         answers = net.fusion.spec.link(task).answer(net.eval()(net.to_input(images), present)[task])
     picked = answers.gather(1, truth[:, None]).squeeze(1)

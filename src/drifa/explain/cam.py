@@ -1,9 +1,9 @@
-"""Where in an image an answer comes from: Grad-CAM, HiResCAM and occlusion, per modality and task.
+"""Where in an image an answer comes from: HiResCAM, Grad-CAM and occlusion, per modality and task.
 
-A map is drawn from what the last block of each branch, with the MFA behind it, hands to the fusion; any other stage can be
-named. The network is cut there: gradients run from the score back to these maps and no further. Libraries for attribution
-expect positional tensors and one layer; here images come by name with a mask, and all branches are asked at once, so the
-hooks are our own.
+A map is drawn from what a stage of each branch, with the MFA behind it, hands on: the last stage whose maps are fine enough
+for places, or one that is named. The network is cut there: gradients run from the score back to these maps and no further.
+Libraries for attribution expect positional tensors and one layer; here images come by name with a mask, and all branches are
+asked at once, so the hooks are our own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from drifa.errors import DrifaError, suggest
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.undisturbed import undisturbed
 
-METHODS = ("gradcam", "hirescam", "occlusion")
+#: The first is the default: HiResCAM's relevance stays where the slope is, while Grad-CAM spreads a channel's mean slope over
+#: every place where the channel is active.
+METHODS = ("hirescam", "gradcam", "occlusion")
+#: Cells along a side that are enough for places: as many as an image of 224 pixels leaves behind a stride of 32, where class
+#: activation maps are commonly read.
+ENOUGH = 7
 #: Cells along a side that occlusion covers one after the other.
 CELLS = 8
 
@@ -55,14 +60,22 @@ class Relevance:
         return torch.stack(pairs).mean(dim=0)
 
 
-def stage_of(net: FusionNet, layer: str | None) -> int:
-    """The number of a stage that any of the branches calls so; the last one for ``None``.
+def stage_of(net: FusionNet, layer: str | None, sides: Mapping[str, tuple[int, int]]) -> int:
+    """The number of the stage whose maps are read.
+
+    Args:
+        net: The network.
+        layer: What any of the branches calls the stage; ``None`` = the last one whose maps have :data:`ENOUGH` cells along
+            every side, or the most there are.
+        sides: Modality -> height and width of its images, in pixels.
 
     Raises:
         DrifaError: No branch has such a stage.
     """
     if layer is None:
-        return net.stage_count - 1
+        stages = range(net.stage_count)
+        fewest = [min([ENOUGH, *(_fewest(net, name, stage, side) for name, side in sides.items())]) for stage in stages]
+        return max(stages, key=lambda stage: (fewest[stage], stage))
     names = {info.name: k for branch in net.branches.values() for k, info in enumerate(_infos(branch))}
     if layer not in names:
         raise DrifaError(f"layer {layer!r} is not a stage of this network{suggest(layer, names)}")
@@ -76,7 +89,7 @@ def relevance(
     task: str,
     outputs: Tensor,
     layer: str | None = None,
-    method: str = "gradcam",
+    method: str = METHODS[0],
 ) -> dict[str, Tensor]:
     """What speaks for an answer, as a map over every image.
 
@@ -86,8 +99,8 @@ def relevance(
         present: bool ``[B, m]`` or ``None``.
         task: The task.
         outputs: Which output of the task is explained, such as the predicted class. int64 ``[B]``
-        layer: Name of the stage whose maps are read; ``None`` = the last. Occlusion reads none.
-        method: ``"gradcam"`` (channels weighted by their mean gradient), ``"hirescam"`` (gradient times map at each place) or
+        layer: Name of the stage whose maps are read; ``None`` as in :func:`stage_of`. Occlusion reads none.
+        method: ``"hirescam"`` (gradient times map at each place), ``"gradcam"`` (channels weighted by their mean gradient) or
             ``"occlusion"`` (how much the score falls when a cell is covered with the image's mean).
 
     Returns:
@@ -95,6 +108,10 @@ def relevance(
 
     Raises:
         DrifaError: An unknown method, layer or task, or maps of one pixel.
+
+    References:
+        Draelos & Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks, 2020;
+        Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017.
 
     Examples:
         >>> from drifa import create_model
@@ -109,12 +126,11 @@ def relevance(
         raise DrifaError(f"method {method!r} is not known{suggest(method, METHODS)}")
     if task not in net.heads:
         raise DrifaError(f"task {task!r} is not one of this network{suggest(task, net.heads)}")
-    stage = stage_of(net, layer)
     # Inference tensors cannot enter a graph, whoever asks.
     with torch.inference_mode(False), undisturbed(net):
         images = {name: _usual(x) for name, x in net.to_input(inputs).items() if isinstance(x, Tensor)}
-        pictures = [name for name, x in images.items() if x.shape[-1] * x.shape[-2] > 1]
-        outputs = _usual(outputs)
+        sides = _sides(images)
+        pictures, stage, outputs = list(sides), stage_of(net, layer, sides), _usual(outputs)
         if method == "occlusion":
             found = _occluded(net, images, present, pictures, task, outputs)
         else:
@@ -132,7 +148,7 @@ def ensemble_relevance(
     task: str,
     outputs: Tensor,
     layer: str | None = None,
-    method: str = "gradcam",
+    method: str = METHODS[0],
 ) -> dict[str, Relevance]:
     """The maps of several networks; arguments as in :func:`relevance`. Each counts alike, whatever the size of its scores."""
     each = [relevance(net, inputs, present, task, outputs, layer, method) for net in nets]
@@ -140,17 +156,23 @@ def ensemble_relevance(
 
 
 def cells(
-    net: FusionNet, inputs: Mapping[str, Tensor], present: Tensor | None, layer: str | None = None, method: str = "gradcam"
+    net: FusionNet, inputs: Mapping[str, Tensor], present: Tensor | None, layer: str | None = None, method: str = METHODS[0]
 ) -> dict[str, tuple[int, int]]:
     """Rows and columns of the grid that the map of each modality is stretched from; arguments as in :func:`relevance`."""
     images = {name: x[:1] for name, x in net.to_input(inputs).items() if isinstance(x, Tensor)}
-    sides = {name: (x.shape[-2], x.shape[-1]) for name, x in images.items() if x.shape[-1] * x.shape[-2] > 1}
+    sides = _sides(images)
     if method == "occlusion":
         return {name: (min(CELLS, height), min(CELLS, width)) for name, (height, width) in sides.items()}
     with torch.no_grad(), undisturbed(net):
         maps = net.stage_maps(images, None if present is None else present[:1])
-    stage = stage_of(net, layer)
+    stage = stage_of(net, layer, sides)
     return {name: (maps[name][stage].shape[-2], maps[name][stage].shape[-1]) for name in sides if name in maps}
+
+
+def layer_of(net: FusionNet, inputs: Mapping[str, Tensor], layer: str | None = None) -> str:
+    """The name, by the first branch, of the stage whose maps are read; arguments as in :func:`relevance`."""
+    sides = _sides({name: x for name, x in inputs.items() if isinstance(x, Tensor)})
+    return layer or str(_infos(next(iter(net.branches.values())))[stage_of(net, None, sides)].name)
 
 
 def scaled(maps: Tensor) -> Tensor:
@@ -199,10 +221,11 @@ def _activated(
         for handle in handles:
             handle.remove()
     found = {name: torch.zeros_like(images[name][:, 0]) for name in pictures}
+    # Cut at 0 behind the stretching, so that what speaks against the answer keeps its neighbours from spreading into it.
     for (name, maps), slope in zip(seen.items(), slopes, strict=True):
         if slope is not None:
             weights = slope if method == "hirescam" else slope.mean(dim=(2, 3), keepdim=True)
-            found[name] = upsampled((weights * maps.detach()).sum(dim=1).relu(), images[name].shape[-2:])
+            found[name] = upsampled((weights * maps.detach()).sum(dim=1), images[name].shape[-2:]).relu()
     return found
 
 
@@ -225,7 +248,7 @@ def _occluded(
                     covered = image.clone()
                     covered[:, :, rows[i] : rows[i + 1], columns[j] : columns[j + 1]] = blank
                     falls[:, i, j] = whole - score(net, {**images, name: covered}, present, task, outputs)
-            found[name] = upsampled(falls.relu(), image.shape[-2:])
+            found[name] = upsampled(falls, image.shape[-2:]).relu()
     return found
 
 
@@ -245,6 +268,16 @@ def _check_pixels(net: FusionNet, images: Mapping[str, Tensor], seen: Mapping[st
             f"the maps of modality {name!r} have one pixel at the layer {infos[stage].name!r}, which holds no places and gives "
             f"no map of relevance; {remedy}"
         )
+
+
+def _sides(images: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
+    """Height and width of every image; values of a table have a single place and are none."""
+    return {name: (x.shape[-2], x.shape[-1]) for name, x in images.items() if x.shape[-1] * x.shape[-2] > 1}
+
+
+def _fewest(net: FusionNet, name: str, stage: int, side: tuple[int, int]) -> int:
+    """Cells along the shorter side of a stage's map."""
+    return -(-min(side) // int(_infos(net.branches[name])[stage].reduction))
 
 
 def _usual(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
 from drifa.explain.asked import Asked, chosen_rows, described, of_case, of_study, on_device, shows_patients, thinned
-from drifa.explain.cam import METHODS, Relevance, cells, ensemble_relevance, stage_of
+from drifa.explain.cam import METHODS, Relevance, cells, ensemble_relevance, layer_of, stage_of
 from drifa.explain.embedding import nearest, readouts
 from drifa.explain.flat import check_embedding
 from drifa.explain.record import CaseRecord, Explanation, MapRecord, TaskRecord
@@ -36,7 +36,7 @@ def explain(
     case: Case | None = None,
     task: str | None = None,
     layer: str | None = None,
-    method: str = "gradcam",
+    method: str = METHODS[0],
     embedding: str = "tsne",
     places: Places | None = None,
     progress: Progress | None = None,
@@ -52,7 +52,7 @@ def explain(
         subject: Explain this subject of the study instead.
         case: Explain these images instead.
         task: Explain this task alone.
-        layer: Stage that the maps are read at, by name; None = the last before the readout.
+        layer: Stage that the maps are read at, by name; None as in :func:`drifa.explain.cam.stage_of`.
         method: One of :data:`drifa.explain.cam.METHODS`.
         embedding: How readouts of the test split are drawn beside their PCA, one of :data:`drifa.explain.flat.EMBEDDINGS`.
         places: Where the run's study and cache are, if not where the run says.
@@ -67,7 +67,7 @@ def explain(
     """
     predictor = Predictor.open(folder, places=places)
     if predictor.regions:
-        usual = {"layer": None, "method": "gradcam", "embedding": "tsne"}
+        usual = {"layer": None, "method": METHODS[0], "embedding": "tsne"}
         for name, given in (("layer", layer), ("method", method), ("embedding", embedding)):
             if given != usual[name]:
                 raise DrifaError(
@@ -107,7 +107,7 @@ def explain(
         run=str(predictor.run.folder),
         members=len(predictor.nets),
         method=method,
-        layer=None if method == "occlusion" else layer or _last(predictor),
+        layer=None if method == "occlusion" else layer_of(predictor.nets[0], asked.batch.images, layer),
         cases=tuple(
             CaseRecord(name, {key: str(path) for key, path in files.items()}, tasks, tuple(ones))
             for name, files, tasks, ones in zip(asked.names, asked.files, records, near, strict=True)
@@ -140,7 +140,7 @@ def _check(predictor: Predictor, cases: int, task: str | None, layer: str | None
         raise DrifaError(f"method {method!r} is not known{suggest(method, METHODS)}")
     if task is not None and task not in predictor.subject_kinds:
         raise DrifaError(f"task {task!r} is not one of this run{suggest(task, predictor.subject_kinds)}")
-    stage_of(predictor.nets[0], layer)
+    stage_of(predictor.nets[0], layer, {})
 
 
 def _check_able(predictor: Predictor, asked: Asked, task: str | None) -> None:
@@ -224,7 +224,3 @@ def _task(
 
 def _number(value: torch.Tensor) -> float | None:
     return float(value) if bool(value.isfinite()) else None
-
-
-def _last(predictor: Predictor) -> str:
-    return str(next(iter(predictor.nets[0].branches.values())).infos[-1].name)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drifa.explain.cam import CELLS, correlation, relevance, upsampled
+from drifa.explain.cam import CELLS, METHODS, correlation, relevance, upsampled
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.undisturbed import undisturbed
 
@@ -56,7 +56,7 @@ def randomisation(
     task: str,
     outputs: Tensor,
     layer: str | None = None,
-    method: str = "gradcam",
+    method: str = METHODS[0],
     seed: int = 0,
 ) -> dict[str, Tensor]:
     """The randomisation check: correlation with the maps of a network whose weights were shuffled; near 0 is good.

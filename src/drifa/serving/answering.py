@@ -77,7 +77,7 @@ def explain_one(predictor: Predictor, sent: Sent, layer: str | None = None) -> d
     Args:
         predictor: Whom to ask.
         sent: The case.
-        layer: Stage whose maps are read; None = the last.
+        layer: Stage whose maps are read; None as in :func:`drifa.explain.cam.stage_of`.
 
     Returns:
         ``images``: modality -> PNG of what the networks see; ``tasks``: task -> ``output``, the class that is explained, and

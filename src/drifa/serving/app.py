@@ -132,7 +132,7 @@ def _of_images(app: FastAPI, predictor: Predictor, desk: Desk) -> None:
 
     @app.post("/v1/explain", responses=of_explanations, openapi_extra=form_of(predictor))
     async def explain(request: Request, layer: str | None = None) -> Response:
-        """Grad-CAM of the predicted classes, absent modalities left absent; `layer` names the stage, the last by default."""
+        """HiResCAM of the predicted classes, absent modalities left absent; `layer` names another stage than the usual."""
         return await _asked(request, desk, 2 * fields, lambda form: explain_one(predictor, one_sent(form, predictor), layer))
 
 

@@ -225,7 +225,7 @@ async function explain(turn) {
       slider.addEventListener("input", () => { over.style.opacity = slider.value; });
       const picture = make("img", { src: address(found.images[modality]), alt: `${modality}, with what speaks for ${output}` });
       return make("figure", {}, make("div", { className: "stack" }, picture, over), slider,
-        make("figcaption", { textContent: `${modality}: what speaks for ${name} = ${output} (Grad-CAM, opacity above)` }));
+        make("figcaption", { textContent: `${modality}: what speaks for ${name} = ${output} (HiResCAM, opacity above)` }));
     }));
   place.replaceChildren(...figures);
 }

@@ -1,0 +1,150 @@
+"""Do maps of relevance lie on the object that makes the class? Shares inside the phantom's masks, and checks of the maps.
+
+    python -c "from drifa.data import make_phantom; make_phantom('runs/places-study', 640, masks=True)"
+    drifa demo --out runs/places
+    python results/explain/places.py runs/places [RUN …]
+
+Runs on phantoms that were written with masks; the second of the kept figures is the one of tests/test_ground_truth.py (one
+network, 8 epochs, no dropout). Writes places.json and places.md beside this file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from drifa.data.adapters.phantom_images import LESION
+from drifa.explain.asked import batch_of, on_device, thinned
+from drifa.explain.cam import cells, correlation, layer_of, relevance, upsampled
+from drifa.explain.trust import faithfulness, grown, share_inside, shuffled
+from drifa.files import write_json, write_text
+from drifa.prediction.predictor import Predictor
+from drifa.version import __version__
+
+HERE = Path(__file__).parent
+#: The task that a lesion alone decides -> where that lesion is seen.
+OWN = {"surface": "photo", "depth": "ultrasound"}
+CASES, CHECKED, SHUFFLES = 32, 16, 3
+#: Method, and the layer if not the usual one (-1: the last).
+WAYS: tuple[tuple[str, int | None], ...] = (
+    *(("hirescam", None), ("gradcam", None), ("hirescam", 0), ("gradcam", 0)),
+    *(("hirescam", 2), ("gradcam", 2), ("hirescam", -1), ("gradcam", -1)),
+)
+CHECKS = ("Alike", "Insertion", "Deletion", "No better")
+#: Those whose pixels are taken out and put in, which is slow.
+CHECKED_WAYS = WAYS[0], WAYS[1], WAYS[-1]
+
+
+def mean_share(maps: Tensor, mask: Tensor) -> float:
+    return float(share_inside(maps, mask).nanmean())
+
+
+def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Way -> its figures, and what an even map and the finest possible one would have; means over networks and cases."""
+    study, nets = predictor.run.study(), predictor.nets
+    subjects = study.subjects()
+    rows = thinned(subjects.in_split("test"), CASES)
+    images, present = on_device(predictor, batch_of(subjects, predictor.run.cache(study, None), rows))
+    truth = torch.from_numpy(subjects.targets[task][rows]).to(predictor.device)
+    files = [study.root / "masks" / modality / f"{name}.png" for name in subjects.ids[rows]]
+    lesion = torch.from_numpy(np.stack([np.asarray(Image.open(file)) == LESION for file in files])).to(predictor.device)
+    infos = next(iter(nets[0].branches.values())).infos
+    others = [shuffled(net, seed) for net in nets for seed in range(SHUFFLES)]
+    found: dict[str, dict[str, float]] = {}
+    for method, stage in WAYS:
+        layer = layer_of(nets[0], images) if stage is None else str(infos[stage].name)
+        own, by_chance = (
+            [relevance(net, images, present, task, truth, layer, method)[modality] for net in each] for each in (nets, others)
+        )
+        grid = cells(nets[0], images, present, layer, method)[modality]
+        wide = grown(lesion, grid)
+        ideal = upsampled(F.adaptive_avg_pool2d(lesion[:, None].float(), grid)[:, 0], lesion.shape[1:])
+        alike = [correlation(maps, by_chance[SHUFFLES * k]).abs() for k, maps in enumerate(own)]
+        way = f"{method} at {layer}"
+        found[way] = {
+            "cells": grid[0],
+            "inside": float(np.mean([mean_share(one, lesion) for one in own])),
+            "inside_shuffled": float(np.mean([mean_share(one, lesion) for one in by_chance])),
+            "inside_ideal": mean_share(ideal, lesion),
+            "near": float(np.mean([mean_share(one, wide) for one in own])),
+            "near_shuffled": float(np.mean([mean_share(one, wide) for one in by_chance])),
+            "near_area": float(wide.float().mean()),
+            "randomisation": float(torch.stack(alike).nanmean()),
+        }
+        if (method, stage) in CHECKED_WAYS:
+            some = {name: image[:CHECKED] for name, image in images.items()}
+            one = faithfulness(nets[0], some, present[:CHECKED], task, truth[:CHECKED], modality, own[0][:CHECKED])
+            found[way] |= {
+                "insertion": float((one.insertion - one.random_insertion).mean()),
+                "deletion": float((one.deletion - one.random_deletion).mean()),
+                "no_better": float((one.insertion <= one.random_insertion).float().mean()),
+            }
+    return found, {"area": float(lesion.float().mean())}
+
+
+def page(told: Mapping[str, Any]) -> str:
+    """The figures as tables."""
+    lines = [
+        "# Where maps of relevance lie",
+        "",
+        "Made by the commands on top of [places.py](places.py): "
+        f"{told['networks']} networks of {len(told['seeds'])} run(s), seeds {told['seeds']},",
+        f"{told['cases']} test cases of 64 pixels each, {told['shuffles']} shuffles of the weights of every network.",
+        "",
+        f"- {told['date']}, drifa {told['drifa']}, torch {told['torch']}, {told['device']}",
+        "- *on it*: share of the relevance inside the lesion; *shuffled*: the same of networks of shuffled weights;",
+        "  *best possible*: of a map that is the lesion itself, in cells of that size; *near it*: with a margin of one cell;",
+        "  *area*: what an even map has.",
+        "- *alike*: size of the correlation with the map of shuffled weights (0 is good); *insertion*: above that of random",
+        "  maps (high is good), *deletion*: likewise (low is good); *no better*: share of maps whose insertion is not above",
+        f"  that of random ones; of the first network of a run and {CHECKED} cases.",
+    ]
+    for task, one in told["found"].items():
+        lines += ["", f"## `{task}`, {OWN[task]}: the lesion has {one['area']:.3f} of the area", ""]
+        names = ("Map", "Cells", "On it", "Shuffled", "Best possible", "Near it", "Shuffled", "Area", *CHECKS)
+        lines += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+        for way, numbers in one["ways"].items():
+            parts = [f"{value:.3f}" for key, value in numbers.items() if key != "cells"]
+            parts += ["-"] * (len(names) - 2 - len(parts))
+            lines.append(f"| {way} | {numbers['cells']:.0f} | {' | '.join(parts)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    predictors = [Predictor.open(path) for path in sys.argv[1:]]
+    networks = sum(len(one.nets) for one in predictors)
+    told: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "drifa": __version__,
+        "torch": torch.__version__,
+        "device": f"{platform.machine()}, {predictors[0].device.type}",
+        "networks": networks,
+        "seeds": [one.run.config.train.seed for one in predictors],
+        "cases": CASES,
+        "shuffles": SHUFFLES,
+        "found": {},
+    }
+    for task, modality in OWN.items():
+        each = [places(one, task, modality) for one in predictors]
+        weights = [len(one.nets) for one in predictors]
+        found = {
+            way: {key: float(np.average([part[way][key] for part, _ in each], weights=weights)) for key in numbers}
+            for way, numbers in each[0][0].items()
+        }
+        told["found"][task] = {"area": each[0][1]["area"], "ways": found}
+    write_json(HERE / "places.json", told)
+    write_text(HERE / "places.md", page(told))
+
+
+if __name__ == "__main__":
+    main()
