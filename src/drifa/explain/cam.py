@@ -169,7 +169,7 @@ def cells(
     return {name: (maps[name][stage].shape[-2], maps[name][stage].shape[-1]) for name in sides if name in maps}
 
 
-def layer_of(net: FusionNet, inputs: Mapping[str, Tensor], layer: str | None = None) -> str:
+def layer_of(net: FusionNet, inputs: Mapping[str, Any], layer: str | None = None) -> str:
     """The name, by the first branch, of the stage whose maps are read; arguments as in :func:`relevance`."""
     sides = _sides({name: x for name, x in inputs.items() if isinstance(x, Tensor)})
     return layer or str(_infos(next(iter(net.branches.values())))[stage_of(net, None, sides)].name)
