@@ -123,3 +123,19 @@ def _plain(file: str) -> str:
 
 def _section(file: str, title: str) -> str:
     return " ".join((ROOT / file).read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0].split())
+
+
+def test_strangers_are_quoted_as_measured() -> None:
+    runs = json.loads(Path("results/trust/results.json").read_text(encoding="utf-8"))["runs"]
+    kinds = {
+        (own, other): row for one in runs.values() for own, check in one.items() for other, row in check["strangers"].items()
+    }
+    sets = {pair: row for pair, row in kinds.items() if pair[1] in ("ham10000", "sipakmed", "nickparvar", "iqothnccd")}
+    hardest = ("pap_smear", "ham10000")
+    assert min(sets, key=lambda pair: sets[pair]["auroc"]) == hardest
+    said = _plain("docs/trust.md")
+    assert f"an AUROC of at least {sets[hardest]['auroc']:.3f}" in said
+    assert f"of which {100 * sets[hardest]['caught']:.0f} % are caught; of all others at least 99 %" in said
+    assert min(row["caught"] for pair, row in sets.items() if pair != hardest) >= 0.99
+    assert f"Of inverted pap smears {100 * kinds['pap_smear', 'inverted']['caught']:.0f} % are caught" in said
+    assert all(kinds[own, change]["caught"] == 1 for own, _ in kinds for change in ("blank", "noise"))

@@ -1,14 +1,14 @@
 """Strangers at the door on real images: what a check of each modality says of the other three and of spoiled images.
 
-python results/trust/strangers.py "$DRIFA_DATA" tf_efficientnet_lite0.safetensors
+python results/trust/strangers.py "$DRIFA_DATA" tf_efficientnet_lite0.safetensors RUN...
 
-Writes results.json and README.md beside this file; no network is trained. The weights are those of timm's model of that name.
+Writes results.json and README.md beside this file; no network is trained. The weights are those of timm's model of that name,
+the runs those of results/standard, which are asked as `drifa calibrate` and `drifa predict` ask them.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,25 @@ from sklearn.metrics import roc_auc_score
 
 from drifa.data.adapters.prepare import ADAPTERS
 from drifa.data.reading.images import read_image
+from drifa.evaluation.strangers import Viewer, learn_strangers
 from drifa.files import write_json, write_text
+from drifa.prediction.predictor import Predictor
+from drifa.prediction.strangers import look as asked
 from drifa.runs.run import environment
 from drifa.uncertainty.distances import DISTANCES
 from drifa.uncertainty.image_statistics import statistics_of
 from drifa.uncertainty.outliers import OutlierScores
 
-COMMAND = 'python results/trust/strangers.py "$DRIFA_DATA" tf_efficientnet_lite0.safetensors'
+COMMAND = 'python results/trust/strangers.py "$DRIFA_DATA" tf_efficientnet_lite0.safetensors RUN...'
 DATASETS = {"ham10000": "dermoscopy", "sipakmed": "pap smear", "nickparvar": "brain MRI", "iqothnccd": "lung CT"}
 IMAGES, SPOILED, SIDE, RATE, SEED, SPLITS = 400, 100, 96, 0.05, 0, 3
 #: Shares of groups for training and validation; the rest is held out.
 SHARES = (0.45, 0.35)
+#: Modality of a run -> that of its dataset.
+OWN = {"dermoscopy": "dermoscopy", "pap_smear": "pap smear", "mri": "brain MRI", "ct": "lung CT"}
 CHANGES = ("blank", "noise", "inverted", "quarter turn")
-Looks = tuple[np.ndarray, np.ndarray]
+#: Features of each depth, and statistics.
+Looks = tuple[tuple[np.ndarray, ...], np.ndarray]
 
 
 def images_of(name: str, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,13 +55,14 @@ def images_of(name: str, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def look(network: torch.nn.Module, images: np.ndarray) -> Looks:
-    """Pooled features and statistics. The statistics are those of the resized image: sizes of files tell nothing here."""
+    """Pooled features of the five stages, and statistics of the resized image: sizes of files tell nothing here."""
     features = []
     with torch.inference_mode():
         for start in range(0, len(images), 50):
             x = torch.from_numpy(images[start : start + 50]).permute(0, 3, 1, 2).float() / 255
-            features.append(network((x - 0.5) / 0.5).numpy())
-    return np.concatenate(features), statistics_of(images)
+            maps = network.forward_intermediates((x - 0.5) / 0.5, intermediates_only=True)
+            features.append([one.mean(dim=(2, 3)).numpy().astype(np.float64) for one in maps])
+    return tuple(np.concatenate(depth) for depth in zip(*features, strict=True)), statistics_of(images)
 
 
 def spoiled(images: np.ndarray, random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -79,28 +86,65 @@ def one_split(own: Looks, labels: np.ndarray, groups: np.ndarray, others: dict[s
         "images": [train.sum(), val.sum(), test.sum()],
     }
     for method in DISTANCES:
-        scores = OutlierScores.fit(own[0][train], labels[train], own[1][train], method, seed)
-        check = scores.calibrate(own[0][val], own[1][val], groups[val], RATE, seed)
-        features_only = replace(scores, ranges=None).calibrate(own[0][val], groups=groups[val], rate=RATE, seed=seed)
-        usual, (of_features, of_statistics) = check(own[0][test], own[1][test]), scores(own[0][test], own[1][test])
+        scores = OutlierScores.fit(of(own, train), labels[train], own[1][train], method, seed)
+        check = scores.calibrate(of(own, val), own[1][val], groups[val], RATE, seed)
+        usual, own_looks = scores(of(own, test), own[1][test]), scores.looks(of(own, test), own[1][test])
+        alarms = check.strange(of(own, test), own[1][test])
         _, number = np.unique(groups[test], return_inverse=True)
-        share = np.bincount(number, usual <= RATE) / np.bincount(number)
+        share = np.bincount(number, alarms) / np.bincount(number)
         found[method] = {"false_alarms": share.mean()}
-        for name, (features, statistics) in others.items():
-            rows = test[: len(features)] if name in CHANGES else slice(None)
-            p, (f, s) = check(features[rows], statistics[rows]), scores(features[rows], statistics[rows])
-
-            def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
-                return roc_auc_score(np.repeat([0, 1], [len(inside), len(outside)]), np.concatenate([inside, outside]))
+        for name, other in others.items():
+            rows = test[: len(other[1])] if name in CHANGES else np.full(len(other[1]), True)
+            seen = of(other, rows), other[1][rows]
+            looks = scores.looks(*seen)
 
             found[method][name] = {
-                "auroc": auroc(-usual, -p),
-                "auroc_features": auroc(of_features, f),
-                "auroc_statistics": auroc(of_statistics, s),
-                "caught": (p <= RATE).mean(),
-                "caught_features": features_only.strange(features[rows]).mean(),
+                "auroc": auroc(usual, scores(*seen)),
+                "auroc_last": auroc(own_looks[-2], looks[-2]),
+                "auroc_statistics": auroc(own_looks[-1], looks[-1]),
+                "caught": check.strange(*seen).mean(),
             }
     return found
+
+
+def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+    return roc_auc_score(np.repeat([0, 1], [len(inside), len(outside)]), np.concatenate([inside, outside]))
+
+
+def of_run(folder: Path, loaded: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What the checks of a run say of images of its test split, of the sets that it does not know, and of spoiled images."""
+    predictor = Predictor.open(folder, device="cpu")
+    viewer = Viewer.open(predictor)
+    checks, told, _ = learn_strangers(predictor, RATE)
+    found = {}
+    for name, check in checks.items():
+        who = viewer.who("test", name)
+        usual = check.scores(*viewer.looks(who, name))
+        first = viewer.pixels.read(name, viewer.subjects.image[who[:SPOILED], viewer.subjects.modalities.index(name)])
+        channels, side = first.shape[1:3]
+        others = {other: resized(images, side, channels) for other, images in loaded.items() if DATASETS[other] != OWN[name]}
+        others |= {
+            k: v.transpose(0, 3, 1, 2)
+            for k, v in spoiled(first.permute(0, 2, 3, 1).numpy(), np.random.default_rng(SEED)).items()
+        }
+        rows = {}
+        for other, images in others.items():
+            seen = asked(predictor.nets[0], name, torch.from_numpy(np.ascontiguousarray(images)), None)
+            rows[other] = {"auroc": round(auroc(usual, check.scores(*seen)), 4), "caught": check.strange(*seen).mean().round(4)}
+        found[name] = {"images": len(who), "groups": check.record.groups, **told[name], "strangers": rows}
+    return found
+
+
+def resized(images: np.ndarray, side: int, channels: int) -> np.ndarray:
+    """uint8 ``[N, H, W, 3]`` -> ``[N, C, side, side]``."""
+    pictures = [Image.fromarray(one).resize((side, side), Image.Resampling.BILINEAR) for one in images]
+    grey = [np.asarray(one.convert("L"))[None] if channels == 1 else np.asarray(one).transpose(2, 0, 1) for one in pictures]
+    return np.stack(grey)
+
+
+def of(looks: Looks, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The features of some images."""
+    return tuple(depth[rows] for depth in looks[0])
 
 
 def mean(values: list[Any]) -> Any:
@@ -112,9 +156,9 @@ def mean(values: list[Any]) -> Any:
 
 def table(result: dict[str, Any], method: str) -> list[str]:
     lines = [
-        "| check of | false alarms (lowest to highest) | stranger | AUROC | caught | AUROC, features alone "
-        "| caught, features alone | AUROC, statistics alone |",
-        "|---|---|---|---|---|---|---|---|",
+        "| check of | false alarms (lowest to highest) | stranger | AUROC | caught | AUROC, last stage alone "
+        "| AUROC, statistics alone |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, one in result["datasets"].items():
         found, alarms = one["mean"][method], [100 * split[method]["false_alarms"] for split in one["splits"]]
@@ -125,12 +169,36 @@ def table(result: dict[str, Any], method: str) -> list[str]:
                     DATASETS.get(stranger, stranger),
                     f"{row['auroc']:.3f}",
                     f"{100 * row['caught']:.1f} %",
-                    f"{row['auroc_features']:.3f}",
-                    f"{100 * row['caught_features']:.1f} %",
+                    f"{row['auroc_last']:.3f}",
                     f"{row['auroc_statistics']:.3f}",
                 ]
                 lines.append(f"{head}| " + " | ".join(cells) + " |")
                 head = "| | "
+    return lines
+
+
+def of_runs(runs: dict[str, Any]) -> list[str]:
+    if not runs:
+        return []
+    lines = [
+        "",
+        "## Of trained networks",
+        "",
+        "The checks that `drifa calibrate` learns of runs of `results/standard` (an EfficientNet-Lite0 each, trained on):",
+        f"test images of their own against {IMAGES} images of each other set, and spoiled ones made of the first {SPOILED}.",
+        "",
+        "| run | check of | test images | false alarms (95 % interval) | stranger | AUROC | caught |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for run, checks in runs.items():
+        for name, one in checks.items():
+            alarms = one["false_alarms"]
+            value, low, high = (100 * alarms[key] for key in ("value", "low", "high"))
+            head = f"| {run} | {OWN[name]}, {one['groups']} validation groups | {one['images']} "
+            head += f"| {value:.1f} % ({low:.1f} to {high:.1f}) "
+            for stranger, row in one["strangers"].items():
+                lines.append(f"{head}| {DATASETS.get(stranger, stranger)} | {row['auroc']:.3f} | {100 * row['caught']:.1f} % |")
+                head = "| | | | "
     return lines
 
 
@@ -153,22 +221,26 @@ def main() -> None:
             "shares": SHARES,
         },
         "datasets": {},
+        "runs": {},
     }
     for name, (images, labels, groups) in loaded.items():
         others = {other: looks[other] for other in DATASETS if other != name}
         others |= {change: look(network, x) for change, x in spoiled(images[:SPOILED], np.random.default_rng(SEED)).items()}
         splits = [mean([one_split(looks[name], labels, groups, others, seed)]) for seed in range(SPLITS)]
         result["datasets"][name] = {"images": len(images), "mean": mean(splits), "splits": splits}
+    for folder in map(Path, sys.argv[3:]):
+        result["runs"][folder.name] = of_run(folder, {name: images for name, (images, _, _) in loaded.items()})
     write_json(out / "results.json", result)
     made = result["environment"]
     lines = [
         "# Strangers at the door",
         "",
         f"Made by `{COMMAND}`:",
-        f"pooled features of an EfficientNet-Lite0 trained on ImageNet, {SIDE} px, and the statistics of the resized images,",
-        f"so that the sizes of files tell nothing. A check of each modality, at a rate of {100 * RATE:g} % false alarms, is",
-        "asked about held-out images of its own, the other three modalities, and own held-out images replaced by one grey",
-        f"level (`blank`) or by uniform `noise`, `inverted`, or turned by 90° (those held out of the first {SPOILED} images).",
+        f"pooled features of the five stages of an EfficientNet-Lite0 trained on ImageNet, {SIDE} px, and the statistics of",
+        "the resized images, so that the sizes of files tell nothing. A check of each modality, at a rate of",
+        f"{100 * RATE:g} % false alarms, is asked about held-out images of its own, the other three modalities, and own",
+        "held-out images replaced by one grey level (`blank`) or by uniform `noise`, `inverted`, or turned by 90° (those held",
+        f"out of the first {SPOILED} images).",
         "",
         f"- Date {made['date']}, drifa {made['drifa']}, torch {made['torch']}, timm {made['timm']}, {made['system']}, "
         f"GPU: {made['gpu']}.",
@@ -182,6 +254,7 @@ def main() -> None:
     ]
     for method in DISTANCES:
         lines += ["", f"## `{method}`", "", *table(result, method)]
+    lines += of_runs(result["runs"])
     write_text(out / "README.md", "\n".join(lines) + "\n")
     print(f"wrote {out}/results.json and {out}/README.md")
 

@@ -12,7 +12,7 @@ import torch
 from drifa import DrifaError
 from drifa.files import digest
 from drifa.prediction import strangers
-from drifa.prediction.strangers import FILE, find_strangers, look, read_strangers, write_strangers
+from drifa.prediction.strangers import DEPTHS, FILE, find_strangers, look, read_strangers, write_strangers
 from drifa.prediction.trust import FILE as TRUST_FILE
 from drifa.uncertainty.outliers import OutlierCheck, OutlierScores
 from tests.networks.tiny import tiny
@@ -60,7 +60,16 @@ def test_images_of_an_uncommon_number_of_channels_have_no_statistics() -> None:
     net = tiny(modalities={"dermoscopy": 2, "pap_smear": 3})
     looks = look(net, "dermoscopy", photos(4, 0)[:, :2])
     assert looks.statistics is None
-    assert len(looks.features) == 4
+    assert all(len(table) == 4 for table in looks.features)
+
+
+def test_the_first_and_the_last_stage_are_looked_at() -> None:
+    images = photos(4, 0)
+    seen = look(NET, "dermoscopy", images).features
+    maps = NET.stage_maps(NET.to_input({"dermoscopy": images}))["dermoscopy"]
+    assert 2 <= len(seen) <= DEPTHS
+    for table, x in ((seen[0], maps[0]), (seen[-1], maps[-1])):
+        np.testing.assert_allclose(table, x.mean(dim=(2, 3)).detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_file_that_was_changed_is_refused(tmp_path: Path, check: OutlierCheck, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,13 +83,13 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path, check: OutlierCheck,
 
     whole = {f"0.{name}": array for name, array in check.arrays().items()}
     for arrays in (
-        {**whole, "0.mean": np.array([{}], dtype=object)},
-        {**whole, "0.mean": np.array(["a"])},
-        {**whole, "0.mean": whole["0.mean"][:-1]},
+        {**whole, "0.0_mean": np.array([{}], dtype=object)},
+        {**whole, "0.0_mean": np.array(["a"])},
+        {**whole, "0.0_mean": whole["0.0_mean"][:-1]},
         {name: array for name, array in whole.items() if name != "0.usual"},
     ):
         replaced(**arrays)
-        with pytest.raises(DrifaError, match=FILE):
+        with pytest.raises(DrifaError, match=rf"{FILE}.*run `drifa calibrate"):
             read_strangers(folder)
     replaced(**whole)
     assert read_strangers(folder)

@@ -67,7 +67,8 @@ class Viewer:
             if self.progress:
                 self.progress(start + len(rows), len(image), f"looking at {modality}")
         features, statistics = zip(*parts, strict=True)
-        return Looks(np.concatenate(features), None if statistics[0] is None else np.concatenate(statistics))
+        depths = tuple(np.concatenate(tables) for tables in zip(*features, strict=True))
+        return Looks(depths, None if statistics[0] is None else np.concatenate(statistics))
 
     def labels(self, who: Indices, modality: str) -> NDArray[Any]:
         """Their classes in the first task of classes that the modality can answer; all alike without one."""

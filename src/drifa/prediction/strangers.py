@@ -24,22 +24,24 @@ from drifa.uncertainty.outliers import OutlierCheck
 FILE = "strangers.npz"
 #: Most bytes that the arrays of a file may take: what is written here stays far below.
 MOST_BYTES = 2**28
+#: So many depths of a network are looked at, from its first stage to its last.
+DEPTHS = 5
 
 
 class Looks(NamedTuple):
     """What a check sees of images.
 
     Attributes:
-        features: ``[N, F]``
+        features: Of each depth, from the first on. ``[N, F]`` each
         statistics: ``[N, S]``; None where the modality is neither grey nor RGB.
     """
 
-    features: Floats
+    features: tuple[Floats, ...]
     statistics: Floats | None
 
 
 def look(net: FusionNet, modality: str, pixels: Tensor, shown: Shown | None = None) -> Looks:
-    """Pooled features of a modality by itself, and statistics of the images as they were resized for the network.
+    """Pooled features of a modality by itself at several depths, and statistics of the images as resized for the network.
 
     Args:
         net: In evaluation mode; the first member of a run.
@@ -49,7 +51,9 @@ def look(net: FusionNet, modality: str, pixels: Tensor, shown: Shown | None = No
     """
     with torch.inference_mode():
         images = net.to_input({modality: pixels if shown is None else shown})[modality]
-        features = net.embed({modality: images})[0][modality].cpu().numpy().astype(np.float64)
+        maps = net.stage_maps({modality: images})[modality]
+        depths = sorted({round(depth) for depth in np.linspace(0, len(maps) - 1, DEPTHS)})
+        features = tuple(maps[depth].mean(dim=(2, 3)).cpu().numpy().astype(np.float64) for depth in depths)
     grey_or_colour = pixels.shape[1] in (1, 3)
     return Looks(features, statistics_of(pixels.permute(0, 2, 3, 1).numpy()) if grey_or_colour else None)
 
@@ -125,5 +129,8 @@ def read_strangers(folder: Path) -> dict[str, OutlierCheck]:
         odd = [key for key, array in own.items() if array.dtype.kind != "f"]
         if odd or not isinstance(record, dict):
             raise DrifaError(f"{path} holds no numbers as {odd[0] if odd else name!r}: {remedy}")
-        found[name] = OutlierCheck.from_arrays(record, own, f"{path}: {name}")
+        try:
+            found[name] = OutlierCheck.from_arrays(record, own, f"{path}: {name}")
+        except DrifaError as error:
+            raise DrifaError(f"{error}: {remedy}") from None
     return found
