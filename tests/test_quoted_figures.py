@@ -126,7 +126,7 @@ def _section(file: str, title: str) -> str:
 
 
 def test_strangers_are_quoted_as_measured() -> None:
-    runs = json.loads(Path("results/trust/results.json").read_text(encoding="utf-8"))["runs"]
+    runs = json.loads((ROOT / "results/trust/results.json").read_text(encoding="utf-8"))["runs"]
     kinds = {
         (own, other): row for one in runs.values() for own, check in one.items() for other, row in check["strangers"].items()
     }
