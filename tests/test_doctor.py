@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from drifa import doctor
+from drifa.cli.main import app
 from drifa.doctor import examine
+from drifa.errors import DrifaError
 
 
 def by_name(folder: Path) -> dict[str, doctor.Sign]:
@@ -24,6 +27,13 @@ def test_it_tells_versions_devices_and_the_disk_and_leaves_nothing(tmp_path: Pat
     assert any(name.startswith("device") for name in found)
     assert "GB free" in found[f"disk of {tmp_path.resolve()}"].found
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_none_ends_it_before_the_table(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["doctor", str(tmp_path / "nowhere")])
+    assert isinstance(result.exception, DrifaError)
+    assert "nowhere is no folder; name the one" in str(result.exception)
+    assert not result.output
 
 
 def test_every_extra_of_the_package_is_told_and_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

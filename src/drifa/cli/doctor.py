@@ -17,7 +17,10 @@ def doctor(
     from rich.text import Text
 
     from drifa.doctor import examine
+    from drifa.errors import DrifaError
 
+    if not folder.is_dir():
+        raise DrifaError(f"{folder} is no folder; name the one where runs are to be written")
     table = Table("what", "found", "to do")
     for sign in examine(folder):
         table.add_row(Text(sign.what), Text(sign.found), Text(sign.remedy))

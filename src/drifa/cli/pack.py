@@ -14,8 +14,11 @@ def pack(
 ) -> None:
     """All that is needed to answer, in one folder of Hugging Face's layout: no image, no id, no path of the training."""
     from drifa.export.folder import pack as pack_run
+    from drifa.runs.run import Run
 
-    typer.echo(f"wrote {pack_run(run, out)}\nnext: drifa predict {out} --image MODALITY=PATH")
+    written = pack_run(run, out)
+    masks = " --out FOLDER" if Run.open(run).info.reads == "pixels" else ""
+    typer.echo(f"wrote {written}\nnext: drifa predict {out} --image MODALITY=PATH{masks}")
 
 
 def card(
