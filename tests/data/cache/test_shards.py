@@ -46,6 +46,14 @@ def paths(tmp_path: Path) -> list[str]:
     return [str(path) for path in found]
 
 
+def test_readers_that_see_other_pixels_have_other_shards(
+    tmp_path: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = planned(tmp_path, paths).file
+    monkeypatch.setattr(shards, "READING", shards.READING + 1)
+    assert planned(tmp_path, paths).file != before
+
+
 def test_a_shard_is_complete_once_it_is_decoded_and_holds_the_resized_images(tmp_path: Path, paths: list[str]) -> None:
     shard, done = planned(tmp_path / "cache", paths), []
     shard.file.parent.mkdir()

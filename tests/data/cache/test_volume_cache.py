@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
+from drifa.data.cache import volume_cache
 from drifa.data.cache.volume_cache import SUBJECT_FILE, VolumeCache
 from drifa.data.reading.slicing import NATIVE, prepare_volumes
 from drifa.data.reading.volumes import read_volume, write_mask
@@ -176,7 +177,9 @@ def test_a_head_keeps_its_aspect(tmp_path: Path) -> None:
     assert height / width == pytest.approx(x / y, abs=0.06)
 
 
-def test_a_finished_cache_is_reused_and_a_changed_file_is_not(heads: Study, tmp_path: Path) -> None:
+def test_a_finished_cache_is_reused_and_a_changed_file_is_not(
+    heads: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, calls = tmp_path / "cache", []
 
     def build(study: Study, **settings: int) -> VolumeCache:
@@ -197,6 +200,9 @@ def test_a_finished_cache_is_reused_and_a_changed_file_is_not(heads: Study, tmp_
     build(replace(heads, tasks={"tumour": Task("tumour", RegionTarget(other), ("flair", "t1"))}))
     assert len(calls) == 2  # the subjects with masks: these are checked against the task
     assert torch.equal(build(heads).read("flair", np.arange(5)), before)
+    monkeypatch.setattr(volume_cache, "READING", volume_cache.READING + 1)
+    build(heads)
+    assert len(calls) == 3  # by readers that see other voxels
 
 
 def test_a_killed_build_goes_on_where_it_stopped(heads: Study, tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from drifa.data.reading import READING
 from drifa.data.reading.images import read_image, resize
 from drifa.errors import DrifaError
 from drifa.files import atomic_path
 
-#: Part of every key: raise it when decoding or the layout of the files changes.
+#: Part of every key, beside that of the readers: raise it when the layout of the files changes.
 CACHE_VERSION = 2
 #: Mean size of a shard. What is lost when a build is killed, and what is decoded again when one image changes.
 SHARD_BYTES = 128 * 2**20
@@ -89,7 +90,7 @@ def plan_shards(folder: Path, modality: str, paths: list[str], states: list[str]
 
 
 def _key(states: Sequence[str], shape: tuple[int, int, int]) -> str:
-    head = f"{CACHE_VERSION}\0{shape[1]}\0{shape[0]}"
+    head = f"{CACHE_VERSION}\0{READING}\0{shape[1]}\0{shape[0]}"
     return hashlib.sha256("\0".join([head, *states]).encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from drifa.data.reading import READING
 from drifa.data.reading.slicing import Geometry, centre, prepare_volumes
 from drifa.data.reading.volumes import check_grids, read_volume, volume_files
 from drifa.data.study.study import Study
@@ -21,7 +22,7 @@ from drifa.errors import DrifaError, suggest
 from drifa.files import atomic_path, write_json
 from drifa.progress import Progress
 
-#: Part of every key: raise it when the preparation or the layout of the files changes.
+#: Part of every key, beside that of the readers: raise it when the preparation or the layout of the files changes.
 CACHE_VERSION = 1
 #: What `subject.json` is called; written last, so that a folder with it is complete.
 SUBJECT_FILE = "subject.json"
@@ -244,7 +245,7 @@ def _geometry(record: dict[str, list[int] | int]) -> Geometry:
 def _key(
     files: Mapping[str, Path], masks: Mapping[str, Path], targets: Mapping[str, RegionTarget], size: int, clip: float
 ) -> str:
-    digest = hashlib.sha256(f"{CACHE_VERSION}\0{size}\0{clip}".encode())
+    digest = hashlib.sha256(f"{CACHE_VERSION}\0{READING}\0{size}\0{clip}".encode())
     # A mask is checked against its task's values when it is read: other values, another key.
     known = {name: f"{name}={targets[name].mask_values}" for name in masks}
     for name, path in [*sorted(files.items()), *((known[name], path) for name, path in sorted(masks.items()))]:
