@@ -77,6 +77,7 @@ class Recipe(L.LightningModule):
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self.history: list[dict[str, float]] = []
         self.gates: list[dict[str, Any]] = []
+        self.gate_sums = GateSums(0)
         self.best = float("inf")
         self.stale = 0
         self.floors = floors or {}
