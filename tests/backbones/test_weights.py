@@ -47,7 +47,7 @@ class TestPretrained:
             assert torch.equal(p, q)
 
     @pytest.mark.parametrize("prefix", ["module.", "model.", "backbone.", "encoder.", "module.model.backbone."])
-    @pytest.mark.parametrize("nest", [(), ("state_dict",), ("model",), ("ema",), ("checkpoint", "model")])
+    @pytest.mark.parametrize("nest", [(), ("state_dict",), ("model",), ("ema",), ("checkpoint", "model"), ("params_ema",)])
     def test_what_training_programs_add_is_taken_away_and_said(
         self, weights, tmp_path: Path, caplog: pytest.LogCaptureFixture, prefix: str, nest: tuple[str, ...]
     ) -> None:
@@ -68,6 +68,11 @@ class TestPretrained:
         for content, words in (
             (twice, r"holds resnet18 2 times, below 'student\.' and 'teacher\.'"),
             ({"model": state, "ema": state}, "holds weights as 'model' and as 'ema'"),
+            ({"generator": state, "critic": state}, "holds weights as 'generator' and as 'critic'"),
+            (
+                {f"blocks.{k}.bn1.weight": torch.ones(4) for k in range(9)},
+                "does not fit resnet18: it has 1 of .* tensors at most, whatever prefix",
+            ),
             ({"epoch": 3, "optimizer": {"lr": 0.1}}, "no state dict .* but epoch, optimizer"),
             ({"blocks.weight": torch.zeros(2)}, r"it holds blocks\.weight …, and conv1\.weight is needed"),
         ):
@@ -80,6 +85,24 @@ class TestPretrained:
         torch.save({key: value for key, value in state.items() if not key.startswith("layer4")}, tmp_path / "w.pth")
         Branch("resnet18", 3, pretrained=str(tmp_path / "w.pth"), arguments=TINY)
         assert "the others keep their random values" in caplog.text
+
+    def test_a_longer_network_is_asked_about_and_its_classifier_is_not(
+        self, weights, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path, _ = weights
+        Branch("resnet18", 3, pretrained=str(path), arguments=TINY)
+        assert not caplog.text
+        save_file(timm.create_model("resnet34", num_classes=10, **TINY).state_dict(), tmp_path / "w.safetensors")
+        Branch("resnet18", 3, pretrained=str(tmp_path / "w.safetensors"), arguments=TINY)
+        assert "tensors in the stages of resnet18 that it has no place for (layer1.2" in caplog.text
+
+    @pytest.mark.parametrize(("made", "named"), [("w.pth", "w.safetensors"), ("w.safetensors", "w.bin")])
+    def test_what_a_file_is_says_its_content_and_not_its_name(self, weights, tmp_path: Path, made: str, named: str) -> None:
+        path, state = weights
+        (torch.save if made == "w.pth" else save_file)(state, tmp_path / made)
+        (tmp_path / made).rename(tmp_path / named)
+        a, b = (Branch("resnet18", 3, pretrained=str(p), arguments=TINY) for p in (path, tmp_path / named))
+        assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
     def test_a_frozen_network_takes_no_part_of_its_weights(self, weights, tmp_path: Path) -> None:
         _, state = weights
@@ -151,6 +174,9 @@ class TestPretrained:
     def test_missing_broken_or_pickled_files_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "bad.safetensors").write_bytes(b"no weights")
         (tmp_path / "bad.pth").write_bytes(b"no weights")
+        (tmp_path / "folder.pth").mkdir()
+        (tmp_path / "lfs.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+        (tmp_path / "page.pth").write_text("\n<!DOCTYPE html>")
         torch.save(nn.Linear(2, 2), tmp_path / "object.pth")
         torch.save(nn.Linear(2, 2), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
         torch.save({"a": np.zeros(3)}, tmp_path / "numpy.pth")
@@ -158,6 +184,9 @@ class TestPretrained:
         (tmp_path / "cut.pth").write_bytes((tmp_path / "object.pth").read_bytes()[:100])
         for name, word in (
             ("none.pth", "does not exist"),
+            ("folder.pth", "is a folder; name the file in it"),
+            ("lfs.safetensors", "is a pointer of Git LFS and not the weights themselves; fetch them with `git lfs pull`"),
+            ("page.pth", "is a web page"),
             ("bad.safetensors", "cannot be read"),
             ("bad.pth", "cannot be read"),
             ("cut.pth", "cannot be read"),

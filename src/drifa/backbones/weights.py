@@ -36,6 +36,14 @@ NESTED = (
     "teacher",
     "student",
 )
+#: What files of PyTorch begin with.
+TORCH = (b"PK", b"\x80\x02")
+#: Beginnings, in small letters, of what is fetched in place of weights -> what it is, and what to do.
+NO_WEIGHTS = {
+    b"version https://git-lfs": "a pointer of Git LFS and not the weights themselves; fetch them with `git lfs pull`",
+    b"<!doctype html": "a web page, such as an error or a login of the site; fetch the weights themselves",
+    b"<html": "a web page, such as an error or a login of the site; fetch the weights themselves",
+}
 
 
 def load_pretrained(
@@ -104,6 +112,13 @@ def load_pretrained(
     features.load_state_dict(matched, strict=False)
     used = {_flat(key) for key in matched}
     left = [name for key, (name, _) in found.items() if key not in used and not name.endswith("num_batches_tracked")]
+    stages = {key.split(".")[0] for key in own}
+    strange = [name for name in left if name.split(".")[0] in stages]
+    if strange:
+        logging.getLogger("drifa").warning(
+            "%s holds %d tensors in the stages of %s that it has no place for (%s …): is it of another network?",
+            *(origin, len(strange), backbone, strange[0]),
+        )
     tail = f"; not used: {', '.join(left[:4])}{' …' if len(left) > 4 else ''}" if left else ""
     told = f", without the prefix {prefix!r} of their names" if prefix else ""
     if prefix:
@@ -132,7 +147,7 @@ def _without_prefix(state: dict[str, Tensor], own: set[str], origin: str, backbo
         The tensors below the prefix (all of them where it is empty), and the prefix.
 
     Raises:
-        DrifaError: Below two prefixes stands as much of the network.
+        DrifaError: Below two prefixes stands as much of the network, or below none more than a few of its tensors.
     """
     counts: Counter[str] = Counter()
     for key in state:
@@ -141,6 +156,11 @@ def _without_prefix(state: dict[str, Tensor], own: set[str], origin: str, backbo
         counts.update(start for start in starts if _flat(key[len(start) :]) in own)
     most = max(counts.values(), default=0)
     best = sorted(prefix for prefix, count in counts.items() if count == most)
+    if len(best) > 1 and 2 * most < len(own):
+        raise DrifaError(
+            f"{origin} does not fit {backbone}: it has {most} of {len(own)} tensors at most, whatever prefix is taken away; "
+            f"give the weights of a plain timm {backbone}"
+        )
     if len(best) > 1:
         raise DrifaError(
             f"{origin} holds {backbone} {len(best)} times, below {' and '.join(map(repr, best))}; save the tensors of the one "
@@ -179,7 +199,7 @@ def input_normalisation(
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    if path.suffix != ".safetensors":
+    if not _is_safetensors(path):
         return {}
     with safe_open(path, framework="pt") as file:
         return file.metadata() or {}
@@ -193,12 +213,15 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         DrifaError: If the file is missing, is not a state dict or holds anything but tensors.
     """
+    if path.is_dir():
+        raise DrifaError(f"weights file {path} is a folder; name the file in it that holds the tensors")
     if not path.is_file():
         raise DrifaError(f"weights file {path} does not exist")
     try:
-        if path.suffix == ".safetensors":
+        if _is_safetensors(path):
             return load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with open(path, "rb") as file:  # by a path, torch goes by its ending
+            state: Any = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     inside, where = state, ""
@@ -220,6 +243,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {key: value for key, value in inside.items() if isinstance(value, Tensor)}
 
 
+def _is_safetensors(path: Path) -> bool:
+    """By what the file begins with, the length of a JSON header; by its name where it is too short for one."""
+    with open(path, "rb") as file:
+        head = file.read(9)
+    return head[8:] == b"{" or (path.suffix == ".safetensors" and head[:2] not in TORCH)
+
+
 def _is_state(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
@@ -230,15 +260,18 @@ def _is_state(value: Any) -> bool:
 def _unreadable(path: Path, error: Exception) -> DrifaError:
     """What a file is that holds no plain tensors, in words of our own: those of PyTorch advise to run what a stranger wrote."""
     remedy = "save the tensors alone where it was made, as torch.save(net.state_dict(), PATH)"
+    with open(path, "rb") as file:
+        head = file.read(100).lstrip()
+    for begin, what in NO_WEIGHTS.items():
+        if head.lower().startswith(begin):
+            return DrifaError(f"weights file {path} is {what}")
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             script = any(name.endswith("/constants.pkl") for name in archive.namelist())
         if script:
             return DrifaError(f"weights file {path} is a TorchScript program, which is not run here; {remedy}")
     if isinstance(error, pickle.UnpicklingError):
-        with open(path, "rb") as file:
-            known = file.read(2) in (b"PK", b"\x80\x02")
-        if known:
+        if head[:2] in TORCH:
             return DrifaError(
                 f"weights file {path} holds objects of Python, such as a whole network or arrays of numpy, which are never "
                 f"unpickled; {remedy}"
@@ -255,6 +288,7 @@ def _inner(value: Any, path: Path) -> tuple[str, Any] | None:
     if not isinstance(value, dict) or _is_state(value):
         return None
     found = [key for key in NESTED if isinstance(value.get(key), dict) and value[key]]
+    found = found or [key for key, one in value.items() if isinstance(key, str) and _is_state(one)]
     if len(found) > 1:
         raise DrifaError(
             f"weights file {path} holds weights as {' and as '.join(map(repr, found))}; save the ones that are meant in a file "
