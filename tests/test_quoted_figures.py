@@ -139,3 +139,14 @@ def test_strangers_are_quoted_as_measured() -> None:
     assert min(row["caught"] for pair, row in sets.items() if pair != hardest) >= 0.99
     assert f"Of inverted pap smears {100 * kinds['pap_smear', 'inverted']['caught']:.0f} % are caught" in said
     assert all(kinds[own, change]["caught"] == 1 for own, _ in kinds for change in ("blank", "noise"))
+
+
+def test_hidden_classes_are_quoted_as_measured() -> None:
+    sets = json.loads((ROOT / "results/trust/hidden.json").read_text(encoding="utf-8"))["datasets"]
+    said = _plain("docs/trust.md")
+    assert "of melanomas, gliomas and benign lung scans 2 % or fewer are caught" in said
+    few = (sets["ham10000"]["mel"], sets["nickparvar"]["glioma"], sets["iqothnccd"]["benign"])
+    assert max(round(100 * row["caught"]) for row in few) <= 2
+    most = max((row["caught"], name) for own in sets.values() for name, row in own.items())
+    assert most[1] == "notumor"
+    assert f"the most is {100 * most[0]:.0f} %, of scans without a tumour" in said

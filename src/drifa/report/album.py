@@ -106,10 +106,11 @@ class Album:
                 if path.is_relative_to(root) and path.is_file():
                     pixels = self._read(path, 3)
                     if pixels is not None:
-                        words = f"{name} of {subject}, and what mattered in it for {task}"
                         if self._slices:
                             words = f"A slice of {subject}, the outlines of {task} in it, and where they are uncertain"
-                        yield str(name), image(pixels, words, (3 if self._slices else 2) * SIDE)
+                            yield str(name), image(pixels, words, 3 * SIDE)
+                        else:
+                            yield str(name), image(pixels, f"{name} of {subject}, and what mattered in it for {task}", 2 * SIDE)
 
     def _read(self, path: Path, channels: int) -> np.ndarray | None:
         try:

@@ -24,7 +24,7 @@ def record(files: RunFiles) -> dict[str, Any]:
         "Answers": _answers(model),
         "Dropout": _dropout(settings),
         "Weights": _weights(model),
-        "Started from": _start(files, model),
+        "Started from": _start(model),
         "One answer takes": _answer(files, model),
         "Training took": _training(files),
     }
@@ -84,8 +84,8 @@ def _weights(model: Mapping[str, Any]) -> str:
     return f"{words.whole(parameters)} per network" + (f", {members} networks" if members > 1 else "")
 
 
-def _start(files: RunFiles, model: Mapping[str, Any]) -> str:
-    if files.model is None or "pretrained" not in model:
+def _start(model: Mapping[str, Any]) -> str:
+    if "pretrained" not in model:
         return ""
     return "; ".join(map(str, model["pretrained"])) or "random weights, drawn by the seed of each network"
 
