@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from drifa.data.adapters.phantom_images import LESION
 from drifa.explain.asked import batch_of, on_device, thinned
 from drifa.explain.cam import cells, correlation, layer_of, relevance, upsampled
-from drifa.explain.trust import faithfulness, grown, share_inside, shuffled
+from drifa.explain.trust import Removal, grown, share_inside, shuffled
 from drifa.files import write_json, write_text
 from drifa.prediction.predictor import Predictor
 from drifa.version import __version__
@@ -83,11 +83,12 @@ def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, di
         }
         if (method, stage) in CHECKED_WAYS:
             some = {name: image[:CHECKED] for name, image in images.items()}
-            one = faithfulness(nets[0], some, present[:CHECKED], task, truth[:CHECKED], modality, own[0][:CHECKED])
+            removal = Removal(nets[0], some, present[:CHECKED], modality)
+            one = removal.faithfulness(task, truth[:CHECKED], own[0][:CHECKED])
             found[way] |= {
-                "insertion": float((one.insertion - one.random_insertion).mean()),
-                "deletion": float((one.deletion - one.random_deletion).mean()),
-                "no_better": float((one.insertion <= one.random_insertion).float().mean()),
+                "insertion": float((one.insertion - one.random).mean()),
+                "deletion": float((one.deletion - one.random).mean()),
+                "no_better": float((one.insertion <= one.random).float().mean()),
             }
     return found, {"area": float(lesion.float().mean())}
 

@@ -167,11 +167,16 @@ def digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_bytes(target: str | Path, content: bytes) -> Path:
+    """Writes ``content``, all or nothing."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+    return Path(target)
+
+
 def write_text(target: str | Path, text: str) -> Path:
     """Writes ``text`` as UTF-8, all or nothing."""
-    with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
-    return Path(target)
+    return write_bytes(target, text.encode())
 
 
 def write_csv(target: str | Path, table: pd.DataFrame) -> Path:

@@ -50,7 +50,7 @@ def test_some_test_cases_are_explained_with_figures(paired_run: Run) -> None:
                 assert one["cells"] == [4, 4]
                 assert 0 <= one["largest"] <= 1
                 assert one["largest"] or one["randomisation"] is one["agreement"] is None
-                assert all(0 <= one[name] <= 1 for name in ("deletion", "insertion", "random_deletion", "random_insertion"))
+                assert all(0 <= one[name] <= 1 for name in ("deletion", "insertion", "random"))
     assert set(told["cohort"]["spread"]) == {"photo", "ultrasound", "photo*ultrasound"}
     assert told["gates"]
     places = pd.read_csv(where / "space-depth.csv")

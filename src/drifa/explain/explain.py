@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from drifa.data import Subjects
 from drifa.errors import DrifaError, suggest
-from drifa.explain import figures
 from drifa.explain.asked import Asked, chosen_rows, described, of_case, of_study, on_device, shows_patients, thinned
-from drifa.explain.cam import METHODS, Relevance, cells, ensemble_relevance, layer_of, stage_of
+from drifa.explain.cam import METHODS, layer_of, stage_of
 from drifa.explain.embedding import nearest, readouts
 from drifa.explain.flat import check_embedding
-from drifa.explain.record import CaseRecord, Explanation, MapRecord, TaskRecord
-from drifa.explain.shapley import Shares, of_nothing, shares
-from drifa.explain.trust import faithfulness, randomisation
+from drifa.explain.maps import CaseMaps
+from drifa.explain.record import CaseRecord, Explanation
+from drifa.explain.shapley import of_nothing, shares
+from drifa.explain.trust import shuffled
 from drifa.explain.volumes import VolumeExplanation, explain_volumes
 from drifa.explain.whole import MOST_TRAINED, Whole
-from drifa.files import write_json, write_text
+from drifa.files import write_bytes, write_json, write_text
 from drifa.names import file_name
 from drifa.prediction.cases import Case
-from drifa.prediction.given import pixels_from
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress
 from drifa.runs.places import Places
-from drifa.tasks import Classes
 
 
 def explain(
@@ -81,48 +79,63 @@ def explain(
         raise DrifaError(f"embedding {embedding!r} draws the test split, not a single case; leave it or the case away")
     study = predictor.run.study()
     subjects, source = study.subjects(), predictor.run.cache(study, progress)
-    asked = of_case(predictor, case) if case else of_study(study, subjects, source, chosen_rows(subjects, cases, subject))
     single = subject is not None or case is not None
     wanted = [task] if task else list(predictor.subject_kinds)
+    asked: Iterable[Asked]
     if single:
-        _check_able(predictor, asked, task)
+        asked = [of_case(predictor, case) if case else of_study(study, subjects, source, chosen_rows(subjects, 1, subject))]
+        _check_able(predictor, asked[0], task)
+    else:
+        rows, size = chosen_rows(subjects, cases, None), predictor.run.config.evaluate.batch_size
+        cases = len(rows)
+        asked = (of_study(study, subjects, source, rows[start : start + size]) for start in range(0, cases, size))
     none = _none(predictor, subjects)
     whole = Whole(predictor, subjects, source, embedding, progress)
     trained = thinned(subjects.in_split("train"), MOST_TRAINED)
     train_points = whole.readouts(trained)
-    found = shares(predictor, *on_device(predictor, asked.batch), none)
-    root = predictor.run.folder / "explain"
-    out = root / file_name(asked.names[0]) if single else root
-    alike = nearest(readouts(predictor.nets, *on_device(predictor, asked.batch)), train_points, list(subjects.ids[trained]))
-    near = [[described(one, subjects, predictor.subject_kinds) for one in row] for row in alike]
-    pictures: dict[str, np.ndarray] = {}
+    other = shuffled(predictor.nets[0])
+    told: list[CaseRecord] = []
+    pictures: dict[str, bytes] = {}
     drawn: dict[str, str] = {}
-    records: list[dict[str, TaskRecord]] = [{} for _ in asked.names]
-    for done, name in enumerate(wanted):
-        for row, record in _task(predictor, asked, name, found[name], layer, method, pictures).items():
-            records[row][name] = record
+    patients = False
+    for part in asked:
+        images, present = on_device(predictor, part.batch)
+        found = shares(predictor, images, present, none)
+        maps = CaseMaps(predictor, other, part, len(told), layer, method)
+        records = {name: maps.of_task(name, found[name]) for name in wanted}
+        pictures |= maps.pictures
+        patients |= shows_patients(part.files, study)
+        alike = nearest(readouts(predictor.nets, images, present), train_points, list(subjects.ids[trained]))
+        for row, (name, files) in enumerate(zip(part.names, part.files, strict=True)):
+            told.append(
+                CaseRecord(
+                    name,
+                    {key: str(path) for key, path in files.items()},
+                    {key: each[row] for key, each in records.items() if row in each},
+                    tuple(described(one, subjects, predictor.subject_kinds) for one in alike[row]),
+                )
+            )
         if progress:
-            progress(done + 1, len(wanted), "maps of relevance")
+            progress(len(told), 1 if single else cases, "maps of relevance")
+    root = predictor.run.folder / "explain"
+    out = root / file_name(told[0].subject) if single else root
     explanation = Explanation(
         run=str(predictor.run.folder),
         members=len(predictor.nets),
         method=method,
-        layer=None if method == "occlusion" else layer_of(predictor.nets[0], asked.batch.images, layer),
-        cases=tuple(
-            CaseRecord(name, {key: str(path) for key, path in files.items()}, tasks, tuple(ones))
-            for name, files, tasks, ones in zip(asked.names, asked.files, records, near, strict=True)
-        ),
+        layer=None if method == "occlusion" else layer_of(predictor.nets[0], part.batch.images, layer),
+        cases=tuple(told),
         cohort={},
         cohort_cases=0,
         gates=(),
         embedding={},
         by_modality=None,
-        patients=shows_patients(asked.files, study),
+        patients=patients,
     )
     if not single:
         explanation = whole.added_to(explanation, wanted, none, trained, train_points, drawn)
-    for file, pixels in pictures.items():
-        figures.write_png(out / file, pixels)
+    for file, picture in pictures.items():
+        write_bytes(out / file, picture)
     for file, figure in drawn.items():
         write_text(out / file, figure)
     write_json(out / "explain.json", explanation.to_json())
@@ -160,67 +173,3 @@ def _none(predictor: Predictor, subjects: Subjects) -> dict[str, np.ndarray]:
         task: of_nothing(kind, subjects.targets[task][train], subjects.known_of(task)[train])
         for task, kind in predictor.subject_kinds.items()
     }
-
-
-def _task(
-    predictor: Predictor,
-    asked: Asked,
-    task: str,
-    found: Shares,
-    layer: str | None,
-    method: str,
-    pictures: dict[str, np.ndarray],
-) -> dict[int, TaskRecord]:
-    """Row of the case -> why it was answered so; the overlays are added to the pictures by file name."""
-    kind = predictor.subject_kinds[task]
-    rows = np.flatnonzero(np.isfinite(found.everything[:, 0]))
-    if not len(rows):
-        return {}
-    outputs = found.everything[rows].argmax(axis=1)
-    images, present = on_device(predictor, asked.batch)
-    asked_rows = torch.from_numpy(rows).to(predictor.device)
-    some = ({name: image[asked_rows] for name, image in images.items()}, present[asked_rows])
-    target = torch.from_numpy(outputs).to(predictor.device)
-    maps = ensemble_relevance(predictor.nets, *some, task, target, layer, method)
-    grid = cells(predictor.nets[0], *some, layer, method)
-    alike = randomisation(predictor.nets[0], *some, task, target, layer, method)
-    drawn: list[dict[str, MapRecord]] = [{} for _ in rows]
-    for i, modality in enumerate(predictor.run.info.modalities):
-        here = some[1][:, i].nonzero().squeeze(1)
-        if modality not in maps or not len(here):
-            continue
-        one = Relevance(maps[modality].members[:, here])
-        areas = None
-        if isinstance(kind, Classes):
-            part = ({name: image[here] for name, image in some[0].items()}, some[1][here])
-            areas = faithfulness(predictor.nets[0], *part, task, target[here], modality, one.mean)
-        for k, place in enumerate(here.tolist()):
-            row = int(rows[place])
-            file = f"maps/{row + 1}-{file_name(asked.names[row])}-{task}-{modality}.png"  # two ids may share a file name
-            pixels = pixels_from(asked.files[row][modality], predictor.run.info.modalities[modality])
-            pictures[file] = figures.overlay(pixels, one.mean[k].cpu().numpy())
-            largest = float(one.mean[k].max())
-            drawn[place][modality] = MapRecord(
-                file,
-                grid[modality],
-                largest,
-                _number(one.agreement[k]) if largest else None,
-                float(one.disagreement[k].mean()),
-                _number(alike[modality][place]),
-                **({} if areas is None else {name: float(values[k]) for name, values in vars(areas).items()}),
-            )
-    return {
-        int(row): TaskRecord(
-            kind.classes[outputs[k]] if isinstance(kind, Classes) else "value",
-            float(found.everything[row, outputs[k]]),
-            float(found.none[outputs[k]]),
-            {name: float(found.values[row, i, outputs[k]]) for i, name in enumerate(found.modalities)},
-            {"*".join(pair): float(found.pairs[row, p, outputs[k]]) for p, pair in enumerate(found.names)},
-            drawn[k],
-        )
-        for k, row in enumerate(rows)
-    }
-
-
-def _number(value: torch.Tensor) -> float | None:
-    return float(value) if bool(value.isfinite()) else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
@@ -12,7 +12,6 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 
 from drifa.explain.flat import Flat
-from drifa.files import atomic_path
 from drifa.networks.gates import Gate
 from drifa.report.data_link import csv_text
 from drifa.report.explanation_figures import gate_rows, share_bars
@@ -79,10 +78,11 @@ def _edges(regions: np.ndarray) -> np.ndarray:
     return np.asarray((regions & ~inside).any(axis=-1))
 
 
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """uint8 ``[H, W, 3]``, all or nothing."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG")
+def png(pixels: np.ndarray) -> bytes:
+    """A picture as a file: uint8 ``[H, W, 3]``."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def bars(title: str, values: Mapping[str, tuple[float, float | None, float | None]], unit: str) -> str:

@@ -27,8 +27,7 @@ class MapRecord:
             of the two has the same relevance everywhere.
         deletion: Area under the probability of the class as its pixels go; None for numbers.
         insertion: As its pixels come; None for numbers.
-        random_deletion: Of random maps; the map should be below.
-        random_insertion: Of random maps; the map should be above.
+        random: Either of random maps; the map's deletion should be below, its insertion above.
     """
 
     file: str
@@ -39,8 +38,7 @@ class MapRecord:
     randomisation: float | None
     deletion: float | None = None
     insertion: float | None = None
-    random_deletion: float | None = None
-    random_insertion: float | None = None
+    random: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +15,11 @@ from drifa.networks.fusionnet import FusionNet
 from drifa.networks.undisturbed import undisturbed
 
 #: Pixels are taken out, or put in, in so many equal steps.
-STEPS = 10
+STEPS = 5
 #: Random maps whose areas are averaged.
 RANDOM_MAPS = 3
+#: Images that are asked about as one batch.
+ASKED = 32
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,12 @@ class Faithfulness:
     Attributes:
         deletion: From the whole image to its mean; low is good. ``[B]``
         insertion: From its mean to the whole image; high is good. ``[B]``
-        random_deletion: The same in the order of random smooth maps. ``[B]``
-        random_insertion: Likewise. ``[B]``
+        random: Of both in the order of random smooth maps: backwards, the order of an insertion is that of a deletion. ``[B]``
     """
 
     deletion: Tensor
     insertion: Tensor
-    random_deletion: Tensor
-    random_insertion: Tensor
+    random: Tensor
 
 
 def shuffled(net: FusionNet, seed: int = 0) -> FusionNet:
@@ -50,19 +49,22 @@ def shuffled(net: FusionNet, seed: int = 0) -> FusionNet:
 
 
 def randomisation(
-    net: FusionNet,
+    maps: Mapping[str, Tensor],
+    other: FusionNet,
     inputs: Mapping[str, Tensor],
     present: Tensor | None,
     task: str,
     outputs: Tensor,
     layer: str | None = None,
     method: str = METHODS[0],
-    seed: int = 0,
 ) -> dict[str, Tensor]:
     """The randomisation check: correlation with the maps of a network whose weights were shuffled; near 0 is good.
 
-    A map that stays when what was learned is gone, shows edges of the image rather than reasons of the network. Arguments as in
-    :func:`drifa.explain.cam.relevance`.
+    A map that stays when what was learned is gone, shows edges of the image rather than reasons of the network.
+
+    Args:
+        maps: Modality -> relevance ``[B, H, W]``, as the network drew it; of any scale.
+        other: Its :func:`shuffled` copy; the other arguments as in :func:`drifa.explain.cam.relevance`.
 
     Returns:
         Modality -> ``[B]``; NaN without such an image, or where one of the maps is the same everywhere.
@@ -70,47 +72,79 @@ def randomisation(
     References:
         Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018.
     """
-    own, other = (relevance(one, inputs, present, task, outputs, layer, method) for one in (net, shuffled(net, seed)))
-    return {name: _alike(maps, other[name]) for name, maps in own.items()}
+    drawn = relevance(other, inputs, present, task, outputs, layer, method)
+    return {name: _alike(own, drawn[name]) for name, own in maps.items()}
 
 
-def faithfulness(
-    net: FusionNet,
-    inputs: Mapping[str, Tensor],
-    present: Tensor | None,
-    task: str,
-    outputs: Tensor,
-    modality: str,
-    maps: Tensor,
-    seed: int = 0,
-) -> Faithfulness:
-    """Deletion and insertion against random maps; the other modalities stay whole.
+class Removal:
+    """What a network answers while the pixels of one modality of some rows go, the other modalities staying whole.
+
+    What the other branches compute before they are coupled is kept, and the random maps are judged for all tasks at once.
 
     Args:
         net: In any mode.
         inputs: As in :func:`drifa.explain.cam.relevance`.
         present: Likewise; every row must have the modality.
-        task: A task of classes.
-        outputs: The class explained. int64 ``[B]``
-        modality: Whose pixels go and come.
-        maps: Its relevance. ``[B, H, W]``
+        modality: Whose pixels go.
         seed: Of the random maps.
 
     References:
         Petsiuk et al., RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018.
     """
-    random = torch.Generator().manual_seed(seed)
-    noise = torch.rand(RANDOM_MAPS * len(maps), CELLS, CELLS, generator=random).to(maps.device)
-    others = upsampled(noise, maps.shape[1:]).unflatten(0, (RANDOM_MAPS, len(maps)))
-    found = []
-    with torch.no_grad(), undisturbed(net):
+
+    def __init__(
+        self, net: FusionNet, inputs: Mapping[str, Tensor], present: Tensor | None, modality: str, seed: int = 0
+    ) -> None:
+        self.net, self.modality = net, modality
         images = net.to_input(inputs)
-        for row in range(len(maps)):
-            one = {name: image[row : row + 1] for name, image in images.items()}
-            there = None if present is None else present[row : row + 1]
-            each = [_areas(net, one, there, task, outputs[row], modality, order) for order in (maps[row], *others[:, row])]
-            found.append(torch.cat([each[0], torch.stack(each[1:]).mean(dim=0)]))
-    return Faithfulness(*torch.stack(found, dim=1))
+        self.image: Tensor = images[modality]  # type: ignore[assignment]
+        self.blank = self.image.mean(dim=(2, 3), keepdim=True)
+        rows = torch.arange(len(self.image), device=self.image.device)
+        with torch.no_grad(), undisturbed(net):
+            self.begun = net.begin_apart(images, present)
+        self.ends = [self._answers(image, rows) for image in (self.image, self.blank.expand_as(self.image))]
+        noise = torch.rand(RANDOM_MAPS * len(rows), CELLS, CELLS, generator=torch.Generator().manual_seed(seed))
+        maps = upsampled(noise.to(rows.device), self.image.shape[-2:]).unflatten(0, (len(rows), RANDOM_MAPS))
+        self.random = {task: areas.mean(dim=1) for task, areas in self._areas(_ranks(maps), rows).items()}
+
+    def faithfulness(self, task: str, outputs: Tensor, maps: Tensor, rows: Tensor | None = None) -> Faithfulness:
+        """Deletion and insertion against random maps.
+
+        Args:
+            task: A task of classes.
+            outputs: The class explained. int64 ``[B]``
+            maps: Relevance of the modality. ``[B, H, W]``
+            rows: Which rows they are of; None for all. int64 ``[B]``
+        """
+        rows = torch.arange(len(maps), device=maps.device) if rows is None else rows
+        rank = _ranks(maps)
+        areas = self._areas(torch.stack([rank, rank[0].numel() - 1 - rank], dim=1), rows)[task]
+        deletion, insertion = areas.gather(2, outputs[:, None, None].expand(-1, 2, 1)).squeeze(2).unbind(1)
+        return Faithfulness(deletion, insertion, self.random[task][rows].gather(1, outputs[:, None]).squeeze(1))
+
+    def _areas(self, rank: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Task -> area under every answer as pixels go, rank 0 first: int64 ``[B, K, H, W]`` -> ``[B, K, k]``."""
+        gone = torch.arange(1, STEPS, device=rank.device) * rank[0, 0].numel() / STEPS
+        together = max(1, ASKED // (rank.shape[1] * len(gone)))
+        parts = []
+        for start in range(0, len(rows), together):
+            some = rows[start : start + together]
+            without = rank[start : start + together, :, None] < gone[:, None, None]  # [b, K, S, H, W]
+            states = torch.where(without[:, :, :, None], self.blank[some, None, None], self.image[some, None, None])
+            answers = self._answers(states.flatten(0, 2), some.repeat_interleave(without.shape[1] * len(gone)))
+            parts.append({task: values.unflatten(0, without.shape[:3]).sum(dim=2) for task, values in answers.items()})
+        whole, blank = self.ends
+        return {
+            task: (torch.cat([part[task] for part in parts]) + (whole[task] + blank[task])[rows, None] / 2) / STEPS
+            for task in whole
+        }
+
+    def _answers(self, images: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Task -> answers ``[N, k]`` about some rows that have other images of the modality."""
+        with torch.no_grad(), undisturbed(self.net):
+            begun = self.begun.exchanged(self.net.begin_apart({self.modality: images}, None), rows)
+            outputs = self.net.answers(begun, None)
+        return {task: self.net.fusion.spec.link(task).answer(values) for task, values in outputs.items()}
 
 
 def share_inside(maps: Tensor, mask: Tensor) -> Tensor:
@@ -149,24 +183,7 @@ def _alike(first: Tensor, second: Tensor) -> Tensor:
     return correlation(first, second).masked_fill(flat[0] | flat[1], torch.nan)
 
 
-def _areas(
-    net: FusionNet,
-    images: Mapping[str, Any],
-    present: Tensor | None,
-    task: str,
-    output: Tensor,
-    modality: str,
-    order: Tensor,
-) -> Tensor:
-    """Deletion and insertion of one row, all steps as one batch. ``[2]``"""
-    image = images[modality]
-    blank = image.mean(dim=(2, 3), keepdim=True)
-    # Rank of every pixel, the most relevant first; ties, as of a map with large zeros, fall as they stand.
-    rank = order.flatten().argsort(descending=True, stable=True).argsort().view_as(order)
-    steps = torch.arange(STEPS + 1, device=rank.device) * rank.numel() / STEPS
-    first = (rank < steps[:, None, None])[:, None]
-    states = torch.cat([torch.where(first, blank, image), torch.where(first, image, blank)])
-    repeated = {name: x.expand(len(states), *x.shape[1:]) for name, x in images.items()}
-    mask = None if present is None else present.expand(len(states), -1)
-    answers = net.fusion.spec.link(task).answer(net({**repeated, modality: states}, mask)[task])
-    return torch.trapezoid(answers[:, output].unflatten(0, (2, STEPS + 1)), dim=1) / STEPS
+def _ranks(maps: Tensor) -> Tensor:
+    """The place of every pixel by relevance, 0 for the most: ``[..., H, W]``; ties, such as zeros, as they stand."""
+    order = maps.flatten(-2).argsort(dim=-1, descending=True, stable=True)
+    return order.argsort(dim=-1).view_as(maps)

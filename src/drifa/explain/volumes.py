@@ -16,7 +16,7 @@ from drifa.errors import DrifaError, suggest
 from drifa.explain import figures
 from drifa.explain.asked import chosen_rows, files_of, shows_patients
 from drifa.explain.record import FORMAT
-from drifa.files import write_json
+from drifa.files import write_bytes, write_json
 from drifa.names import file_name
 from drifa.prediction.cases import Case, check_cases
 from drifa.prediction.predictor import Predictor
@@ -133,7 +133,7 @@ def explain_volumes(
     check_cases(asked, known, predictor.encoders)
     root = predictor.run.folder / "explain"
     out = root if subject is None and case is None else root / file_name(asked[0].subject)
-    pictures: dict[str, np.ndarray] = {}
+    pictures: dict[str, bytes] = {}
     records = []
     for number, (one, own_masks) in enumerate(zip(asked, masks, strict=True), start=1):
         one = replace(one, images={name: one.images[name] for name in known if name in one.images})
@@ -150,8 +150,8 @@ def explain_volumes(
             progress(number, len(asked), "segmenting volumes")
     patients = shows_patients([one.images for one in asked], study)
     explanation = VolumeExplanation(str(predictor.run.folder), len(predictor.nets), predictor.mode, tuple(records), patients)
-    for file, pixels in pictures.items():
-        figures.write_png(out / file, pixels)
+    for file, picture in pictures.items():
+        write_bytes(out / file, picture)
     write_json(out / "explain.json", explanation.to_json())
     return out, explanation
 
@@ -170,7 +170,7 @@ def _true(study: Study, task: str, mask: Path) -> np.ndarray:
 
 
 def _slices(
-    probabilities: np.ndarray, volume: Volume, true: np.ndarray | None, name: str, pictures: dict[str, np.ndarray]
+    probabilities: np.ndarray, volume: Volume, true: np.ndarray | None, name: str, pictures: dict[str, bytes]
 ) -> dict[str, SliceRecord]:
     entropy = entropy_of_regions(probabilities)
     seen = np.flatnonzero((probabilities > 0).any(axis=(0, 1, 3)))
@@ -186,7 +186,7 @@ def _slices(
         known = None if true is None else _shown(true[:, :, plane])
         regions = figures.outlined(pixels, _shown(probabilities[:, :, plane] >= 0.5), known)
         plain, uncertain = np.split(figures.overlay(pixels, _shown(entropy[:, :, plane]) / np.log(2)), 2, axis=1)
-        pictures[file] = np.concatenate([plain, regions, uncertain], axis=1)
+        pictures[file] = figures.png(np.concatenate([plain, regions, uncertain], axis=1))
         records[which] = SliceRecord(file, plane, float(entropy[:, :, plane].mean()))
     return records
 

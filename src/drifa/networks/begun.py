@@ -46,6 +46,18 @@ class Begun(NamedTuple):
             present=None if bool(present.all()) else present,
         )
 
+    def exchanged(self, other: Begun, rows: Tensor) -> Begun:
+        """Some rows, with what another pass of as many has of its modalities in place of their own: int64 ``[N]``."""
+
+        def chosen(own: Features, new: Features) -> Features:
+            return [(None if x is None else x[rows]) if y is None else y for x, y in zip(own, new, strict=True)]
+
+        return self._replace(
+            features=chosen(self.features, other.features),
+            levels=tuple(chosen(own, new) for own, new in zip(self.levels, other.levels, strict=True)),
+            present=None if self.present is None else self.present[rows],
+        )
+
     def repeated(self, times: int) -> Begun:
         """The same rows so often, one copy of all behind the other."""
         if times == 1:

@@ -144,7 +144,7 @@ class BranchedNet(nn.Module):
         Returns:
             Per subset, task name -> ``[B, …]``, NaN for a row that has nothing of the subset; ``None`` if no row has.
         """
-        begun = self._begin(inputs, present, far=not self.fusion.couples)
+        begun = self.begin_apart(inputs, present)
         check_subsets(subsets, self.modalities)
         return run_subsets(begun, subsets, lambda part: self.answers(part, None))
 
@@ -188,6 +188,10 @@ class BranchedNet(nn.Module):
     def begin_draws(self, inputs: Inputs, present: Tensor | None) -> Begun:
         """What all draws share: the pass up to its first dropout. Inputs and ``present`` as in :meth:`forward`."""
         return self._begin(inputs, present, far=not self.drop_stages)  # then the first dropout stands behind the last stage
+
+    def begin_apart(self, inputs: Inputs, present: Tensor | None) -> Begun:
+        """The pass up to where a branch first knows of the others. Inputs and ``present`` as in :meth:`forward`."""
+        return self._begin(inputs, present, far=not self.fusion.couples)
 
     def _draws(self, begun: Begun, dropout_keys: Tensor) -> dict[str, Tensor]:
         """Every draw from where the pass has begun, several at once while their maps are small: task -> ``[T, B, …]``."""

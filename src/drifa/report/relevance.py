@@ -36,7 +36,7 @@ def doubts(told: Mapping[str, Any]) -> list[str]:
     if told.get("largest") == 0:
         return ["it is empty: nothing in the image spoke for the answer"]
     alike, agreed = _known(told, "randomisation"), _known(told, "agreement")
-    own, random = _known(told, "insertion"), _known(told, "random_insertion")
+    own, random = _known(told, "insertion"), _known(told, "random")
     found = []
     if alike is not None and abs(alike) >= ALIKE:
         found.append(f"shuffled weights draw much the same (correlation {alike:.2f})")
@@ -54,10 +54,9 @@ def checks(told: Mapping[str, Any]) -> str:
         for words, key in (("shuffled weights", "randomisation"), ("agreement", "agreement"))
         if (value := _known(told, key)) is not None
     ]
-    for key in ("insertion", "deletion"):
-        own, random = _known(told, key), _known(told, f"random_{key}")
-        if own is not None and random is not None:
-            parts.append(f"{key} {own:.3f} (random {random:.3f})")
+    if (random := _known(told, "random")) is not None:
+        parts += [f"{key} {own:.3f}" for key in ("insertion", "deletion") if (own := _known(told, key)) is not None]
+        parts.append(f"either by random pixels {random:.3f}")
     return ", ".join(parts)
 
 

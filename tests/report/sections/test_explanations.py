@@ -45,7 +45,7 @@ def test_shares_gates_and_space_are_told(run: Path) -> None:
 def test_each_map_stands_with_its_checks_and_each_case_with_the_training_cases_like_it(run: Path) -> None:
     good = {
         **{"file": "maps/a.png", "cells": [2, 2], "largest": 1.0, "agreement": 0.9, "randomisation": 0.05},
-        **{"insertion": 0.8, "random_insertion": 0.4, "deletion": 0.1, "random_deletion": 0.3},
+        **{"insertion": 0.8, "deletion": 0.1, "random": 0.4},
     }
     maps = {"pap_smear": good, "dermoscopy": {**good, "largest": 0.0, "randomisation": None, "agreement": None}}
     alike = [{"subject": "T1", "cosine": 0.91, "group": "G7", "labels": {"cell": "parabasal"}}]
@@ -58,7 +58,7 @@ def test_each_map_stands_with_its_checks_and_each_case_with_the_training_cases_l
     page = report(run)
     assert page.has("explanations", "1 of 2 maps failed a check and should not be read")
     assert page.has("explanations", "This map should not be read: it is empty")
-    assert page.has("explanations", "shuffled weights 0.05, agreement 0.90, insertion 0.800 (random 0.400)")
+    assert page.has("explanations", "shuffled weights 0.05, agreement 0.90, insertion 0.800, deletion 0.100, either by random pixels 0.400")
     assert page.has("explanations", "Maps of layer layer4.0, 2 × 2 cells stretched over the image: so few cells")
     assert page.has("explanations", "T1 (group G7; cell parabasal; cosine 0.91)")
     told = cases.record(read_run(run))
