@@ -145,6 +145,40 @@ def test_a_number_that_is_none_names_its_field(
 
 
 @pytest.mark.parametrize(
+    ("directions", "message"),
+    [
+        ("(0,0,0) (0,1,0) (0,0,1)", r"has '\(0,0,0\)' as axis 1 in the field 'space directions' .* has no length"),
+        ("(1,0,0) (0,1,0) ( -0 , 0.0 , 0 )", r"has '\(-0,0.0,0\)' as axis 3 in the field 'space directions' .* has no length"),
+        ("(1,0,0) (1e-300,0,0) (0,0,1)", "as axis 2 .* has no length"),
+        ("(1,0,0) (0,1,0) (2,0,0)", "are axes of one plane or line, so that its orientation is unknown; correct the field"),
+        ("(1,1,0) (0,1,1) (1,2,1)", "are axes of one plane or line"),
+    ],
+)
+def test_axes_of_no_length_and_of_one_plane_are_no_damage(tmp_path: Path, itk: Any, directions: str, message: str) -> None:
+    path = tmp_path / "a.nrrd"
+    itk.WriteImage(itk.GetImageFromArray(VALUES), str(path))
+    content, right = path.read_bytes(), b"(1,0,0) (0,1,0) (0,0,1)"
+    assert right in content
+    path.write_bytes(content.replace(right, directions.encode()))
+    with pytest.raises(DrifaError, match=message) as caught:
+        read_volume(path)
+    assert "damaged" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "directions",
+    ["() (,) (0,1,0)", "(none,0,0) (0,1,0) (0,0,1)", "(1", "(1 0 0) (0 1 0) (0 0 1)"],
+)
+def test_axes_that_cannot_be_read_end_in_one_sentence(tmp_path: Path, itk: Any, directions: str) -> None:
+    path = tmp_path / "a.nrrd"
+    itk.WriteImage(itk.GetImageFromArray(VALUES), str(path))
+    path.write_bytes(path.read_bytes().replace(b"(1,0,0) (0,1,0) (0,0,1)", directions.encode()))
+    with pytest.raises(DrifaError, match=r"a\.nrrd"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         (

@@ -47,6 +47,7 @@ def test_a_header_is_read_as_it_was_written() -> None:
         "root": "images",
         "notes": "two lines:\nthe second",
         "split_protocol": "strict",
+        "reading": 1,
         "reporting": {"ethics": "yes"},
         "modalities": {"photo": Modality("photo", 3), "record": Modality("record", 3, ("age", "sex"))},
         "tasks": {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from drifa.data.adapters.pictures import holds_pictures
 from drifa.errors import DrifaError
 from drifa.names import plain
 
@@ -19,7 +20,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         can stand for, by name: images themselves, as data sets of the Hugging Face hub have them, or lists.
 
     Raises:
-        DrifaError: The file cannot be read, two columns have one name, or an image has neither bytes nor a path.
+        DrifaError: The file cannot be read, or two columns have one name.
     """
     from pyarrow import ArrowException, parquet, types
 
@@ -62,7 +63,7 @@ def _rows_with_bytes(path: Path, field: Any) -> tuple[int, int] | None:
     may be many. None for other columns, and where the file has no statistics."""
     from pyarrow import parquet, types
 
-    if not types.is_struct(field.type) or {part.name for part in field.type} != {"bytes", "path"}:
+    if not holds_pictures(field.type):
         return None
     metadata = parquet.read_metadata(path)
     if types.is_null(field.type.field("bytes").type):
@@ -80,9 +81,4 @@ def _paths(path: Path, name: str) -> list[str]:
     from pyarrow import parquet
 
     cells = parquet.ParquetFile(path).read(columns=[f"{name}.path"])[name].to_pylist()
-    for row, cell in enumerate(cells, start=2):
-        if cell is not None and not cell["path"]:
-            raise DrifaError(
-                f"the image {name!r} in row {row} of {path} has neither bytes nor a path; give it one, or leave it null"
-            )
-    return ["" if cell is None else str(cell["path"]) for cell in cells]
+    return [str(cell["path"] or "") if cell else "" for cell in cells]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from drifa.data.adapters.folders import OPTIONS, prepare_folders
 from drifa.data.adapters.ham10000 import Ham10000
 from drifa.data.adapters.iqothnccd import IqOthNccd
 from drifa.data.adapters.nickparvar import Nickparvar
+from drifa.data.adapters.pictures import FOLDER
 from drifa.data.adapters.sipakmed import Sipakmed
 from drifa.data.adapters.table import prepare_table
 from drifa.data.study.study import Study
@@ -46,7 +48,7 @@ def prepare(
     Args:
         name: A key of ``ADAPTERS``, or of ``OWN``.
         folder: The dataset as it was downloaded and unpacked, or the mapping file of ``table``; it is only read, and the study
-            points into it.
+            points into it, but for images that lie inside a table.
         out: Study folder to write.
         options: What the adapter takes beside the folder.
         overwrite: Replace the study that ``out`` holds, with its split, receipt and audit.
@@ -71,10 +73,13 @@ def prepare(
     elif not folder.is_dir():
         what = f"that holds {adapter.title!r} from {adapter.source}" if adapter else "above your class folders"
         raise DrifaError(f"no folder at {folder}; give the folder {what}")
-    ways: dict[str, Callable[..., Any]] = {"folders": prepare_folders, "table": prepare_table}
+    ways: dict[str, Callable[..., Any]] = {
+        "folders": prepare_folders,
+        "table": partial(prepare_table, pictures=out.resolve() / FOLDER),
+    }
     way = adapter.prepare if adapter else ways[name]
     study: Study = way(folder.resolve(), **(options or {}))
-    study.save(out, stale_in(out))
+    study.save(out, stale_in(out, study))
     return study
 
 
@@ -100,6 +105,9 @@ def check_new(out: Path, overwrite: bool) -> None:
         raise DrifaError(f"{out} already holds a study; choose a new --out, or replace it and its split with --overwrite")
 
 
-def stale_in(out: Path) -> list[Path]:
-    """What a study folder may hold of a table that is about to be replaced: its split, receipt and audit."""
-    return [out / name for name in OF_A_TABLE]
+def stale_in(out: Path, study: Study | None = None) -> list[Path]:
+    """What a study folder may hold of a table that is about to be replaced: its split, receipt and audit, and images that lay
+    inside it and are none of the new study."""
+    kept = set() if study is None else {study.image_path(row).resolve() for row in range(len(study.table))}
+    pictures = [path for path in (out / FOLDER).rglob("*") if path.is_file() and path.resolve() not in kept]
+    return [*(out / name for name in OF_A_TABLE), *pictures]

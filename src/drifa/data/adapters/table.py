@@ -14,6 +14,7 @@ from drifa.data.adapters.beside import masks_beside
 from drifa.data.adapters.mapping import Mapping, TaskMapping, read_mapping
 from drifa.data.adapters.one_hot import one_hot_labels
 from drifa.data.adapters.parquet import read_parquet
+from drifa.data.adapters.pictures import INSIDE, columns_of_pictures, picture_cells, place_pictures, write_pictures
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.data.study.checks import CALIBRATION, SPLIT_VALUES
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task
@@ -24,15 +25,20 @@ from drifa.names import find_file, ids_of, is_missing, is_no_group, plain
 from drifa.text_tables import read_table
 
 # Columns that no table can have, beside those of the user.
-_ROW, _SUBJECT, _MODALITY, _PATH = "\0row", "\0subject", "\0modality", "\0path"
+_ROW, _SUBJECT, _MODALITY, _PATH, _COLUMN = "\0row", "\0subject", "\0modality", "\0path", "\0column"
 
 
-def prepare_table(mapping_file: Path) -> Study:
+def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
     """Reads a mapping (see :mod:`drifa.data.adapters.mapping`) and the table that it names.
 
     The table is wide (one row per subject, one path column per modality) or long (one row per image, a path column and a
     column that names the modality). An empty path means that the subject lacks the modality; columns that the mapping does
-    not name are kept.
+    not name are kept. An image inside a Parquet table is written into a file; its root is then a folder above that and the
+    table's own images.
+
+    Args:
+        mapping_file: The mapping.
+        pictures: Folder for images that lie inside the table; None refuses them.
 
     Raises:
         DrifaError: The mapping or the table breaks a rule; names row, value and remedy.
@@ -43,6 +49,15 @@ def prepare_table(mapping_file: Path) -> Study:
     table, left_out = _read(source)
     place = source.name
     used = {column: key for key, column in mapping.columns().items()}
+    asked = {column for column, key in used.items() if column in left_out and (key == "path" or key.startswith("modalities."))}
+    holding = asked & columns_of_pictures(source) if asked and pictures is not None else set()
+    for column in holding:
+        cells = picture_cells(source, column)
+        for row in set(range(2, len(cells) + 2)).difference(table.index):
+            if cells[row - 2]:
+                raise DrifaError(f"row {row} of {place} has an image in {column!r} and nothing else; fill it, or remove it")
+        table[column] = [cells[row - 2] for row in table.index]
+        del left_out[column]
     for column, key in used.items():
         if column in left_out:
             raise DrifaError(
@@ -67,6 +82,9 @@ def prepare_table(mapping_file: Path) -> Study:
     if images.empty:
         raise DrifaError(f"{place} names no image: all its path cells are empty")
     _check_duplicates(images, place)
+    images[_COLUMN] = images[_MODALITY].map({name: mapping.path or one.path for name, one in mapping.modalities.items()})
+    inside = images[_PATH].where(images[_COLUMN].isin(holding) & images[_PATH].str.startswith(INSIDE), "")
+    images[_PATH] = images[_PATH].where(inside == "", "")
     result = pd.DataFrame({"subject": images[_SUBJECT], "modality": images[_MODALITY]})
     result["path"] = _relative(images, _PATH, root, place)
     lacking = pd.Series(map(is_no_group if mapping.group else is_missing, images[mapping.group or _SUBJECT]), images.index)
@@ -89,11 +107,16 @@ def prepare_table(mapping_file: Path) -> Study:
         if task.suffix:
             result[name] = masks_beside(name, task.suffix, tasks[name].modalities, result, root, place)
     counted = _counted(table, images, result, mapping, place)
+    targets: dict[str, list[tuple[int, Path]]] = {}
+    if pictures is not None and (inside != "").any():
+        masks = [name for name, task in tasks.items() if task.target.reads == "pixels"]
+        root, targets = place_pictures(result, masks, inside, images[_COLUMN], images[_ROW], root, pictures)
+        counted += f" {(inside != '').sum()} images that lay inside the table are files in {pictures.name}."
     if mapping.split:
         counted += _told_of_split(images[_SUBJECT], published, cut)
     for column, what in left_out.items():
         counted += f" The column {column!r} holds {what}, and is left out."
-    return Study(
+    study = Study(
         name=mapping.name,
         root=root,
         table=result,
@@ -103,6 +126,9 @@ def prepare_table(mapping_file: Path) -> Study:
         notes=f"{mapping.notes}\n{counted}".lstrip(),
         place=f"the study made from {place}",
     )
+    for column, files in targets.items():
+        write_pictures(source, column, files)
+    return study
 
 
 def _counted(table: pd.DataFrame, images: pd.DataFrame, result: pd.DataFrame, mapping: Mapping, place: str) -> str:

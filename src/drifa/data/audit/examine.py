@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drifa.data.audit.codes import code_findings
 from drifa.data.audit.duplicates import duplicate_findings, exact_clusters, joined_clusters
 from drifa.data.audit.findings import Audit, Finding
 from drifa.data.audit.fix import join_groups
@@ -71,6 +72,7 @@ def examine(study: Study, facts: Facts, pairs: Sequence[Pair], masks: Sequence[F
         *masks,
         *duplicate_findings(study, exact, pairs, clusters),
         *lookalike_findings(study),
+        *code_findings(study),
         *count_findings(study),
         *blank_findings(study, facts),
         *kind_findings(study, facts),

@@ -11,6 +11,8 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
+
 from drifa.data.reading.meta_header import check_letters, check_voxels
 from drifa.errors import DrifaError, short
 
@@ -21,6 +23,7 @@ _HEADER_BYTES = 2**16
 _NRRD_END = re.compile(rb"(?:\r?\n|\r){2}")
 # What names the voxels' file, wherever it stands: the two readers part lines in their own ways, so one place is allowed only.
 _NRRD_FILE = re.compile(rb"(?:^|[\r\n])\s*data\s*file\s*:(?!=)", re.IGNORECASE)
+_VECTOR = re.compile(r"\([^()]*[^(),\s][^()]*\)")
 _META_FILE = re.compile(rb"ElementDataFile", re.IGNORECASE)
 _MILLIMETRES = {"", "?", "mm", "millimeter", "millimeters", "millimetre", "millimetres"}
 _PLACES = (
@@ -57,6 +60,7 @@ def check_text(path: Path) -> None:
                     f"volume {path} has {short(part)} in the field {field!r} of its header, which is no finite "
                     f"number; correct the field, or convert the volume from DICOM again"
                 )
+    _check_directions(path, fields)
     if "elementdatafile" in fields:
         check_letters(path, fields)
         # Where the voxels follow the header, that is its last line.
@@ -72,6 +76,28 @@ def _check_sides(path: Path, fields: dict[str, str]) -> None:
                     f"volume {path} has {short(part)} in the field 'spacings' of its header, so that the size of its voxels is "
                     f"unknown; correct the field, or convert the volume from DICOM again"
                 )
+
+
+def _check_directions(path: Path, fields: dict[str, str]) -> None:
+    """Refuses axes of no length, or in one plane, which SimpleITK takes for damage."""
+    text = fields.get("space directions", "")
+    vectors = [re.sub(r"\s", "", vector) for vector in _VECTOR.findall(text) if "none" not in vector.lower()]
+    axes = [np.array([float(part) for part in vector[1:-1].split(",") if part]) for vector in vectors]
+    with np.errstate(over="ignore"):
+        lengths = [float(np.linalg.norm(axis)) for axis in axes]
+    remedy = "correct the field, or convert the volume from DICOM again"
+    if 0 in lengths:
+        number = lengths.index(0)
+        raise DrifaError(
+            f"volume {path} has {short(vectors[number])} as axis {number + 1} in the field 'space directions' of its header, "
+            f"which has no length, so that the size of its voxels is unknown; {remedy}"
+        )
+    square = len(axes) > 1 and {len(axis) for axis in axes} == {len(axes)} and np.isfinite(lengths).all()
+    if square and np.linalg.matrix_rank(np.stack(axes) / np.array(lengths)[:, None]) < len(axes):
+        raise DrifaError(
+            f"volume {path} has {short(text)} in the field 'space directions' of its header, which are axes of one plane or "
+            f"line, so that its orientation is unknown; {remedy}"
+        )
 
 
 def voxel_file(path: Path) -> Path | None:

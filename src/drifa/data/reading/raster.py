@@ -45,6 +45,12 @@ def is_raster(head: bytes) -> bool:
     return head.startswith(tuple(_OPENERS))
 
 
+def suffix_of(head: bytes) -> str:
+    """How the names of such files end, by their first bytes; empty for other formats."""
+    opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
+    return "" if opener is None else {"JPEG": ".jpg", "TIFF": ".tif"}.get(opener.format, f".{opener.format.lower()}")
+
+
 def read_raster(path: Path, head: bytes, max_pixels: float) -> np.ndarray:
     """Decodes a file; see :func:`drifa.data.reading.images.read_image` for what is done to its pixels.
 

@@ -70,6 +70,7 @@ def merge_studies(studies: Sequence[Study]) -> Study:
         citation=_joined(studies, "citation"),
         notes=_joined(studies, "notes"),
         group_meaning=_joined(studies, "group_meaning"),
+        reading=min(study.reading for study in studies),
         reporting=joined_reporting({study.name: study.reporting for study in studies}),
         # One cut study makes the whole cut; otherwise a protocol is claimed only where all agree.
         split_protocol="paper" if "paper" in protocols else protocols.pop() if len(protocols) == 1 else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from drifa.yaml_text import parse_yaml
 FORMAT_VERSION = "1"
 #: Free-text keys of `study.yaml`, all optional.
 TEXT_KEYS = ("source", "licence", "citation", "notes", "group_meaning")
-KEYS = ("drifa_study", "name", "root", *TEXT_KEYS, "split_protocol", "reporting", "modalities", "tasks")
+KEYS = ("drifa_study", "name", "root", *TEXT_KEYS, "split_protocol", "reading", "reporting", "modalities", "tasks")
 #: How a filled `split` column may have been made; "" where nobody said.
 SPLIT_PROTOCOLS = ("", "strict", "paper", "official", "kfold", "column")
 
@@ -110,6 +111,7 @@ def parse_header(text: str, place: str) -> dict[str, Any]:
         if not isinstance(header.setdefault(key, ""), str):
             raise DrifaError(f"key {key!r} of {place} holds {header[key]!r}; it takes one text")
     header["root"] = header["root"] or "."
+    header["reading"] = _reading(header.get("reading", "0"), place)
     header["reporting"] = parse_reporting(header.get("reporting"), place)
     header["modalities"] = _modalities(header["modalities"], place)
     header["tasks"] = _tasks(header["tasks"], place)
@@ -119,7 +121,7 @@ def parse_header(text: str, place: str) -> dict[str, Any]:
 def format_header(header: Mapping[str, Any]) -> str:
     """Writes what :func:`parse_header` reads."""
     document: dict[str, Any] = {"drifa_study": int(FORMAT_VERSION)}
-    document.update({key: header[key] for key in KEYS if key in header and header[key] not in ("", {})})
+    document.update({key: header[key] for key in KEYS if key in header and header[key] not in ("", {}, 0)})
     document["modalities"] = {
         name: {"columns": list(modality.columns)} if modality.columns else {"channels": modality.channels}
         for name, modality in header["modalities"].items()
@@ -137,6 +139,12 @@ def _mapping(value: Any, place: str, known: tuple[str, ...]) -> dict[str, Any]:
         if key not in known:
             raise DrifaError(f"unknown key {key!r} in {place}{suggest(key, known)}")
     return dict(value)
+
+
+def _reading(value: Any, place: str) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,9}", value):
+        raise DrifaError(f"key 'reading' of {place} holds {_short(value)}, not the number that drifa wrote; remove the line")
+    return int(value)
 
 
 def _short(value: Any) -> str:

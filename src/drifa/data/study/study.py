@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from drifa.data.reading import READING
 from drifa.data.study.checks import COLUMNS, SPLITS, checked_table
+from drifa.data.study.rules import warn_of_rules
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task, format_header, parse_header
 from drifa.data.study.subjects import Subjects, build_subjects, subject_codes, texts_of
 from drifa.data.targets import Reads
@@ -44,6 +46,7 @@ class Study:
         notes: Counts and known defects.
         group_meaning: What a group is, in words: ``patient``, ``lesion``, ``near-duplicate cluster``.
         split_protocol: How the split column was made: a protocol of `drifa data split`, or ``""``; ``paper`` may cut groups.
+        reading: The :data:`drifa.data.reading.READING` under which it was made; 0 where its `study.yaml` does not say.
         reporting: What only its authors can say, by key of :data:`drifa.data.study.reporting.STATEMENTS`.
         place: How errors call the table.
 
@@ -62,6 +65,7 @@ class Study:
     notes: str = ""
     group_meaning: str = ""
     split_protocol: str = ""
+    reading: int = READING
     reporting: Mapping[str, str] = field(default_factory=dict)
     place: InitVar[str] = "study.csv"
 
@@ -74,7 +78,7 @@ class Study:
 
     @classmethod
     def load(cls, folder_or_yaml: str | Path) -> Study:
-        """Reads a study from its folder, or from its `study.yaml`.
+        """Reads a study from its folder, or from its `study.yaml`; warns of one that was prepared by other rules of reading.
 
         Raises:
             DrifaError: A file is missing or unreadable, or its content breaks a rule of the format.
@@ -97,7 +101,9 @@ class Study:
             raise DrifaError(f"{yaml_path} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
         table_path = _table_path(yaml_path.parent)
         root = yaml_path.parent / header.pop("root")
-        return cls(root=root, table=_read_table(table_path), place=table_path.name, **header)
+        study = cls(root=root, table=_read_table(table_path), place=table_path.name, **header)
+        warn_of_rules(study, yaml_path.parent)
+        return study
 
     def save(self, folder: str | Path, stale: Iterable[Path] = ()) -> Path:
         """Writes the study into a folder: the table first, `study.yaml` last.
@@ -122,7 +128,7 @@ class Study:
         named = str(old.get("root", self.root))
         relative = inside or (not os.path.isabs(named) and os.path.abspath(folder / named) == str(self.root))
         root = Path(os.path.relpath(self.root, folder)).as_posix() if relative else str(self.root)
-        header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol")}
+        header: dict[str, Any] = {key: getattr(self, key) for key in ("name", *TEXT_KEYS, "split_protocol", "reading")}
         header |= {"root": root, "reporting": dict(self.reporting), "modalities": self.modalities, "tasks": self.tasks}
         path, table = folder / "study.yaml", _table_path(folder)
         header_first = bool(old) and old["split_protocol"] != "paper"
