@@ -69,8 +69,8 @@ def test_only_fusions_that_say_so_couple_the_branches(fusion):
         assert torch.equal(maps[0], maps[1])
 
 
-@pytest.mark.parametrize(("backbone", "last"), [("ghostnet_050", True), ("resnet18", False)])
-def test_images_are_laid_out_channels_last_where_convolutions_are_grouped_with_the_same_answers(backbone, last):
+@pytest.mark.parametrize(("backbone", "last"), [("ghostnet_050", True), ("resnet18", False), ("fastvit_t8", False)])
+def test_images_are_laid_out_channels_last_where_that_is_faster_and_safe_with_the_same_answers(backbone, last):
     torch.manual_seed(0)
     net = create_model(backbone, "concat", {"a": 3, "b": 3}, {"t": 2}).eval()
     seen = []

@@ -56,7 +56,8 @@ class Branch(nn.Module):
         loaded: How many tensors of the pretrained file were used, as one sentence; ``None`` without one.
         normalisation: Mean and standard deviation of the images that its pretrained weights know; ``None`` without any.
         memory_format: How its images are laid out: channels last where convolutions are grouped, which takes a third off
-            the time of a step on a CPU; dense ones gain nothing.
+            the time of a step on a CPU; dense ones gain nothing. Never where a strided 1×1 convolution reads fewer than 16
+            channels: its backward pass would spoil the memory.
 
     Shape:
         ``[B, C_in, H, W] -> … -> [B, C_K, H_K, W_K]``. Stage by stage for ResNet18, of images ``[2, 3, 128, 128]``:
@@ -121,8 +122,7 @@ class Branch(nn.Module):
         self.refine = nn.ModuleList(nn.Identity() for _ in stages)
         if make_mfa is not None:
             self._attach(make_mfa, mfa_at)
-        grouped = any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in self.stages.modules())
-        self.memory_format = torch.channels_last if grouped else torch.contiguous_format
+        self.memory_format = _memory_format(self.stages)
 
     def check_size(self, height: int, width: int, modality: str) -> None:
         """Refuses images that the backbone cannot take, with the size that it needs, in pixels."""
@@ -179,6 +179,18 @@ def _attend_convolutions(module: nn.Module, make_mfa: Callable[[int], nn.Module]
                 setattr(module, name, ConvMFA(child, make_mfa(child.out_channels)))
         else:
             _attend_convolutions(child, make_mfa)
+
+
+def _memory_format(stages: nn.Module) -> torch.memory_format:
+    convolutions = [module for module in stages.modules() if isinstance(module, nn.Conv2d)]
+    if any(_overruns(conv) for conv in convolutions):
+        return torch.contiguous_format
+    return torch.channels_last if any(conv.groups > 1 for conv in convolutions) else torch.contiguous_format
+
+
+def _overruns(conv: nn.Conv2d) -> bool:
+    # Channels last, oneDNN 3.13 (its issue 6035) writes the gradient of these weights past its workspace.
+    return conv.kernel_size == (1, 1) and max(conv.stride) > 1 and conv.groups == 1 and conv.in_channels < 16
 
 
 def _add_biases(module: nn.Module) -> None:
