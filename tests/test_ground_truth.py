@@ -10,6 +10,7 @@ from torch import Tensor
 
 from drifa.config import make_config
 from drifa.data import make_phantom
+from drifa.data.adapters.phantom import SURFACE
 from drifa.data.adapters.phantom_images import LESION
 from drifa.demo import SUBJECTS, demo_config
 from drifa.evaluation.evaluate import evaluate
@@ -77,6 +78,9 @@ def test_maps_lie_on_the_lesion(predictor: Predictor, asked: Asked, task: str) -
     assert by_chance <= 0.35, told
     assert inside > _mean(means, lesion), told
     assert _mean(own, wide) > 1.5 * float(wide.float().mean()), told
+    if task == "surface":  # the sign of this class fills the lesion; of others it is the edge, or what is beyond it
+        mesh = truth.cpu() == list(SURFACE).index("network")
+        assert _mean(own[mesh], lesion[mesh]) >= 0.7, told
 
 
 def _mean(maps: Tensor, mask: Tensor) -> float:

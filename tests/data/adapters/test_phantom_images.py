@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from drifa.data.adapters.phantom_images import LESION, MARKER, photo_images, ultrasound_images
 
@@ -54,6 +55,14 @@ def test_the_depth_measured_is_that_of_the_kind_of_lesion() -> None:
     for kind, height in enumerate((0.065, 0.15, 0.27)):
         depth = painted(ultrasound_images, kind)[1]
         assert (np.abs(depth / (2 * height) - 1) <= 0.12 + 1e-6).all()
+
+
+@pytest.mark.parametrize("marker", [False, True])
+def test_the_kind_of_an_ultrasound_lesion_shows_in_the_lesion_alone(marker: bool) -> None:
+    thin, thick = (painted(ultrasound_images, kind, marker) for kind in (0, 1))
+    near = ndimage.binary_dilation((thin[2] == LESION) | (thick[2] == LESION), np.ones((1, 9, 9)))  # its soft edge too
+    assert (thin[0] == thick[0])[~near].all()
+    assert (thin[0] != thick[0])[near].any()
 
 
 def test_the_radius_measured_lies_in_its_range_and_shows_in_the_picture() -> None:

@@ -96,10 +96,11 @@ def ultrasound_images(
     echo = echo + inside * (draw(0.08, 0.14) - echo)
 
     # The marker: a dark column below the lesion. Those without it get a like column beside it, as of a hair, so that
-    # neither the mean nor the spread of the grey values gives the marker away.
-    beside = np.where(centre_x < 0.5, 1, -1) * (width + 0.12)
-    off_axis = np.abs(across - np.where(shadow[:, None, None], 0, beside))
-    column = _step(y - (centre_y + 0.7 * height), 0.03) * _step(draw(0.08, 0.1) - off_axis, 0.02)
+    # neither the mean nor the spread of the grey values gives the marker away. Where a column begins and stands does not
+    # depend on the kind of lesion, which it would tell.
+    beside = np.where(centre_x < 0.5, 0.32, -0.32)
+    off_axis = np.abs((x - centre_x) + tilt * (y - skin - 0.2) - np.where(shadow[:, None, None], 0, beside))
+    column = _step(y - (skin + draw(0.5, 0.6)), 0.03) * _step(draw(0.08, 0.1) - off_axis, 0.02)
     echo = echo * (1 - (1 - inside) * column * draw(0.7, 0.88))
 
     echo = echo * np.exp(-draw(0.2, 1.0) * y) * (0.75 + 0.5 * habitus[:, 2, None, None]) * draw(0.85, 1.15)
