@@ -1,5 +1,7 @@
 """Do maps of relevance lie on the object that makes the class? Shares inside the phantom's masks, and checks of the maps.
 
+What makes a class may be the lesion, its edge, or that there is none further on: the shares are told by class, too.
+
     python -c "from drifa.data import make_phantom; make_phantom('runs/places-study', 640, masks=True)"
     drifa demo --out runs/places
     python results/explain/places.py runs/places [RUN …]
@@ -34,7 +36,7 @@ from drifa.version import __version__
 HERE = Path(__file__).parent
 #: The task that a lesion alone decides -> where that lesion is seen.
 OWN = {"surface": "photo", "depth": "ultrasound"}
-CASES, CHECKED, SHUFFLES = 32, 16, 3
+CASES, CHECKED, SHUFFLES = 64, 16, 3
 #: Method, and the layer if not the usual one (-1: the last).
 WAYS: tuple[tuple[str, int | None], ...] = (
     *(("hirescam", None), ("gradcam", None), ("hirescam", 0), ("gradcam", 0)),
@@ -49,8 +51,16 @@ def mean_share(maps: Tensor, mask: Tensor) -> float:
     return float(share_inside(maps, mask).nanmean())
 
 
-def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Way -> its figures, and what an even map and the finest possible one would have; means over networks and cases."""
+def below(lesion: Tensor) -> Tensor:
+    """What lies beneath each lesion, as wide as it is: bool ``[B, H, W]``."""
+    under = lesion.cumsum(dim=1) == lesion.sum(dim=1, keepdim=True)
+    return under & lesion.any(dim=1, keepdim=True) & ~lesion
+
+
+def places(
+    predictor: Predictor, task: str, modality: str
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]], float]:
+    """Way -> its figures, class -> those of the usual way, and the area of the lesion; means over networks and cases."""
     study, nets = predictor.run.study(), predictor.nets
     subjects = study.subjects()
     rows = thinned(subjects.in_split("test"), CASES)
@@ -61,6 +71,7 @@ def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, di
     infos = next(iter(nets[0].branches.values())).infos
     others = [shuffled(net, seed) for net in nets for seed in range(SHUFFLES)]
     found: dict[str, dict[str, float]] = {}
+    classes: dict[str, dict[str, float]] = {}
     for method, stage in WAYS:
         layer = layer_of(nets[0], images) if stage is None else str(infos[stage].name)
         own, by_chance = (
@@ -81,6 +92,15 @@ def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, di
             "near_area": float(wide.float().mean()),
             "randomisation": float(torch.stack(alike).nanmean()),
         }
+        if (method, stage) == WAYS[0]:
+            for number, name in enumerate(predictor.subject_kinds[task].classes):
+                some = truth == number
+                parts = {"on": lesion, "near": wide, "below": below(lesion)}
+                shares = {
+                    part: float(np.mean([mean_share(one[some], mask[some]) for one in own])) for part, mask in parts.items()
+                }
+                areas = {f"{part}_area": float(mask[some].float().mean()) for part, mask in parts.items()}
+                classes[name] = {"cases": int(some.sum()), **shares, **areas}
         if (method, stage) in CHECKED_WAYS:
             some = {name: image[:CHECKED] for name, image in images.items()}
             removal = Removal(nets[0], some, present[:CHECKED], modality)
@@ -90,7 +110,7 @@ def places(predictor: Predictor, task: str, modality: str) -> tuple[dict[str, di
                 "deletion": float((one.deletion - one.random).mean()),
                 "no_better": float((one.insertion <= one.random).float().mean()),
             }
-    return found, {"area": float(lesion.float().mean())}
+    return found, classes, float(lesion.float().mean())
 
 
 def page(told: Mapping[str, Any]) -> str:
@@ -118,6 +138,11 @@ def page(told: Mapping[str, Any]) -> str:
             parts = [f"{value:.3f}" for key, value in numbers.items() if key != "cells"]
             parts += ["-"] * (len(names) - 2 - len(parts))
             lines.append(f"| {way} | {numbers['cells']:.0f} | {' | '.join(parts)} |")
+        lines += ["", f"By class, {next(iter(one['ways']))}; *below*: beneath the lesion, as wide as it is:", ""]
+        lines += ["| Class | Cases | On it | Area | Near it | Area | Below it | Area |", f"|{'---|' * 8}"]
+        for name, part in one["classes"].items():
+            shares = [f"{part[key]:.3f}" for place in ("on", "near", "below") for key in (place, f"{place}_area")]
+            lines.append(f"| `{name}` | {part['cases']:.0f} | {' | '.join(shares)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -138,11 +163,14 @@ def main() -> None:
     for task, modality in OWN.items():
         each = [places(one, task, modality) for one in predictors]
         weights = [len(one.nets) for one in predictors]
-        found = {
-            way: {key: float(np.average([part[way][key] for part, _ in each], weights=weights)) for key in numbers}
-            for way, numbers in each[0][0].items()
-        }
-        told["found"][task] = {"area": each[0][1]["area"], "ways": found}
+        ways, classes = (
+            {
+                name: {key: float(np.average([part[k][name][key] for part in each], weights=weights)) for key in numbers}
+                for name, numbers in each[0][k].items()
+            }
+            for k in (0, 1)
+        )
+        told["found"][task] = {"area": each[0][2], "ways": ways, "classes": classes}
     write_json(HERE / "places.json", told)
     write_text(HERE / "places.md", page(told))
 
