@@ -58,10 +58,8 @@ def test_each_map_stands_with_its_checks_and_each_case_with_the_training_cases_l
     page = report(run)
     assert page.has("explanations", "1 of 2 maps failed a check and should not be read")
     assert page.has("explanations", "This map should not be read: it is empty")
-    assert page.has(
-        told = "shuffled weights 0.05, agreement 0.90, insertion 0.800, deletion 0.100, either by random pixels 0.400"
-        "explanations", told
-    )
+    told = "shuffled weights 0.05, agreement 0.90, insertion 0.800, deletion 0.100, either by random pixels 0.400"
+    assert page.has("explanations", told)
     assert page.has("explanations", "Maps of layer layer4.0, 2 × 2 cells stretched over the image: so few cells")
     assert page.has("explanations", "T1 (group G7; cell parabasal; cosine 0.91)")
     told = cases.record(read_run(run))
