@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +96,10 @@ def places(
             for number, name in enumerate(predictor.subject_kinds[task].classes):
                 some = truth == number
                 parts = {"on": lesion, "near": wide, "below": below(lesion)}
-                shares = {
-                    part: float(np.mean([mean_share(one[some], mask[some]) for one in own])) for part, mask in parts.items()
-                }
-                areas = {f"{part}_area": float(mask[some].float().mean()) for part, mask in parts.items()}
-                classes[name] = {"cases": int(some.sum()), **shares, **areas}
+                classes[name] = {"cases": int(some.sum())}
+                for part, mask in parts.items():
+                    classes[name][part] = float(np.mean([mean_share(one[some], mask[some]) for one in own]))
+                    classes[name][f"{part}_area"] = float(mask[some].float().mean())
         if (method, stage) in CHECKED_WAYS:
             some = {name: image[:CHECKED] for name, image in images.items()}
             removal = Removal(nets[0], some, present[:CHECKED], modality)
@@ -111,6 +110,14 @@ def places(
                 "no_better": float((one.insertion <= one.random).float().mean()),
             }
     return found, classes, float(lesion.float().mean())
+
+
+def averaged(each: Sequence[dict[str, dict[str, float]]], weights: Sequence[int]) -> dict[str, dict[str, float]]:
+    """The mean of the same figures of several runs."""
+    return {
+        name: {key: float(np.average([part[name][key] for part in each], weights=weights)) for key in numbers}
+        for name, numbers in each[0].items()
+    }
 
 
 def page(told: Mapping[str, Any]) -> str:
@@ -163,14 +170,11 @@ def main() -> None:
     for task, modality in OWN.items():
         each = [places(one, task, modality) for one in predictors]
         weights = [len(one.nets) for one in predictors]
-        ways, classes = (
-            {
-                name: {key: float(np.average([part[k][name][key] for part in each], weights=weights)) for key in numbers}
-                for name, numbers in each[0][k].items()
-            }
-            for k in (0, 1)
-        )
-        told["found"][task] = {"area": each[0][2], "ways": ways, "classes": classes}
+        told["found"][task] = {
+            "area": each[0][2],
+            "ways": averaged([part[0] for part in each], weights),
+            "classes": averaged([part[1] for part in each], weights),
+        }
     write_json(HERE / "places.json", told)
     write_text(HERE / "places.md", page(told))
 
