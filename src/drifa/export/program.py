@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from drifa.errors import DrifaError
 from drifa.links import Link
@@ -22,8 +21,6 @@ from drifa.uncertainty.records import FLOOR
 LIMIT = 1e-4
 #: Rows of the batches in which the answers are compared.
 BATCHES = (1, 3)
-#: Pixels of nothing at the right and the bottom of images whose sides are free, for a second size to compare.
-MARGIN = 24
 PRESENT = "present"
 
 Arrays = dict[str, np.ndarray]
@@ -165,8 +162,9 @@ class Examples:
 
     def asked(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
         """Images of absent modalities being zeros, and ``present``: everything there, and every modality alone."""
-        for margin in (0, MARGIN) if self.any_size else (0,):
-            yield from self._asked({name: F.pad(x, (0, margin, 0, margin)) for name, x in self.images.items()})
+        yield from self._asked(self.images)
+        if self.any_size:
+            yield from self._asked({name: x[:, :, x.shape[2] // 4 :, x.shape[3] // 4 :] for name, x in self.images.items()})
 
     def _asked(self, images: Mapping[str, Tensor]) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
         names, count = list(images), len(next(iter(images.values())))
@@ -189,21 +187,19 @@ def outputs_of(module: nn.Module, *arguments: Any) -> list[str]:
         return list(module(*arguments))
 
 
-def exported(module: nn.Module, arguments: tuple[Any, ...], what: str, any_size: bool = False) -> torch.export.ExportedProgram:
+def exported(module: nn.Module, arguments: tuple[Any, ...], what: str) -> torch.export.ExportedProgram:
     """A module as a program for any number of rows.
 
     Args:
         module: In evaluation mode.
         arguments: Tensors, or mappings of tensors, of two rows.
         what: Names it in the error.
-        any_size: Images may have any height and width.
 
     Raises:
         DrifaError: The exporter of PyTorch refuses.
     """
-    rows = {0: torch.export.Dim("batch")}
-    sides = {2: torch.export.Dim("height"), 3: torch.export.Dim("width")} if any_size else {}
-    shapes = tuple(dict.fromkeys(part, rows | sides) if isinstance(part, dict) else rows for part in arguments)
+    rows = torch.export.Dim("batch")
+    shapes = tuple({name: {0: rows} for name in part} if isinstance(part, dict) else {0: rows} for part in arguments)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")

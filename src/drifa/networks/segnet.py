@@ -126,7 +126,7 @@ class FusionSegNet(BranchedNet):
 
         logits = self._logits(self.decoder(gathered(features), [gathered(where) for where in places]), size)
         if recorded or present is None:
-            return {task: mean_present(value.chunk(len(there)), masks) for task, value in logits.items()}
+            return {task: mean_present(value.unflatten(0, (len(there), -1)).unbind(), masks) for task, value in logits.items()}
         counts = [int(present[:, i].sum()) for i in there]
         return {
             task: mean_present(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from drifa.data.reading.slicing import NATIVE
 from drifa.data.tabular import WithColumns
 from drifa.errors import DrifaError, suggest
 from drifa.export.draws import HEAD, PREFIX, check_dropout, save_draws
@@ -103,6 +104,8 @@ def export(
         raise DrifaError(f"--draws is not for segmentation, and {folder} segments volumes; leave it out")
     if draws:
         check_dropout(predictor.nets, str(folder))
+    if form == "torch" and predictor.regions and predictor.run.info.image_size == NATIVE:
+        raise DrifaError(f"{folder} takes slices of any size (data.image_size=0), which only ONNX can say; give --format onnx")
     members, notes = _program(predictor)
     _check_names(members, predictor)
     examples = slice_examples(predictor, CASES) if predictor.regions else _examples(predictor)
@@ -113,7 +116,7 @@ def export(
         names = outputs_of(members, images, present)
         if form == "torch":
             files: tuple[str, ...] = (TORCH,)
-            run = save_program(exported(members, (images, present), what, examples.any_size), place / TORCH)
+            run = save_program(exported(members, (images, present), what), place / TORCH)
         else:
             files = (MODEL,)
             run = save_onnx(members, (images, present), place / MODEL, names, what, opset, examples.any_size)
@@ -230,7 +233,11 @@ def _described(
     predictor: Predictor, members: Program, examples: Examples, names: list[str], worst: float, notes: tuple[str, ...]
 ) -> dict[str, Any]:
     """What a program of another language needs to know to ask."""
-    checked: dict[str, Any] = {"largest_difference": worst, "allowed": LIMIT, "on": "cases of the study" if examples.real else "noise"}
+    checked: dict[str, Any] = {
+        "largest_difference": worst,
+        "allowed": LIMIT,
+        "on": "cases of the study" if examples.real else "noise",
+    }
     about = {"compared": checked, "notes": list(notes)}
     if isinstance(members, SliceProgram):
         checked["pixels"] = {"share": SHARE, "others_allowed": STRAY}
