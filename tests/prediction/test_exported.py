@@ -51,11 +51,11 @@ def folder(calibrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(calibrated, tmp_path_factory.mktemp("exported") / "model", draws=True).folder
 
 
-def example(name: str, folder: Path) -> Path:
-    """An example of the page as a script."""
+def example(name: str, folder: Path, most: int = 30) -> Path:
+    """An example of the page as a script of at most so many lines."""
     found = re.search(rf"```py title=\"{re.escape(name)}\"\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     assert found is not None
-    assert len(found[1].splitlines()) <= 30
+    assert len(found[1].splitlines()) <= most
     (folder / name).write_text(found[1], encoding="utf-8")
     return folder / name
 

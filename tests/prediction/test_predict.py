@@ -251,3 +251,13 @@ def test_something_that_is_no_image_is_named(paired_run: Run, tmp_path: Path) ->
 )
 def test_a_case_is_named_after_its_file_or_folder(text: str, subject: str) -> None:
     assert cases_from_arguments([text])[0].subject == subject
+
+
+def test_a_table_names_files_outside_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    table, image = tmp_path / "tables" / "cases.csv", tmp_path / "images" / "a.png"
+    image.parent.mkdir()
+    image.touch()
+    for path in (str(image), "../images/a.png"):
+        table.write_text(f"subject,modality,path\na,photo,{path}\n")
+        assert Path(cases_from_table(table)[0].images["photo"]).samefile(image)

@@ -102,6 +102,15 @@ def test_a_wrong_file_is_named_as_on_the_command_line(predictor: Predictor, sent
     assert tempfile.gettempdir() not in response.text
 
 
+def test_a_path_in_the_place_of_a_file_is_not_read(predictor: Predictor) -> None:
+    path = files(predictor.run, 1)[0]["photo"]
+    with client_of(predictor) as client:
+        for named in (str(path), f"../{path}", path.as_uri()):
+            response = client.post("/v1/predict", files={"photo": (None, named)})
+            assert response.status_code == 422, response.text
+            assert "tasks" not in response.json()
+
+
 def test_values_without_a_column_and_forms_without_a_case_are_refused(predictor: Predictor) -> None:
     case = files(predictor.run, 1)[0]
     with client_of(predictor) as client:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from drifa.errors import DrifaError
 from drifa.export.onnx import save_onnx
-from drifa.export.program import PRESENT, Examples, Members, Runner, check_close, difference, outputs_of, two_rows
+from drifa.export.program import PRESENT, Asked, Examples, Members, Runner, check_close, difference, outputs_of, two_rows
 from drifa.networks.dropout import Keys, keyed_mask, pass_keys, row_seeds
 from drifa.networks.fusionnet import FusionNet
 
@@ -142,6 +142,7 @@ def compared_draws(first: Runner, second: Runner, head: Head, masks: Mapping[str
         keep = {name: mask.of(keys) for name, mask in masks.items()}
         answers = second({**{name: torch.from_numpy(x) for name, x in maps.items()}, **keep, PRESENT: present})
         for name, values in expected.items():
-            scale = head.tasks[name.split("_", 1)[1]].std
-            worst = max(worst, difference(answers[name], values.numpy()) / scale)
+            asked = head.tasks[name.split("_", 1)[1]]
+            assert isinstance(asked, Asked)
+            worst = max(worst, difference(answers[name], values.numpy()) / asked.std)
     return worst

@@ -50,7 +50,13 @@ def check_packages() -> None:
 
 
 def save_onnx(
-    module: nn.Module, arguments: Sequence[Any], path: Path, outputs: Sequence[str], what: str, opset: int | None = None
+    module: nn.Module,
+    arguments: Sequence[Any],
+    path: Path,
+    outputs: Sequence[str],
+    what: str,
+    opset: int | None = None,
+    any_size: bool = False,
 ) -> Runner:
     """Writes a module as ONNX, for any number of rows, and opens it.
 
@@ -64,6 +70,7 @@ def save_onnx(
         outputs: Names of the results.
         what: Names it in the error.
         opset: Version of the operators; None for :data:`OPSET`.
+        any_size: Images and outputs may have any height and width.
 
     Returns:
         The session.
@@ -74,6 +81,8 @@ def save_onnx(
     parts = [list(part) if isinstance(part, dict) else None for part in arguments]
     tensors = [x for part in arguments for x in (part.values() if isinstance(part, dict) else [part])]
     inputs = [name for names in parts for name in names or [PRESENT]]
+    sides = {2: "height", 3: "width"} if any_size else {}
+    axes = {name: {0: "batch"} | (sides if name != PRESENT else {}) for name in (*inputs, *outputs)}
     try:
         with torch.no_grad(), _quiet():
             torch.onnx.export(
@@ -82,7 +91,7 @@ def save_onnx(
                 opset_version=opset or OPSET,
                 input_names=inputs,
                 output_names=list(outputs),
-                dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)},
+                dynamic_axes=axes,
             )
     except Exception as error:  # the exporter raises many kinds
         remedy = "" if opset is None else f"leave --opset {opset} out, as {OPSET} holds the operators of most networks"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,9 +30,19 @@ Runner = Callable[[Mapping[str, Tensor]], Arrays]
 Step = tuple[tuple[float, ...], tuple[float, ...]]
 
 
+class Task(Protocol):
+    """What a program asks its networks for, see :class:`Asked`."""
+
+    def answer(self, outputs: Tensor) -> Tensor: ...
+
+    def summary(self, task: str, answers: Tensor, present: Tensor, calibrated: bool = True) -> dict[str, Tensor]: ...
+
+    def off(self, task: str, answers: np.ndarray, whole: bool, got: Arrays) -> float: ...
+
+
 @dataclass(frozen=True)
 class Asked:
-    """A task of a program.
+    """A task of a program that answers about subjects.
 
     Attributes:
         link: What the outputs of its heads mean.
@@ -49,26 +59,43 @@ class Asked:
     mean: float = 0.0
     std: float = 1.0
 
-    def summary(self, task: str, answers: Tensor, present: Tensor) -> dict[str, Tensor]:
+    def answer(self, outputs: Tensor) -> Tensor:
+        """Outputs of the head of one member -> its answers."""
+        return self.link.answer(outputs)
+
+    def summary(self, task: str, answers: Tensor, present: Tensor, calibrated: bool = True) -> dict[str, Tensor]:
         """Outputs by name.
 
         Args:
             task: Its name.
             answers: Of the members. ``[M, B, k]``
             present: bool ``[B, m]``; rows that lack a modality are not calibrated, for nothing was learned of such.
+            calibrated: False leaves all rows as they are.
         """
         if self.link.name == "softmax":
             p = q = answers.mean(0)
-            for scale, shift in self.steps:
+            steps = self.steps if calibrated else ()
+            for scale, shift in steps:
                 q = (q.clamp_min(FLOOR).log() * q.new_tensor(scale) + q.new_tensor(shift)).softmax(dim=1)
-            calibrated = {f"probabilities_{task}": torch.where(present.all(dim=1, keepdim=True), q, p)}
-            return {**calibrated, f"raw_{task}": p} if self.steps else {f"probabilities_{task}": p}
+            found = {f"probabilities_{task}": torch.where(present.all(dim=1, keepdim=True), q, p)}
+            return {**found, f"raw_{task}": p} if steps else {f"probabilities_{task}": p}
         values = answers[..., 0]
         found = {f"value_{task}": values.mean(0) * self.std + self.mean}
         if self.link.name == "gaussian":
             variance = answers[..., 1].mean(0) + values.var(0, unbiased=False)
             found[f"std_{task}"] = variance.sqrt() * self.std
         return found
+
+    def off(self, task: str, answers: np.ndarray, whole: bool, got: Arrays) -> float:
+        """The largest difference of a program from its run, see :data:`LIMIT`.
+
+        Args:
+            task: Its name.
+            answers: Of the run's members. ``[M, B, k]``
+            whole: Whether the rows have all modalities.
+            got: What the program gave.
+        """
+        return max(difference(got[name], values) / self.std for name, values in self.expected(answers, whole).items())
 
 
 class Members(nn.Module):
@@ -80,7 +107,7 @@ class Members(nn.Module):
         tabular: Modalities that are columns of a table.
     """
 
-    def __init__(self, nets: Sequence[Any], tasks: Mapping[str, Asked], tabular: Collection[str] = ()) -> None:
+    def __init__(self, nets: Sequence[Any], tasks: Mapping[str, Task], tabular: Collection[str] = ()) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
         self.tasks, self.tabular = dict(tasks), frozenset(tabular)
@@ -101,8 +128,8 @@ class Members(nn.Module):
         """Outputs of the program from those of the members."""
         found: dict[str, Tensor] = {}
         for task, asked in self.tasks.items():
-            answers = torch.stack([asked.link.answer(one[task]) for one in outputs])
-            found.update((asked if calibrated else replace(asked, steps=())).summary(task, answers, present))
+            answers = torch.stack([asked.answer(one[task]) for one in outputs])
+            found.update(asked.summary(task, answers, present, calibrated))
         return found
 
 
@@ -126,18 +153,25 @@ class Examples:
     Attributes:
         images: Modality -> uint8 ``[N, C, H, W]`` or float32 ``[N, F, 1, 1]``.
         real: Whether they are of the run's study; random otherwise.
+        any_size: The sides of images are free, and they are asked in a second size too.
     """
 
     images: Mapping[str, Tensor]
     real: bool
+    any_size: bool = False
 
     def asked(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
         """Images of absent modalities being zeros, and ``present``: everything there, and every modality alone."""
-        names, count = list(self.images), len(next(iter(self.images.values())))
+        yield from self._asked(self.images)
+        if self.any_size:
+            yield from self._asked({name: x[:, :, x.shape[2] // 4 :, x.shape[3] // 4 :] for name, x in self.images.items()})
+
+    def _asked(self, images: Mapping[str, Tensor]) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+        names, count = list(images), len(next(iter(images.values())))
         for size in BATCHES:
             rows = torch.arange(size) % count
             for own in (names, *([name] for name in names if len(names) > 1)):
-                shown = {name: x[rows] if name in own else torch.zeros_like(x[rows]) for name, x in self.images.items()}
+                shown = {name: x[rows] if name in own else torch.zeros_like(x[rows]) for name, x in images.items()}
                 yield shown, torch.tensor([[name in own for name in names]] * size)
 
 
@@ -188,21 +222,22 @@ def save_program(program: torch.export.ExportedProgram, path: Path) -> Runner:
 
 
 def answers_of(members: Members, images: Mapping[str, Tensor], present: Tensor) -> Arrays:
-    """What the run itself answers: its networks as `drifa predict` asks them, without what is absent.
+    """What the run's own networks answer, asked as `drifa predict` asks them, without what is absent.
 
     Args:
         members: The networks.
         images: As in :class:`Examples`.
         present: bool ``[B, m]``, alike in all rows.
+
+    Returns:
+        Task -> answers of the members ``[M, B, ...]``.
     """
     given = {name: x for i, (name, x) in enumerate(images.items()) if bool(present[0, i])}
     with torch.inference_mode():
         outputs = [net(net.to_input(given), present) for net in members.members]
-    found: Arrays = {}
-    for task, asked in members.tasks.items():
-        draws = np.stack([asked.link.answer(one[task]).double().numpy() for one in outputs])
-        found.update(asked.expected(draws, bool(present.all())))
-    return found
+    return {
+        task: np.stack([asked.answer(one[task]).double().numpy() for one in outputs]) for task, asked in members.tasks.items()
+    }
 
 
 def compared(run: Runner, members: Members, examples: Examples) -> float:
@@ -215,11 +250,10 @@ def compared(run: Runner, members: Members, examples: Examples) -> float:
     """
     worst = 0.0
     for images, present in examples.asked():
-        expected = answers_of(members, images, present)
+        answers = answers_of(members, images, present)
         got = run({**{name: x.float() for name, x in images.items()}, PRESENT: present})
-        for name, values in expected.items():
-            scale = members.tasks[name.split("_", 1)[1]].std
-            worst = max(worst, difference(got[name], values) / scale)
+        for task, asked in members.tasks.items():
+            worst = max(worst, asked.off(task, answers[task], bool(present.all()), got))
     return worst
 
 

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from drifa.attention.pooling import global_max, global_mean
 from drifa.fusion.base import Fusion, FusionSpec, check_counts
 from drifa.fusion.drifa import mifa_stages
-from drifa.present import column, keep, sum_present
+from drifa.present import column, count_present, keep, sum_present
 
 #: Side of the kernel over positions, as in CBAM (Woo et al., ECCV 2018).
 KERNEL = 7
@@ -89,8 +89,8 @@ class SharedGate(nn.Module):
         parts: list[_Own] = list(self.of.values())  # type: ignore[arg-type]
         own = [None if x is None else part.told(x) for x, part in zip(xs, parts, strict=True)]
         like = next(h for h in own if h is not None)
-        ones = [None if h is None else like.new_ones(len(like), 1) for h in own]
-        shared = sum_present(own, masks) / sum_present(ones, masks).clamp_min(1)
+        count = count_present([mask for h, mask in zip(own, masks, strict=True) if h is not None], like)
+        shared = sum_present(own, masks) / count.clamp_min(1)
         return [
             None if h is None else part.gate(2 * torch.sigmoid(part.outward(F.gelu(h + shared))))
             for h, part in zip(own, parts, strict=True)

@@ -17,7 +17,7 @@ from drifa.networks.branched import BranchedNet
 from drifa.networks.dropout import Keys
 from drifa.networks.inputs import Features, Inputs
 from drifa.networks.segnet_decoder import SegNetDecoder
-from drifa.present import column, mean_present
+from drifa.present import column, is_recorded, mean_present
 
 INDICES = ("branch", "mean")
 STRIDE = 2 ** len(LAYOUT)
@@ -71,11 +71,11 @@ class FusionSegNet(BranchedNet):
         features, present = self._check(inputs, present)
         sizes = {name: (x.shape[2], x.shape[3]) for name, x in inputs.items() if isinstance(x, Tensor)}
         height, width = next(iter(sizes.values()))
-        if len(set(sizes.values())) > 1:
+        if not is_recorded() and len(set(sizes.values())) > 1:
             named = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
             raise DrifaError(f"the modalities have different sizes ({named}); bring them onto one grid first")
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
-        if any(padding):
+        if is_recorded() or any(padding):  # a program may be made for any size
             features = [None if x is None else F.pad(x, padding) for x in features]
         return Begun(0, self._body(0, features, present), present, (height, width))
 
@@ -118,14 +118,15 @@ class FusionSegNet(BranchedNet):
         """One decoder pass over all images that are there, whatever their modality; then the mean of each row's logits."""
         there = [i for i, x in enumerate(features) if x is not None]
         masks = [column(present, i) for i in there]
+        recorded = is_recorded()  # a program cannot choose rows, see run_present
 
         def gathered(values: Features) -> Tensor:
             given = [(values[i], mask) for i, mask in zip(there, masks, strict=True)]
-            return torch.cat([x if mask is None else x[mask] for x, mask in given if x is not None])
+            return torch.cat([x if recorded or mask is None else x[mask] for x, mask in given if x is not None])
 
         logits = self._logits(self.decoder(gathered(features), [gathered(where) for where in places]), size)
-        if present is None:
-            return {task: torch.stack(value.chunk(len(there))).mean(0) for task, value in logits.items()}
+        if recorded or present is None:
+            return {task: mean_present(value.unflatten(0, (len(there), -1)).unbind(), masks) for task, value in logits.items()}
         counts = [int(present[:, i].sum()) for i in there]
         return {
             task: mean_present(

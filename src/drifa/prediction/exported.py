@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from drifa.data.reading.slicing import NATIVE
 from drifa.data.tabular import WithColumns
 from drifa.errors import DrifaError, suggest
 from drifa.export.draws import HEAD, PREFIX, check_dropout, save_draws
@@ -31,9 +32,11 @@ from drifa.export.program import (
     save_program,
     two_rows,
 )
+from drifa.export.slices import SHARE, STRAY, SliceProgram
 from drifa.files import write_json
 from drifa.links import LINKS
 from drifa.prediction.cases import Case
+from drifa.prediction.exported_slices import described_slices, region_tasks, slice_examples
 from drifa.prediction.predictor import Predictor
 from drifa.prediction.sources import read_images
 from drifa.prediction.trust import TaskTrust, Trust
@@ -77,7 +80,7 @@ def export(
     """Writes a run as a program for other runtimes, whole or not at all.
 
     Args:
-        folder: A run or a model folder that answers about subjects.
+        folder: A run or a model folder.
         out: The folder to write; must be new or empty.
         form: ``onnx``, or ``torch`` for a program of ``torch.export``.
         opset: Version of the ONNX operators; None for the exporter's own choice.
@@ -85,8 +88,8 @@ def export(
         places: Where the run's study is, if not where it says.
 
     Raises:
-        DrifaError: A package is missing, ``out`` holds something, the run segments, draws are wanted of a network without
-            dropout, the exporter refuses, or the program answers otherwise than the run.
+        DrifaError: A package is missing, ``out`` holds something, draws are wanted of a run that segments or of a network
+            without dropout, the exporter refuses, or the program answers otherwise than the run.
     """
     folder, out = Path(folder), Path(out)
     if form not in FORMATS:
@@ -97,14 +100,15 @@ def export(
         check_packages()
     check_new(out)
     predictor = Predictor.open(folder, "cpu", places)
-    if predictor.regions:
-        raise DrifaError(f"{folder} segments volumes slice by slice, which is not exported; ask it with `drifa predict --out`")
+    if draws and predictor.regions:
+        raise DrifaError(f"--draws is not for segmentation, and {folder} segments volumes; leave it out")
     if draws:
         check_dropout(predictor.nets, str(folder))
-    tasks, notes = _tasks(predictor)
-    members = Program(predictor.nets, tasks, predictor.encoders).eval()
+    if form == "torch" and predictor.regions and predictor.run.info.image_size == NATIVE:
+        raise DrifaError(f"{folder} takes slices of any size (data.image_size=0), which only ONNX can say; give --format onnx")
+    members, notes = _program(predictor)
     _check_names(members, predictor)
-    examples = _examples(predictor)
+    examples = slice_examples(predictor, CASES) if predictor.regions else _examples(predictor)
     net = predictor.nets[0]
     what = f"{folder} (fusion {net.fusion.name}, backbone {predictor.run.info.backbone})"
     with whole_folder(out) as place:
@@ -115,7 +119,7 @@ def export(
             run = save_program(exported(members, (images, present), what), place / TORCH)
         else:
             files = (MODEL,)
-            run = save_onnx(members, (images, present), place / MODEL, names, what, opset)
+            run = save_onnx(members, (images, present), place / MODEL, names, what, opset, examples.any_size)
         worst = check_close(compared(run, members, examples), what)
         told: dict[str, Any] = {}
         if draws:
@@ -126,8 +130,8 @@ def export(
     return Exported(out, (*files, PREPROCESSING), worst, examples.real, notes)
 
 
-def _tasks(predictor: Predictor) -> tuple[dict[str, Asked], tuple[str, ...]]:
-    """What is asked of the networks, and what is to be told about it."""
+def _program(predictor: Predictor) -> tuple[Program, tuple[str, ...]]:
+    """The networks with what is asked of them, and what is to be told about it."""
     trust, notes = Trust.read(predictor.run.folder), []
     members = len(predictor.nets)
     if trust is not None and trust.members != members:
@@ -138,6 +142,8 @@ def _tasks(predictor: Predictor) -> tuple[dict[str, Asked], tuple[str, ...]]:
             f"calibration.json was learned on answers in the mode {trust.mode}, averaged over dropout passes; this answers "
             f"without dropout, for which it holds approximately"
         )
+    if predictor.regions:
+        return SliceProgram(predictor.nets, region_tasks(predictor, trust)).eval(), tuple(notes)
     tasks: dict[str, Asked] = {}
     for task, kind in predictor.subject_kinds.items():
         if isinstance(kind, Number):
@@ -149,7 +155,7 @@ def _tasks(predictor: Predictor) -> tuple[dict[str, Asked], tuple[str, ...]]:
         if steps is None:
             notes.append(f"{task} is not calibrated: isotonic curves are not exported; calibrate with --method temperature")
         tasks[task] = Asked(LINKS[kind.link], _expected_classes(task, own if steps else None), steps or ())
-    return tasks, tuple(notes)
+    return Program(predictor.nets, tasks, predictor.encoders).eval(), tuple(notes)
 
 
 def _steps(trust: TaskTrust) -> tuple[Step, ...] | None:
@@ -227,6 +233,15 @@ def _described(
     predictor: Predictor, members: Program, examples: Examples, names: list[str], worst: float, notes: tuple[str, ...]
 ) -> dict[str, Any]:
     """What a program of another language needs to know to ask."""
+    checked: dict[str, Any] = {
+        "largest_difference": worst,
+        "allowed": LIMIT,
+        "on": "cases of the study" if examples.real else "noise",
+    }
+    about = {"compared": checked, "notes": list(notes)}
+    if isinstance(members, SliceProgram):
+        checked["pixels"] = {"share": SHARE, "others_allowed": STRAY}
+        return described_slices(predictor, members, names) | about
     info = predictor.run.info
     inputs: dict[str, Any] = {}
     for name, channels in info.modalities.items():
@@ -244,10 +259,9 @@ def _described(
         "calibration": {
             task: [{"scale": list(scale), "shift": list(shift)} for scale, shift in asked.steps]
             for task, asked in members.tasks.items()
-            if asked.steps
+            if isinstance(asked, Asked) and asked.steps
         },
-        "compared": {"largest_difference": worst, "allowed": LIMIT, "on": "cases of the study" if examples.real else "noise"},
-        "notes": list(notes),
+        **about,
     }
 
 
@@ -257,5 +271,6 @@ def _output(predictor: Predictor, members: Program, name: str) -> Mapping[str, A
     if isinstance(about, Number):
         return {"task": task, "unit": about.unit}
     assert isinstance(about, Classes)
-    calibrated = kind == "probabilities" and bool(members.tasks[task].steps)
+    asked = members.tasks[task]
+    calibrated = kind == "probabilities" and isinstance(asked, Asked) and bool(asked.steps)
     return {"task": task, "classes": list(about.classes), "calibrated": calibrated}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drifa.data.reading.slicing import centre, prepare_volumes
+from drifa.data.reading.slicing import Geometry, centre, prepare_volumes
 from drifa.data.reading.volumes import Volume
 from drifa.errors import DrifaError
 from drifa.networks.dropout import pass_keys, row_seeds
@@ -18,6 +18,7 @@ from drifa.networks.regions import region_probabilities
 from drifa.prediction.cases import Case, Failure, Unanswerable, read_files
 from drifa.prediction.given import volume_from
 from drifa.present import subset_mask
+from drifa.runs.run import Run
 from drifa.uncertainty.region_calibration import RegionTemperatures
 
 if TYPE_CHECKING:
@@ -93,6 +94,29 @@ def slices(
     return found
 
 
+def read_slices(run: Run, case: Case) -> tuple[Volume, Geometry, dict[str, Tensor]]:
+    """The slices of a case as the networks read them.
+
+    Args:
+        run: Whose networks.
+        case: Its volumes share a grid; it may lack modalities.
+
+    Returns:
+        One of its volumes, where the slices come from, and modality -> float32 ``[n, 1, s, s]``.
+
+    Raises:
+        Unanswerable: A volume cannot be read, or they lie on different grids.
+    """
+    volumes = read_files(case, lambda _, value: volume_from(value))
+    try:
+        prepared = prepare_volumes(volumes, run.info.image_size)
+    except DrifaError as error:
+        raise Unanswerable(Failure(case.subject, next(iter(case.rows.values()), None), None, str(error))) from None
+    side = max(prepared.geometry.slices[1:])
+    images = {name: centre(torch.from_numpy(planes).half().float()[:, None], side) for name, planes in prepared.images.items()}
+    return next(iter(volumes.values())), prepared.geometry, images
+
+
 def segment(predictor: Predictor, case: Case) -> Segmentation:
     """Region probabilities of one case on the grid of its own volumes, averaged over members and passes, then calibrated.
 
@@ -104,18 +128,10 @@ def segment(predictor: Predictor, case: Case) -> Segmentation:
         Unanswerable: A volume cannot be read, or they lie on different grids.
     """
     run, settings = predictor.run, predictor.run.config.evaluate
-    known = list(run.info.modalities)
-    volumes = read_files(case, lambda _, value: volume_from(value))
-    try:
-        prepared = prepare_volumes(volumes, run.info.image_size)
-    except DrifaError as error:
-        raise Unanswerable(Failure(case.subject, next(iter(case.rows.values()), None), None, str(error))) from None
-    count, *sides = prepared.geometry.slices
-    images = {
-        name: centre(torch.from_numpy(planes).half().float()[:, None], max(sides)) for name, planes in prepared.images.items()
-    }
-    present = torch.tensor([[name in images for name in known]]).expand(count, -1)
-    first = prepared.geometry.start[2]
+    volume, geometry, images = read_slices(run, case)
+    count = geometry.slices[0]
+    present = torch.tensor([[name in images for name in run.info.modalities]]).expand(count, -1)
+    first = geometry.start[2]
     names = [f"{case.subject}/{first + z}" for z in range(count)]
     sums: dict[str, np.ndarray] = {}
     temperatures = predictor.trust.regions if predictor.trust is not None else {}
@@ -124,7 +140,7 @@ def segment(predictor: Predictor, case: Case) -> Segmentation:
 
     def tally(first: int, turn: int, task: str, values: Tensor) -> None:
         # As the mean of the draws is cut: calibrated, on the grid of the volume. What is outside of the box is in no region.
-        planes = prepared.geometry.unscale(_calibrated(values.cpu().numpy(), temperatures.get(task)))
+        planes = geometry.unscale(_calibrated(values.cpu().numpy(), temperatures.get(task)))
         drawn[task][first + turn] += (planes >= 0.5).sum(dim=(0, 2, 3)).numpy()
 
     for member in range(len(predictor.nets)):
@@ -137,8 +153,8 @@ def segment(predictor: Predictor, case: Case) -> Segmentation:
                 total = sums.setdefault(task, np.zeros((count, *values.shape[1:]), dtype=np.float32))
                 total[rows] += values / len(predictor.nets)
     # Calibrated before they are put back: outside of what was seen there is nothing, and that for certain.
-    restored = {task: prepared.geometry.restore(_calibrated(values, temperatures.get(task))) for task, values in sums.items()}
-    return Segmentation(next(iter(volumes.values())), restored, drawn)
+    restored = {task: geometry.restore(_calibrated(values, temperatures.get(task))) for task, values in sums.items()}
+    return Segmentation(volume, restored, drawn)
 
 
 def _calibrated(values: np.ndarray, temperatures: RegionTemperatures | None) -> np.ndarray:
