@@ -110,6 +110,9 @@ def create_model(
     _check_names(modalities, tasks, links)
     answered_by = _task_modalities(modalities, tasks, task_modalities)
     _check_attach(attach, conv_bias, own_stem)
+    for key, given in (("mfa", mfa), ("mifa", mifa)):
+        if not isinstance(given, bool | dict):
+            raise DrifaError(f"{key}={given!r} is neither True nor False, nor a dict of its options")
     fusion_type = fusion_class(fusion)
     check_options(fusion_type, fusion_args or {})
     config: dict[str, Any] = {
