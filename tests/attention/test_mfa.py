@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from drifa import MFA, DrifaError
+from drifa import CLIA, HIFA, MFA, DrifaError
 from tests.attention import parameters, reference
 
 
@@ -83,6 +83,21 @@ def test_a_branch_switched_off_has_no_say(hifa: bool, clia: bool) -> None:
 def test_both_branches_off_is_refused() -> None:
     with pytest.raises(DrifaError, match="mfa=False"):
         MFA(4, hifa=False, clia=False)
+
+
+@pytest.mark.parametrize("module", [HIFA(4), CLIA(4), MFA(4)], ids=lambda module: type(module).__name__)
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (torch.rand(2, 5, 3, 3), r"\[B, 4, H, W\]"),
+        (torch.rand(4, 3, 3), r"\[B, 4, H, W\]"),
+        ([torch.rand(2, 4, 3, 3)], "not a list"),
+        (torch.ones(2, 4, 3, 3, dtype=torch.uint8), "uint8"),
+    ],
+)
+def test_wrong_input_is_refused_with_what_would_be_right(module: torch.nn.Module, given: object, word: str) -> None:
+    with pytest.raises(DrifaError, match=f"^{type(module).__name__} .*{word}"):
+        module(given)
 
 
 def test_unknown_fuse_names_the_choices() -> None:

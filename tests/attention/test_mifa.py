@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from drifa import MIFA, DrifaError
+from drifa import MGIFA, MIFA, MLIFA, DrifaError
 from tests.attention import parameters, reference
 
 
@@ -140,6 +140,21 @@ def test_reduction_keeps_shapes() -> None:
 def test_wrong_input_is_refused_with_what_would_be_right(inputs, present, word) -> None:
     with pytest.raises(DrifaError, match=word):
         MIFA(4, 2)(inputs(), present)
+
+
+@pytest.mark.parametrize("module", [MGIFA(4), MLIFA(4, 2)], ids=lambda module: type(module).__name__)
+@pytest.mark.parametrize(
+    ("inputs", "word"),
+    [
+        (lambda: {"photo": maps(1)[0]}, "not a dict"),
+        (lambda: maps(3), "built for 2"),
+        (lambda: maps(2, channels=5), r"\[B, 4, H, W\]"),
+        (lambda: [None, None], "absent"),
+    ],
+)
+def test_the_parts_refuse_what_the_whole_refuses(module, inputs, word) -> None:
+    with pytest.raises(DrifaError, match=f"^{type(module).__name__}.*{word}"):
+        module(inputs(), [None, None])
 
 
 def test_gradcheck_reaches_inputs_and_every_parameter() -> None:

@@ -41,6 +41,12 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     assert "warning: val is empty" in given
     assert "next:" not in given
     assert "--protocol official (val is cut from train) or strict" in given
+    kinds = ["b" if side == "test" else "a" for side in sides]
+    replace(study, table=study.table.assign(mine=["val", *sides[1:]], kind=kinds)).save(tmp_path / "s")
+    unseen = drifa("split", tmp_path / "s", "--protocol", "column", "--column", "mine").out
+    assert "warning: no subject for b of kind in train, so training refuses this split; correct the column 'mine'" in unseen
+    assert "warning: no subject for b of kind in val, a of kind in test; correct" in unseen
+    assert "next:" not in unseen
     replace(study, table=study.table.assign(kind=["b"] + ["a"] * 11)).save(tmp_path / "s")
     strict = drifa("split", tmp_path / "s", "--fractions", 0.8, 0, 0.2).out
     assert "warning: val is empty, so training refuses this split; give it a share by --fractions" in strict

@@ -44,13 +44,14 @@ class HIFA(nn.Module):
         super().__init__()
         if fuse not in HIFA_FUSE:
             raise DrifaError(f"HIFA: fuse={fuse!r} is not known{suggest(fuse, HIFA_FUSE)}")
-        self.fuse = fuse
         inner = inner_channels(channels, reduction)
+        self.channels, self.fuse = channels, fuse
         self.convs = nn.ModuleList([nn.Conv2d(channels if p == 0 else inner, inner, 1) for p in range(4)])
         self.fc = nn.Linear((2 if fuse == "add" else 4) * inner, channels)
         glorot_init(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_map("HIFA", x, self.channels)
         return self.join(self.pooled(x))
 
     def pooled(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -88,12 +89,14 @@ class CLIA(nn.Module):
     def __init__(self, channels: int, reduction: int = 1) -> None:
         super().__init__()
         inner = inner_channels(channels, reduction)
+        self.channels = channels
         self.conv1 = nn.Conv2d(channels, inner, 1)
         self.conv2 = nn.Conv2d(inner, inner, 1)
         self.expand = nn.Linear(inner, channels) if reduction > 1 else None
         glorot_init(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_map("CLIA", x, self.channels)
         return self.refine(self.compressed(x))
 
     def compressed(self, x: Tensor) -> Tensor:

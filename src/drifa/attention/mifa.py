@@ -38,11 +38,13 @@ class MGIFA(nn.Module):
 
     def __init__(self, channels: int, shared: bool = True, reduction: int = 1) -> None:
         super().__init__()
+        self.channels = channels
         self.f_pool = nn.ModuleList([_dense(channels, reduction) for _ in range(1 if shared else len(POOLS))])
         glorot_init(self)
 
     def forward(self, xs: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
         """``m x [B, C, H, W] -> [B, C]``, values in (0, 3); H and W may differ between modalities."""
+        _check_maps("MGIFA", xs, len(masks), self.channels)
         total = []
         for k, pool in enumerate(POOLS):
             summed = sum_present([x if x is None else pool(x) for x in xs], masks)
@@ -71,7 +73,7 @@ class MLIFA(nn.Module):
         super().__init__()
         if mode not in MLIFA_MODES:
             raise DrifaError(f"MLIFA: mode={mode!r} is not known{suggest(mode, MLIFA_MODES)}")
-        self.mode, self.kernel = mode, kernel
+        self.channels, self.modalities, self.mode, self.kernel = channels, modalities, mode, kernel
         inner = inner_channels(channels, reduction)
         self.expand: nn.ModuleList | None = None
         if mode == "conv":
@@ -84,6 +86,7 @@ class MLIFA(nn.Module):
 
     def forward(self, xs: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
         """``m x [B, C, H, W] -> [B, C]``."""
+        _check_maps("MLIFA", xs, self.modalities, self.channels)
         return self._convolved(xs, masks) if self.mode == "conv" else self._pooled(xs, masks)
 
     def _convolved(self, xs: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
@@ -216,17 +219,7 @@ class MIFA(nn.Module):
         return output
 
     def _check(self, xs: Sequence[Tensor | None], present: Tensor | None) -> None:
-        if not isinstance(xs, Sequence):
-            raise DrifaError(
-                f"MIFA reads a list of {self.modalities} maps, in the order of the modalities, not a {type(xs).__name__}"
-            )
-        if len(xs) != self.modalities:
-            raise DrifaError(f"MIFA was built for {self.modalities} modalities and got {len(xs)} inputs")
-        for i, x in enumerate(xs):
-            if x is not None:
-                check_map(f"MIFA: input {i}", x, self.channels)
-        if all(x is None for x in xs):
-            raise DrifaError("MIFA: every modality is absent; at least one input is needed")
+        _check_maps("MIFA", xs, self.modalities, self.channels)
         batch = next(x.shape[0] for x in xs if x is not None)
         sizes = [x.shape[0] for x in xs if x is not None]
         if any(size != batch for size in sizes):  # a set of them would fix the number of rows where this is compiled
@@ -251,6 +244,19 @@ class MIFA(nn.Module):
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, modalities={self.modalities}, normalise={self.normalise}"
+
+
+def _check_maps(who: str, xs: object, modalities: int, channels: int) -> None:
+    """Refuses what is no list of one map per modality, at least one of them there."""
+    if not isinstance(xs, Sequence):
+        raise DrifaError(f"{who} reads a list of {modalities} maps, in the order of the modalities, not a {type(xs).__name__}")
+    if len(xs) != modalities:
+        raise DrifaError(f"{who} was built for {modalities} modalities and got {len(xs)} inputs")
+    for i, x in enumerate(xs):
+        if x is not None:
+            check_map(f"{who}: input {i}", x, channels)
+    if all(x is None for x in xs):
+        raise DrifaError(f"{who}: every modality is absent; at least one input is needed")
 
 
 def _dense(channels: int, reduction: int) -> nn.Module:

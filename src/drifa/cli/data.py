@@ -238,7 +238,7 @@ def split(
     meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
     typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
     typer.echo(f"wrote {folder}/split.csv and {folder}/split_receipt.json")
-    if all(receipt["subjects"].values()):
+    if all(receipt["subjects"].values()) and not _untrained(receipt):
         typer.echo("next: drifa train CONFIG data.protocol=given --out RUN")
 
 
@@ -254,8 +254,17 @@ def _warn_of_gaps(receipt: dict[str, Any]) -> None:
         if not count:
             remedy = by_hand or f"give it a share by {shares}"
             typer.echo(f"  warning: {name} is empty, so training refuses this split; {remedy}")
-    missing = receipt["classes_missing"]
-    if missing:
-        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
-        again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
-        typer.echo(f"  warning: no subject for {listed}; {by_hand or again}, collect more groups, {SMALL}")
+    again = "try another --seed" + ("" if receipt["protocol"] == "kfold" else f" or other {shares}")
+    unseen = _untrained(receipt)
+    for missing, told in (
+        (unseen, ", so training refuses this split"),
+        ([text for text in receipt["classes_missing"] if text not in unseen], ""),
+    ):
+        if missing:
+            listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+            typer.echo(f"  warning: no subject for {listed}{told}; {by_hand or again}, collect more groups, {SMALL}")
+
+
+def _untrained(receipt: dict[str, Any]) -> list[str]:
+    """The classes without a subject in train."""
+    return [text for text in receipt["classes_missing"] if text.endswith(" in train")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -110,6 +111,9 @@ def create_model(
     _check_names(modalities, tasks, links)
     answered_by = _task_modalities(modalities, tasks, task_modalities)
     _check_attach(attach, conv_bias, own_stem)
+    for key, given in (("mfa", mfa), ("mifa", mifa)):
+        if not isinstance(given, bool | dict):
+            raise DrifaError(f"{key}={given!r} is neither True nor False, nor a dict of its options")
     fusion_type = fusion_class(fusion)
     check_options(fusion_type, fusion_args or {})
     config: dict[str, Any] = {
@@ -186,7 +190,7 @@ def create_model(
     net = FusionNet(branches, between, dropout, "head" if dropout_at == "mifa" else dropout_at)
     if dropout_at == "mifa":
         net.drop_stages = coupled[:-1]
-    net.normalisation = normalisation if normalisation is not None else _normalisation(seeing)
+    net.normalisation = _normalisation(seeing) if normalisation is None else _checked_normalisation(normalisation, pictures)
     if net.normalisation:
         config["normalisation"] = {name: [list(mean), list(std)] for name, (mean, std) in net.normalisation.items()}
     net.config = config
@@ -210,6 +214,28 @@ def _normalisation(branches: Mapping[str, Branch | EncoderBranch]) -> dict[str, 
     """That of the branches whose weights want another than the 0.5 and 0.5 of all others."""
     found = {name: branch.normalisation for name, branch in branches.items() if branch.normalisation is not None}
     return {name: value for name, value in found.items() if {*value[0], *value[1]} != {0.5}}
+
+
+def _checked_normalisation(given: Any, pictures: Mapping[str, int]) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
+    """Refuses what is no mean and deviation, above 0, for every channel of a modality of images."""
+    given = mapping_of("normalisation", given, '{"photo": ([0.5, 0.5, 0.5], [0.2, 0.2, 0.2])}')
+    for name, pair in given.items():
+        if name not in pictures:
+            raise DrifaError(f"normalisation names {name!r}, which is no modality of images{suggest(name, pictures)}")
+        try:
+            mean, std = ([float(value) for value in part] for part in pair)
+        except (TypeError, ValueError):
+            mean, std = [], []
+        if (
+            {len(mean), len(std)} != {pictures[name]}
+            or not all(map(math.isfinite, mean))
+            or not all(0 < x < math.inf for x in std)
+        ):
+            raise DrifaError(
+                f"normalisation[{name!r}]={pair!r} must be ([mean, …], [deviation, …]) of {pictures[name]} channels, "
+                f"deviations above 0"
+            )
+    return given
 
 
 def _pictures(modalities: dict[str, int], tabular: Sequence[str], fusion: type[Fusion]) -> dict[str, int]:

@@ -29,12 +29,14 @@ class Case:
         images: Modality -> image file, or what is held in memory.
         values: Column -> value of the tabular modalities.
         rows: Modality -> row of the table that names its image, as a spreadsheet counts them; empty without a table.
+        faults: Row of the table -> what is wrong with it, with the remedy.
     """
 
     subject: str
     images: Mapping[str, Picture]
     values: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,20 +123,23 @@ def check_case(case: Case, modalities: Mapping[str, int], encoders: Mapping[str,
         encoders: Of its tabular modalities.
 
     Raises:
-        Unanswerable: A modality is unknown, a value is no number where one is needed, or it has nothing at all.
+        Unanswerable: A row of it is faulty, a modality is unknown, a value is no number where one is needed, or it has
+            nothing at all.
     """
+    for row, fault in case.faults.items():
+        raise Unanswerable(Failure(case.subject, row, None, fault))
     for name, path in case.images.items():
         if name not in pictures_of(modalities, encoders):
             reason = unknown(name, case.subject, modalities, encoders)
             raise Unanswerable(Failure(case.subject, case.rows.get(name), str(path), reason))
-    row = next(iter(case.rows.values()), None)
+    first = next(iter(case.rows.values()), None)
     if not given(case, encoders):
-        raise Unanswerable(Failure(case.subject, row, None, nothing(case.subject, modalities, encoders)))
+        raise Unanswerable(Failure(case.subject, first, None, nothing(case.subject, modalities, encoders)))
     for encoder in encoders.values():
         try:
             encoder.encode(pd.DataFrame([{column.name: case.values.get(column.name, "") for column in encoder.columns}]))
         except DrifaError as error:
-            raise Unanswerable(Failure(case.subject, row, None, str(error))) from None
+            raise Unanswerable(Failure(case.subject, first, None, str(error))) from None
 
 
 def read_files(case: Case, read: Callable[[str, Picture], T]) -> dict[str, T]:
@@ -203,17 +208,11 @@ def table_of_cases(path: Path) -> pd.DataFrame:
     for column in ("subject", "modality", "path"):
         if column not in table:
             raise DrifaError(f"table {path} has no column {column!r}{suggest(column, table)}; it needs subject, modality, path")
-        empty = table.index[[not plain(text) if column != "subject" else is_missing(text) for text in table[column]]]
-        if len(empty):
-            raise DrifaError(f"row {empty[0]} of table {path} has no {column}; fill it, or remove the row")
+    empty = table.index[[is_missing(text) for text in table["subject"]]]
+    if len(empty):
+        raise DrifaError(f"row {empty[0]} of table {path} has no subject; fill it, or remove the row")
     table["subject"], table["modality"] = ids_of(table["subject"]), table["modality"].map(plain)
-    twice = table.duplicated(["subject", "modality"])
-    if twice.any():
-        row = table[twice].iloc[0]
-        raise DrifaError(
-            f"table {path} has two images of modality {row['modality']!r} for subject {row['subject']!r} (row {row.name}); "
-            f"keep one, or give the other a subject of its own"
-        )
+    table["path"] = table["path"].where(table["path"].map(plain) != "", "")
     return table
 
 
@@ -235,25 +234,31 @@ def cases_of(table: pd.DataFrame, path: Path) -> list[Case]:
         path: Where the table lies.
     """
     extra = [name for name in table.columns if name not in ("subject", "modality", "path")]  # for the tabular modalities
-    return [
-        Case(
-            str(subject),
-            {row["modality"]: find_file(path.parent / row["path"]) for row in rows.to_dict("records")},
-            {name: _told(path, str(subject), rows[name]) for name in extra},
-            {row["modality"]: int(number) for number, row in zip(rows.index, rows.to_dict("records"), strict=True)},
-        )
-        for subject, rows in table.groupby("subject", sort=False)
-    ]
+    return [_case(path, str(subject), rows, extra) for subject, rows in table.groupby("subject", sort=False)]
 
 
-def _told(path: Path, subject: str, values: pd.Series) -> str:
-    """What the rows of a subject say in a column, where some may be empty."""
-    told = [value for value in dict.fromkeys(values) if value != ""]
-    if len(told) > 1:
-        raise DrifaError(
-            f"table {path} has {told[0]!r} and {told[1]!r} in the column {values.name!r} of subject {subject!r}; keep one"
-        )
-    return told[0] if told else ""
+def _case(path: Path, subject: str, rows: pd.DataFrame, extra: Sequence[str]) -> Case:
+    images: dict[str, Picture] = {}
+    numbers: dict[str, int] = {}
+    faults: dict[int, str] = {}
+    for number, modality, file in zip(rows.index, rows["modality"], rows["path"], strict=True):
+        if not modality or not file:
+            faults[int(number)] = f"it has no {'path' if modality else 'modality'}; fill it, or remove the row"
+        elif modality in images:
+            faults[int(number)] = (
+                f"table {path} has two images of modality {modality!r} for subject {subject!r}; "
+                f"keep one, or give the other a subject of its own"
+            )
+        else:
+            images[modality], numbers[modality] = find_file(path.parent / file), int(number)
+    told = {name: [value for value in dict.fromkeys(rows[name]) if value != ""] for name in extra}
+    for name, values in told.items():
+        if len(values) > 1:
+            row = int(rows.index[rows[name] == values[1]][0])
+            faults[row] = (
+                f"table {path} has {values[0]!r} and {values[1]!r} in the column {name!r} of subject {subject!r}; keep one"
+            )
+    return Case(subject, images, {name: values[0] if values else "" for name, values in told.items()}, numbers, faults)
 
 
 def cases_from_arguments(images: Sequence[str], values: Sequence[str] = ()) -> list[Case]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pytest
 from PIL import Image
 
 from drifa.data.audit import audit
@@ -84,7 +86,20 @@ def test_numbers_with_gaps_and_names_of_everybody_are_columns_too(tmp_path: Path
     study = make(tmp_path, count=60)
     ages = [str(30 + number / 2) if number % 7 else "" for number in range(60)]
     marks = column_marks(replace(study, table=study.table.assign(age=ages, who=[f"name {number}" for number in range(60)])))
-    assert marks["column 'age'"].shape == (60, 2)
+    assert marks["column 'age'"].shape == (60, 3)
     assert np.isfinite(marks["column 'age'"]).all()
     assert marks["column 'age'"][:, 1].sum() == 9
     assert not marks["column 'who'"].any()
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y %H:%M", "%Y"])
+def test_dates_keep_their_order_however_they_are_written_and_however_few_they_are(tmp_path: Path, written: str) -> None:
+    days = pd.date_range("2011-02-25", "2019-11-30", periods=40)
+    study = make(tmp_path, count=40)
+    values = column_marks(replace(study, table=study.table.assign(taken=days.strftime(written))))["column 'taken'"]
+    assert (np.diff(values[:, 0]) >= 0).all()
+    assert len(np.unique(values[:, 0])) == days.strftime(written).nunique()
+    sick = np.arange(40) >= 20
+    found = cross_validated_auc(values, sick.astype(int), np.arange(40))
+    assert found is not None
+    assert found[0] > 0.9

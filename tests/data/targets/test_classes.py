@@ -32,7 +32,12 @@ def test_another_study_is_matched_by_name_and_may_lack_a_class() -> None:
 
 @pytest.mark.parametrize(
     ("classes", "message"),
-    [(("a",), "1 classes"), (("a", "a"), "lists the class 'a' twice"), (("a", ""), "lists an empty class")],
+    [
+        (("a",), "only the class 'a'"),
+        ((), "no class"),
+        (("a", "a"), "lists the class 'a' twice"),
+        (("a", ""), "lists an empty class"),
+    ],
 )
 def test_declarations_that_cannot_be_are_refused(classes: tuple[str, ...], message: str) -> None:
     with pytest.raises(DrifaError, match=message):

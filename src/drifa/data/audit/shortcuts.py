@@ -81,19 +81,24 @@ def column_marks(study: Study) -> dict[str, np.ndarray]:
 
 
 def _column(column: pd.Series) -> np.ndarray:
-    """Few values as kinds; many as numbers or dates, where they are such."""
+    """Numbers and dates in their order; few values as kinds, too."""
     texts = column.fillna("").astype(str)
-    if texts.nunique() <= _MOST_KINDS:
-        return _one_hot(texts.to_numpy(dtype=object))
-    filled = texts != ""
-    dates = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
-    days = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    for values in (pd.to_numeric(texts, errors="coerce"), days):
+    kinds, filled = _one_hot(texts.to_numpy(dtype=object)), texts != ""
+    for values in _orders(texts):
         if values[filled].notna().mean() > _MOSTLY:
             # A forest asks for order alone, and ranks are finite.
             ranks = values.rank()
-            return np.stack([ranks.fillna(ranks.median()), ranks.isna()], axis=1).astype(float)
-    return _one_hot(texts.to_numpy(dtype=object))
+            return np.column_stack([ranks.fillna(ranks.median()), ranks.isna(), kinds]).astype(float)
+    return kinds
+
+
+def _orders(texts: pd.Series) -> Iterator[pd.Series]:
+    """A column read as numbers, and as dates in the ways that people write them; missing where a value is none."""
+    yield pd.to_numeric(texts, errors="coerce")
+    days = texts.str.split().str[0]
+    for written in ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"):
+        dates = pd.to_datetime(texts if written == "ISO8601" else days, errors="coerce", format=written, utc=True)
+        yield (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
 
 
 def cross_validated_auc(

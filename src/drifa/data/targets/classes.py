@@ -40,7 +40,8 @@ class ClassTarget(Target):
     def check(self, task: str) -> None:
         """Refuses fewer than two classes, and one twice or without a name."""
         if len(self.classes) < 2:
-            raise DrifaError(f"task {task!r} has {len(self.classes)} classes; it needs at least two")
+            found = f"only the class {self.classes[0]!r}" if self.classes else "no class"
+            raise DrifaError(f"task {task!r} has {found}; it needs at least two, so leave the task out, or correct its labels")
         refuse_repeated(task, "class", self.classes)
 
     @classmethod
