@@ -31,6 +31,7 @@ from drifa.explain.cam import cells, correlation, layer_of, relevance, upsampled
 from drifa.explain.trust import Removal, grown, share_inside, shuffled
 from drifa.files import write_json, write_text
 from drifa.prediction.predictor import Predictor
+from drifa.tasks import Classes
 from drifa.version import __version__
 
 HERE = Path(__file__).parent
@@ -85,21 +86,23 @@ def places(
         found[way] = {
             "cells": grid[0],
             "inside": float(np.mean([mean_share(one, lesion) for one in own])),
-            "inside_shuffled": float(np.mean([mean_share(one, lesion) for one in by_chance])),
+            "inside_shuffled": float(np.nanmean([mean_share(one, lesion) for one in by_chance])),  # some maps are empty
             "inside_ideal": mean_share(ideal, lesion),
             "near": float(np.mean([mean_share(one, wide) for one in own])),
-            "near_shuffled": float(np.mean([mean_share(one, wide) for one in by_chance])),
+            "near_shuffled": float(np.nanmean([mean_share(one, wide) for one in by_chance])),
             "near_area": float(wide.float().mean()),
             "randomisation": float(torch.stack(alike).nanmean()),
         }
         if (method, stage) == WAYS[0]:
-            for number, name in enumerate(predictor.subject_kinds[task].classes):
-                some = truth == number
+            kind = predictor.subject_kinds[task]
+            assert isinstance(kind, Classes)
+            for number, name in enumerate(kind.classes):
+                picked = truth == number
                 parts = {"on": lesion, "near": wide, "below": below(lesion)}
-                classes[name] = {"cases": int(some.sum())}
+                classes[name] = {"cases": int(picked.sum())}
                 for part, mask in parts.items():
-                    classes[name][part] = float(np.mean([mean_share(one[some], mask[some]) for one in own]))
-                    classes[name][f"{part}_area"] = float(mask[some].float().mean())
+                    classes[name][part] = float(np.mean([mean_share(one[picked], mask[picked]) for one in own]))
+                    classes[name][f"{part}_area"] = float(mask[picked].float().mean())
         if (method, stage) in CHECKED_WAYS:
             some = {name: image[:CHECKED] for name, image in images.items()}
             removal = Removal(nets[0], some, present[:CHECKED], modality)
@@ -112,12 +115,15 @@ def places(
     return found, classes, float(lesion.float().mean())
 
 
-def averaged(each: Sequence[dict[str, dict[str, float]]], weights: Sequence[int]) -> dict[str, dict[str, float]]:
-    """The mean of the same figures of several runs."""
-    return {
-        name: {key: float(np.average([part[name][key] for part in each], weights=weights)) for key in numbers}
-        for name, numbers in each[0].items()
-    }
+def averaged(each: Sequence[dict[str, dict[str, float]]], weights: Sequence[int]) -> dict[str, dict[str, float | None]]:
+    """The mean of the same figures of several runs, of those that have one."""
+
+    def mean(name: str, key: str) -> float | None:
+        values = np.array([part[name][key] for part in each])
+        known = np.isfinite(values)
+        return float(np.average(values[known], weights=np.array(weights)[known])) if known.any() else None
+
+    return {name: {key: mean(name, key) for key in numbers} for name, numbers in each[0].items()}
 
 
 def page(told: Mapping[str, Any]) -> str:
@@ -142,7 +148,7 @@ def page(told: Mapping[str, Any]) -> str:
         names = ("Map", "Cells", "On it", "Shuffled", "Best possible", "Near it", "Shuffled", "Area", *CHECKS)
         lines += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
         for way, numbers in one["ways"].items():
-            parts = [f"{value:.3f}" for key, value in numbers.items() if key != "cells"]
+            parts = ["-" if value is None else f"{value:.3f}" for key, value in numbers.items() if key != "cells"]
             parts += ["-"] * (len(names) - 2 - len(parts))
             lines.append(f"| {way} | {numbers['cells']:.0f} | {' | '.join(parts)} |")
         lines += ["", f"By class, {next(iter(one['ways']))}; *below*: beneath the lesion, as wide as it is:", ""]
