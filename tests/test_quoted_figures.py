@@ -86,6 +86,16 @@ def test_the_shares_on_the_lesion_are_those_of_the_results() -> None:
         ]
 
 
+    for task, name, part, text in (
+        ("surface", "network", "on", "a mesh on the lesion, have {} of their relevance on it"),
+        ("surface", "ragged", "on", "They have {} of `ragged`"),
+        ("surface", "ragged", "near", "an edge, and {} with a margin of one cell"),
+        ("depth", "thin", "below", "and {} of such maps lies below it"),
+        ("depth", "thin", "on", "has 0.394 there), {} on it"),
+    ):
+        assert text.format(f"{results[task]['classes'][name][part]:.3f}") in _plain("docs/explain.md")
+
+
 def _points(difference: dict[str, float]) -> list[str]:
     return [f"{100 * difference[name]:.1f}" for name in ("value", "low", "high")]
 
