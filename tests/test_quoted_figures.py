@@ -85,7 +85,6 @@ def test_the_shares_on_the_lesion_are_those_of_the_results() -> None:
             f"{value:.3f}" for value in (area, *(found[key] for key in keys))
         ]
 
-
     for task, name, part, text in (
         ("surface", "network", "on", "a mesh on the lesion, have {} of their relevance on it"),
         ("surface", "ragged", "on", "They have {} of `ragged`"),

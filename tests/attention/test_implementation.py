@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from drifa import MFA, DrifaError
 from drifa.attention import kernels
-from drifa.attention.implementation import _asked, implementation
+from drifa.attention.implementation import _asked, implementation, pointwise
 from tests.attention.test_kernels import made, run
 
 
@@ -35,6 +35,35 @@ def test_auto_goes_by_size_and_a_name_decides(monkeypatch: pytest.MonkeyPatch) -
     with implementation("reference"), implementation(tile=8):
         assert tiled(made(torch.float32), large, monkeypatch)  # the inner request leaves the name to the module
     assert tiled(made(torch.float32), large, monkeypatch)
+
+
+@pytest.mark.parametrize("side", [(1, 1), (2, 3), (5, 4)])
+def test_small_maps_are_multiplied_to_what_the_convolution_gives(side: tuple[int, int]) -> None:
+    conv, given = torch.nn.Conv2d(6, 4, 1).double(), torch.randn(3, 6, *side, dtype=torch.float64)
+    found = []
+    for way in (conv, lambda x: pointwise(conv, x)):
+        x = given.clone().requires_grad_()
+        y = way(x)
+        found.append((y, *torch.autograd.grad(y.sin().sum(), (x, *conv.parameters()))))
+    for expected, got in zip(*found, strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_convolution_that_is_watched_or_named_is_called() -> None:
+    module, x, calls = made(torch.float32), torch.randn(2, 6, 2, 2), []
+    conv = module.hifa.convs[1]
+    run_conv = conv.forward
+    conv.forward = lambda given: calls.append(1) or run_conv(given)
+    module(x)
+    assert not calls
+    with implementation("reference"):
+        module(x)
+    made_so = made(torch.float32, implementation="reference")
+    made_so.hifa.convs[1].register_forward_hook(lambda *given: calls.append(1))
+    made_so(x)
+    conv.register_forward_hook(lambda *given: None)
+    module(x)
+    assert len(calls) == 3
 
 
 def test_the_reference_runs_for_whoever_reads_the_operations(monkeypatch: pytest.MonkeyPatch) -> None:

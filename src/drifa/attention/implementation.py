@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.nn import functional as F
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+from drifa.attention.tiles import weight_and_bias
 from drifa.errors import DrifaError, suggest
 
 IMPLEMENTATIONS = ("auto", "reference", "tiled")
@@ -75,6 +78,21 @@ def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
     if _watched(x) or x.numel() == 0 or not all(_plain(conv, x) for conv in convs):
         return False
     return isinstance(convs[0], nn.Conv2d) and convs[0].in_channels == x.shape[1]  # else the reference refuses it
+
+
+def pointwise(conv: nn.Module, x: Tensor) -> Tensor:
+    """What a 1x1 convolution makes of a map; of a small one by a matrix product over its pixels, which is called sooner.
+
+    Args:
+        conv: ``[B, C, H, W] -> [B, C', H, W]``.
+        x: The map.
+    """
+    if _watched(x) or not x.numel() or _large(*x.shape[1:]) or _asked.get()[0] == "reference" or not _plain(conv, x):
+        return cast(Tensor, conv(x))
+    weight, bias = weight_and_bias(conv)
+    if weight.shape[1] != x.shape[1]:
+        return cast(Tensor, conv(x))  # which refuses it
+    return F.linear(x.flatten(2).transpose(1, 2), weight.flatten(1), bias).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
 def _large(channels: int, height: int, width: int) -> bool:

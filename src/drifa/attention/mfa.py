@@ -8,11 +8,12 @@ released; the paper-literal reading is an option of the same class.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
-from drifa.attention.implementation import check_implementation, takes_tiles
+from drifa.attention.implementation import check_implementation, implementation, pointwise, takes_tiles
 from drifa.attention.kernels import pooled, rescaled
 from drifa.attention.pooling import global_max, global_mean
 from drifa.errors import DrifaError, suggest
@@ -57,10 +58,10 @@ class HIFA(nn.Module):
     def pooled(self, x: Tensor) -> tuple[Tensor, ...]:
         """The four descriptors of eq. 1, from whole maps; :mod:`drifa.attention.kernels` computes them by tiles."""
         psi = self.convs
-        features = torch.sigmoid(psi[0](x))  # Pi
-        lambda_1 = torch.sigmoid(psi[1](features))
-        lambda_2 = torch.sigmoid(psi[2](features + lambda_1))
-        lambda_3 = torch.sigmoid(psi[3](lambda_2))
+        features = torch.sigmoid(pointwise(psi[0], x))  # Pi
+        lambda_1 = torch.sigmoid(pointwise(psi[1], features))
+        lambda_2 = torch.sigmoid(pointwise(psi[2], features + lambda_1))
+        lambda_3 = torch.sigmoid(pointwise(psi[3], lambda_2))
         l_0, l_1 = global_mean(features), global_max(lambda_1)  # eq. 1: beta, gamma alternate
         l_2, l_3 = global_mean(lambda_2), global_max(lambda_3)
         return l_0, l_1, l_2, l_3
@@ -101,11 +102,11 @@ class CLIA(nn.Module):
 
     def compressed(self, x: Tensor) -> Tensor:
         """The mean of eta_1, from a whole map; :mod:`drifa.attention.kernels` computes it by tiles."""
-        return global_mean(torch.sigmoid(self.conv1(x)))
+        return global_mean(torch.sigmoid(pointwise(self.conv1, x)))
 
     def refine(self, compressed: Tensor) -> Tensor:
         """The rest of eq. 3. ``[B, C // r] -> [B, C]``."""
-        refined = torch.sigmoid(self.conv2(compressed[:, :, None, None])).flatten(1)
+        refined = torch.sigmoid(pointwise(self.conv2, compressed[:, :, None, None])).flatten(1)
         local = compressed + refined
         return local if self.expand is None else 2 * torch.sigmoid(self.expand(local))
 
@@ -131,8 +132,9 @@ class MFA(nn.Module):
             in front of a BatchNorm with ready statistics disturb a pretrained network.
         implementation: ``"reference"`` computes whole maps, as the equations read; ``"tiled"`` computes the same by tiles
             of pixels and keeps no map for the backward pass (:mod:`drifa.attention.kernels`); ``"auto"`` takes the tiles
-            where they are faster. They are for tensors on a CPU in float32 or float64: under autocast, in programs that
-            are compiled, traced or exported, and with hooks on the inner convolutions the reference runs in any case.
+            where they are faster, and on small maps matrix products in place of convolutions. Both are for tensors on a CPU
+            in float32 or float64: under autocast, in programs that are compiled, traced or exported, and with hooks on the
+            inner convolutions the reference runs in any case.
 
     Shape:
         ``[B, C, H, W] -> [B, C, H, W]``
@@ -202,8 +204,9 @@ class MFA(nn.Module):
             channelwise = None if clia is None else clia.refine(*pools.clia)
         else:
             tiled = None
-            hierarchical = None if hifa is None else hifa(x)
-            channelwise = None if clia is None else clia(x)
+            with implementation("reference") if self.implementation == "reference" else nullcontext():
+                hierarchical = None if hifa is None else hifa(x)
+                channelwise = None if clia is None else clia(x)
         return tiled, self.gate(torch.sigmoid(gated_sum([(hierarchical, self.omega_d), (channelwise, self.omega_l)])))
 
     def extra_repr(self) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drifa.attention.implementation import takes_tiles
+from drifa.attention.implementation import pointwise, takes_tiles
 from drifa.attention.local import pooled_local
 from drifa.attention.mfa import begin, check_map, gated_sum, glorot_init, inner_channels
 from drifa.attention.pooling import global_max, global_mean, global_min
@@ -98,7 +98,7 @@ class MLIFA(nn.Module):
             if takes_tiles("auto", x, [self.convs[i]]):
                 descriptor = pooled_local(x, self.convs[i])
             else:
-                local = torch.sigmoid(self.convs[i](x))
+                local = torch.sigmoid(pointwise(self.convs[i], x))
                 descriptor = torch.stack([pool(local) for pool in POOLS]).sum(0)
             if self.expand is not None:
                 descriptor = len(POOLS) * torch.sigmoid(self.expand[i](descriptor))

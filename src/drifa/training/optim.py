@@ -36,8 +36,13 @@ def trunk_parameters(net: Any) -> list[nn.Parameter]:
 
 def make_optimizer(net: Any, recipe: TrainConfig) -> torch.optim.Optimizer:
     """The optimiser of a recipe; its first group is of what is new and decays, if there is any."""
-    options: dict[str, Any] = {"momentum": MOMENTUM} if recipe.optimizer == "sgd" else {}
-    return OPTIMIZERS[recipe.optimizer](parameter_groups(net, recipe), lr=recipe.lr, **options)
+    groups = parameter_groups(net, recipe)
+    # On a CPU a call for every tensor takes longer than the arithmetic. On a GPU, Lightning clips no gradients of a fused
+    # optimiser in half precision.
+    options: dict[str, Any] = {"fused": all(one.device.type == "cpu" for group in groups for one in group["params"])}
+    if recipe.optimizer == "sgd":
+        options["momentum"] = MOMENTUM
+    return OPTIMIZERS[recipe.optimizer](groups, lr=recipe.lr, **options)
 
 
 def parameter_groups(net: Any, recipe: TrainConfig) -> list[dict[str, Any]]:
