@@ -235,14 +235,9 @@ def main() -> None:
     except OSError as error:
         # A folder that may not be written, a full disk, a file that vanished: the user's to mend, as above.
         place = f"{error.filename}: " if error.filename else ""
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = (
-            "make room on its disk, or choose another place"
-            if full
-            else "choose a shorter name"
-            if error.errno == errno.ENAMETOOLONG
-            else "correct its permissions, or choose another place"
-        )
+        room = "make room on its disk, or choose another place"
+        remedies = {errno.ENOSPC: room, errno.EDQUOT: room, errno.ENAMETOOLONG: "choose a shorter name"}
+        remedy = remedies.get(error.errno or 0, "correct its permissions, or choose another place")
         # As the mistakes above are told: without escape sequences, and cut where a name is endless.
         typer.echo(f"error: {DrifaError(f'{place}{error.strerror or error}; {remedy}')}", err=True)
         sys.exit(2)
