@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drifa.errors import near, suggest
+from drifa.errors import near, on_screen, plural, suggest
 
 NAMES = ["resnet18", "resnet34", "resnext26ts", "regnetx_002", "vgg11_bn"]
 
@@ -33,3 +33,14 @@ def test_near_names_are_those_that_begin_so_or_else_those_spelled_so() -> None:
     assert near("resn", NAMES, most=2) == ["resnet18", "resnet34"]
     assert near("rasnet34", NAMES)[0] == "resnet34"
     assert near("", NAMES) == near("qqqq", NAMES) == []
+
+
+def test_a_count_and_what_it_is_of_agree() -> None:
+    assert [plural(count, "pair") for count in (0, 1, 2)] == ["0 pairs", "1 pair", "2 pairs"]
+    assert [plural(count, "copy lies", "copies lie") for count in (1, 2)] == ["1 copy lies", "2 copies lie"]
+
+
+def test_a_name_on_the_screen_stays_on_its_line_and_cannot_steer_the_terminal() -> None:
+    assert on_screen("patient 7 ä") == "patient 7 ä"
+    assert on_screen("a\x1b[31m\nb") == "a\\x1b[31m\\nb"
+    assert len(on_screen("x" * 1_000_000)) == 81

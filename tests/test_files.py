@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -42,6 +43,12 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path, failur
         with pytest.raises(type(failure)):
             spoil(tmp_path / name)
     assert ((tmp_path / "a.txt").read_text(), names(tmp_path)) == ("old", ["a.txt"])
+
+
+def test_an_error_of_the_disk_names_the_file_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as told, atomic_path(tmp_path / "x.csv"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert told.value.filename == str(tmp_path / "x.csv")
 
 
 def test_two_writers_of_one_file_do_not_share_a_temporary_one(tmp_path: Path) -> None:

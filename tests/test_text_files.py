@@ -78,7 +78,7 @@ def test_a_single_column_keeps_its_rows_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n3\n", "row 3 of .* has 1 cells, but the first line names 2 columns"),
+        ("a,b\n1,2\n3\n", "row 3 of .* has 1 cell, but the first line names 2 columns"),
         ("a,b\n1,2\n\n3,4,5\n", "row 4 of .* has 3 cells"),
         ("a,b\n1,2,3\n4,5,6\n", "row 2 of .* has 3 cells"),
         ("a,b,a\n1,2,3\n", "has two columns 'a'"),

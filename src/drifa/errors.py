@@ -42,6 +42,23 @@ def _told(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
+def on_screen(name: str, most: int = SHOWN) -> str:
+    """A name that may come from anybody, as a line of output shows it: escape sequences written out, and cut."""
+    text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name[: most + 1])
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def plural(count: int, one: str, more: str = "") -> str:
+    """A count with what it is of: ``1 pair``, ``2 pairs``.
+
+    Args:
+        count: How many.
+        one: What one of them is called, or does, such as ``"group lies"``.
+        more: The same of several; with an s behind it where nothing is told.
+    """
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
 def suggest(name: object, choices: Iterable[object], before: str = "") -> str:
     """The tail of an error message: the nearest valid name, or the list of all of them.
 

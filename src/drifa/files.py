@@ -48,11 +48,23 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     _sweep(target.parent.glob(f".{glob.escape(target.name)}.*.tmp"))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{_MACHINE}{uuid.uuid4().hex[:8]}.tmp")
     try:
-        yield temporary
-        plain_modes(temporary)
-        os.replace(temporary, target)
+        with named(target):
+            yield temporary
+            plain_modes(temporary)
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(target: str | Path) -> Iterator[None]:
+    """Gives an error of the disk the name of the file that is being written: a full disk has none by itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(target)
+        raise
 
 
 def plain_modes(path: Path) -> None:

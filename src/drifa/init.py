@@ -74,7 +74,7 @@ def init(folder: str | Path, out: str | Path = ".") -> Start:
     _refuse_written(mapping, config)
     listing = find_images(folder, (*SUFFIXES, *VOLUME_SUFFIXES))
     if not listing.files:
-        raise DrifaError(f"no image below {given}; give the folder that holds your images{listing.told()}")
+        raise DrifaError(f"no image below {given}; give the folder that holds your images{listing.told(after='.')}")
     after = (f"drifa data audit studies/{name}", f"drifa train {config} --out runs/{name}")
     known = next((key for key, signs in KNOWN.items() if all(_any(sign, listing) for sign in signs)), "")
     if known:

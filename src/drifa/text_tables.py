@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 from drifa.names import plain
 
 #: Spreadsheets of many countries separate by semicolons.
@@ -107,8 +107,8 @@ def _scan(path: Path) -> tuple[dict[int, str], str, list[int], int]:
                 continue
             if len(row) < last or any(map(plain, row[width:])):
                 raise DrifaError(
-                    f"row {number} of {path} has {len(row)} cells, but the first line names {last} columns; correct the row: "
-                    f"a text that contains {separator!r} stands in double quotes"
+                    f"row {number} of {path} has {plural(len(row), 'cell')}, but the first line names {plural(last, 'column')}"
+                    f"; correct the row: a text that contains {separator!r} stands in double quotes"
                 )
             filled = [place for place in (*nameless, *range(last, min(width, len(row)))) if plain(row[place])]
             if filled:

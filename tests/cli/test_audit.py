@@ -76,7 +76,7 @@ def test_joining_groups_keeps_the_files_of_a_split_that_it_does_not_cut(drifa: R
     sides = Study.load(folder).table["split"]
     first, second = (f"{row:02d}.png" for row in sides[sides == "train"].index[:2])
     (study.root / second).write_bytes((study.root / first).read_bytes())
-    assert "joined 1 groups" in drifa("audit", folder, "-q", "--fix", "groups").out
+    assert "joined 1 group " in drifa("audit", folder, "-q", "--fix", "groups").out
     assert (folder / "split.csv").is_file()
     assert (folder / "split_receipt.json").is_file()
 

@@ -40,7 +40,8 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     given = drifa("split", tmp_path / "s", "--protocol", "given").out
     assert "warning: val is empty" in given
     assert "next:" not in given
-    assert "--protocol official (val is cut from train) or strict" in given
+    assert "or split with --protocol strict" in given
+    assert "official" not in given
     kinds = ["b" if side == "test" else "a" for side in sides]
     replace(study, table=study.table.assign(mine=["val", *sides[1:]], kind=kinds)).save(tmp_path / "s")
     unseen = drifa("split", tmp_path / "s", "--protocol", "column", "--column", "mine").out
@@ -51,6 +52,20 @@ def test_a_split_that_lacks_something_says_so_with_a_remedy(drifa: Run, tmp_path
     strict = drifa("split", tmp_path / "s", "--fractions", 0.8, 0, 0.2).out
     assert "warning: val is empty, so training refuses this split; give it a share by --fractions" in strict
     assert "of kind in test; try another --seed or other --fractions" in strict
+
+
+@pytest.mark.parametrize(
+    ("published", "works"), [(["train"] * 12, False), (["train"] * 9 + ["test"] * 3, True), (["train"] * 6 + [""] * 6, False)]
+)
+def test_a_given_split_with_gaps_advises_the_protocols_that_work(
+    drifa: Run, tmp_path: Path, published: list[str], works: bool
+) -> None:
+    study = make_study(tmp_path / "s")
+    replace(study, table=study.table.assign(split="train", official=published)).save(tmp_path / "s")
+    given = drifa("split", tmp_path / "s", "--protocol", "given").out
+    assert "warning: test is empty" in given
+    assert ("--protocol strict or official" in given) == works
+    assert (drifa("split", tmp_path / "s", "--protocol", "official").code == 0) == works
 
 
 def test_a_preview_takes_a_study_and_what_training_takes(drifa: Run, tmp_path: Path) -> None:

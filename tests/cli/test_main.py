@@ -267,6 +267,30 @@ def mean_confidences(run: Path) -> list[float]:
     return found
 
 
+@pytest.mark.parametrize("words", [["doctor"], ["data", "split", "study"]])
+def test_ctrl_c_says_so_in_one_line_and_ends_with_130(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("drifa.doctor.examine", stopped)
+    monkeypatch.setattr("drifa.cli.data.study_folder", stopped)
+    monkeypatch.setattr("sys.argv", ["drifa", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    told = capsys.readouterr().err
+    assert told.startswith("interrupted; ")
+    assert told.count("\n") == 1
+
+
+def test_a_name_that_no_disk_takes_is_told_in_one_short_line() -> None:
+    told = fails("report", "x" * 100_000)
+    assert len(told) < 2500
+    assert "choose a shorter name" in told
+
+
 def test_a_place_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     assert f"{tmp_path}/file" in fails("data", "prepare", "phantom", "--out", tmp_path / "file" / "study")

@@ -13,7 +13,7 @@ import pytest
 from drifa.data import Study
 from drifa.data.splits.receipts import read_split
 from drifa.errors import DrifaError
-from drifa.evaluation.suspects import check_run, suspects_of_run
+from drifa.evaluation.suspects import check_run, doubt_of, suspects_of_run
 from drifa.runs.run import Run
 
 
@@ -52,6 +52,18 @@ def test_a_label_that_was_turned_is_suspected_and_one_of_training_is_not(judged:
     assert of_surface(run, study) == []
     assert of_surface(run, turned(study, tested)) == [tested]
     assert of_surface(run, turned(study, seen)) == []
+
+
+@pytest.mark.parametrize("groups", [60, 6, 1])
+def test_a_run_that_is_not_better_than_one_constant_answer_is_doubted_and_a_good_one_is_not(groups: int) -> None:
+    labels = np.repeat([0, 1, 2], [30, 20, 10])
+    right, constant = np.eye(3)[labels], np.eye(3)[np.zeros(60, dtype=int)]
+    guessed = np.random.default_rng(0).dirichlet(np.ones(3), 60)
+    names = np.arange(60) % groups
+    assert bool(doubt_of(labels, right, names, "abc")) == (groups == 1)  # one group tells of no other
+    for weak in (constant, guessed):
+        assert "always answering a (50%)" in doubt_of(labels, weak, names, "abc")
+    assert doubt_of(labels[:30], right[:30], names[:30], "abc")  # one class alone: nothing was told apart
 
 
 def test_a_subject_whose_twin_was_trained_on_is_left_out(judged: tuple[Path, Study]) -> None:

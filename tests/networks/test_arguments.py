@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from drifa import MFA, MIFA, DrifaError, create_model, create_segmentation_model
+from drifa import MFA, MIFA, DrifaError, Predictor, create_model, create_segmentation_model, load, load_model, save_model
+from drifa.networks.arguments import device_of, path_of
 
 TINY = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
 IMAGES = torch.rand(2, 3, 32, 32)
@@ -31,6 +34,8 @@ def net() -> Any:
         (lambda net: net({"photo": IMAGES.mul(255).byte()}), r"'photo' has numbers of uint8; .*to_input"),
         (lambda net: net({"photo": IMAGES.double()}), r"'photo' has numbers of float64.*computes in float32"),
         (lambda net: net({"photo": IMAGES.numpy()}), r"'photo' is given as a ndarray \[2, 3, 32, 32\] of float32"),
+        (lambda net: net({"photo": IMAGES[:0]}), r"no rows: modality 'photo' has shape \(0, 3, 32, 32\)"),
+        (lambda net: net({"photo": IMAGES[:0], "scan": IMAGES[:0, :1]}), "no rows"),
         (lambda net: net({"photo": "photo.png"}), "'photo' is given as 'photo.png'; a tensor"),
         (lambda net: net({"photo": IMAGES}, [[True, False]] * 2), r"present must be bool \[2, 2\]"),
         (lambda net: net({"photo": IMAGES}, None, KEYS[:1]), r"dropout_keys must be int64 \[B\], with B=2 rows, not"),
@@ -44,6 +49,26 @@ def test_a_network_says_what_it_was_given_and_what_it_needs(net: Any, call: Call
         call(net)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("value", [3, None, b"run", ["run"]])
+def test_what_is_no_path_is_refused_by_every_call_that_needs_one(net: Any, value: Any) -> None:
+    for call in (load, load_model, Predictor.open, Predictor.from_pretrained, lambda folder: save_model(net, folder)):
+        with pytest.raises(DrifaError, match="needs the path of a folder, and got"):
+            call(value)
+
+
+def test_any_kind_of_path_is_one(tmp_path: Path) -> None:
+    assert path_of("load", str(tmp_path)) == path_of("load", tmp_path) == tmp_path
+    with os.scandir(tmp_path.parent) as entries:
+        assert tmp_path in [path_of("load", entry) for entry in entries]
+
+
+@pytest.mark.parametrize("value", ["gpu", "cuda:99", 99, 1.5])
+def test_a_device_that_is_not_there_is_refused(value: Any) -> None:
+    with pytest.raises(DrifaError, match=f"device={value!r} cannot be used here"):
+        device_of(value)
+    assert device_of("cpu") == device_of(torch.device("cpu")) == torch.device("cpu")
 
 
 def test_bytes_and_numbers_of_the_network_pass(net: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
 import torch
+from safetensors import SafetensorError
 
 from drifa import DrifaError, FusionSegNet, load_model, save_model
 from tests.networks import mixed as of_mixed
@@ -43,6 +46,35 @@ def test_broken_model_folders_are_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(text.replace('"drifa_model": 1', '"drifa_model": 99'))
     with pytest.raises(DrifaError, match="format 99"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (3, "extra is a mapping"),
+        ({"model": {}}, "has the name 'model'"),
+        ({"a": object()}, "holds what JSON cannot"),
+        ({"a": float("nan")}, "holds what JSON cannot"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_before_anything_is_written(tmp_path: Path, extra: Any, message: str) -> None:
+    with pytest.raises(DrifaError, match=message):
+        save_model(tiny(), tmp_path / "m", extra)
+    for other in (3, torch.nn.Linear(2, 2)):
+        with pytest.raises(DrifaError, match="needs a network of create_model"):
+            save_model(other, tmp_path / "m")  # type: ignore[arg-type]
+    assert not (tmp_path / "m").exists()
+
+
+def test_weights_that_a_disk_refuses_are_an_error_of_that_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensors: object, path: Path) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("drifa.networks.folder.save_file", full)
+    with pytest.raises(OSError, match="No space left on device") as told:
+        save_model(tiny(), tmp_path / "m")
+    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path / "m" / "model.safetensors"))
+    assert list((tmp_path / "m").iterdir()) == []
 
 
 def test_a_folder_keeps_every_choice(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from drifa.cli.arguments import Quiet
 from drifa.cli.places import check_page, study_folder, writing
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 if TYPE_CHECKING:
     from drifa.data import Study
@@ -88,7 +88,7 @@ def _save_fixed(loaded: Study, fixed: Study, joined: int, folder: Path) -> None:
     stale = [folder / name for name in (SPLIT_FILE, RECEIPT_FILE) if cut and (folder / name).is_file()]
     with writing(folder / "study.yaml"):
         fixed.save(folder, stale)
-    typer.echo(f"joined {joined} groups into others; wrote {folder}")
+    typer.echo(f"joined {plural(joined, 'group')} into others; wrote {folder}")
     if cut:
         removed = f"; removed {' and '.join(path.name for path in stale)}" if stale else ""
         typer.echo(f"the split cut a joined group and was emptied{removed}")

@@ -9,7 +9,7 @@ import typer
 
 from drifa.cli.arguments import Quiet
 from drifa.cli.screen import progress_bar
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 if TYPE_CHECKING:
     from drifa.experiments.jobs import Outcome
@@ -45,11 +45,16 @@ def compare(
     elsewhere = [outcome for outcome in outcomes if outcome.state == "claimed"]
     if elsewhere:
         typer.echo(
-            f"{len(elsewhere)} of {len(plan.jobs)} jobs are being done by another process: run this again when it has ended"
+            f"{plural(len(elsewhere), 'job is', 'jobs are')} being done by another process, of {len(plan.jobs)}: run this "
+            f"again when it has "
+            "ended"
         )
     typer.echo(f"\n{found.verdict}\n\nwrote {out}/comparison.html, comparison.md, comparison.json and comparison.csv")
     if failed:
-        typer.echo(f"{len(failed)} of {len(plan.jobs)} jobs failed (exit code 3); the same command tries them again", err=True)
+        typer.echo(
+            f"{len(failed)} of {plural(len(plan.jobs), 'job')} failed (exit code 3); the same command tries them again",
+            err=True,
+        )
         raise typer.Exit(3)
 
 

@@ -11,7 +11,7 @@ from drifa.cli.arguments import Quiet
 from drifa.cli.audit import audit
 from drifa.cli.places import study_folder, writing
 from drifa.data.splits.protocols import PROTOCOLS, SMALL
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 if TYPE_CHECKING:
     from drifa.config import Config
@@ -86,7 +86,7 @@ def prepare(
         study = _prepared(name, folder, options or [], out, overwrite)
     # A label stands on every row of a subject, and is one all the same.
     codes, ids = subject_codes(study.table)
-    typer.echo(f"wrote {out}: {len(study.table)} images of {len(ids)} subjects")
+    typer.echo(f"wrote {out}: {plural(len(study.table), 'image')} of {plural(len(ids), 'subject')}")
     for task in study.tasks.values():
         typer.echo(f"  {task.name}: {task.target.told(texts_of(study.table[task.name], codes, len(ids)).tolist())}")
     _warn_of_small_classes(study)
@@ -117,7 +117,7 @@ def _warn_of_small_classes(study: Study) -> None:
             if (subjects.split != "").any() and not (has & (subjects.split == "train")).any():
                 typer.echo(f"  warning: {name} of task {task.name} has no subject in train, so training refuses it; {SMALL}")
             elif groups < 3:
-                number = f"{groups} group{'s' if groups != 1 else ''}"
+                number = plural(groups, "group")
                 typer.echo(f"  warning: {name} of task {task.name} has {number}, too few for train, val and test; {SMALL}")
 
 
@@ -229,12 +229,15 @@ def split(
     with writing(folder / "split.csv"):
         write_receipt(done, receipt, folder)
     for name, groups in receipt["groups"].items():
-        typer.echo(f"  {name:5s} {receipt['subjects'][name]} subjects, {groups} groups")
+        typer.echo(f"  {name:5s} {plural(receipt['subjects'][name], 'subject')}, {plural(groups, 'group')}")
     if receipt["unused"]:
-        typer.echo(f"  set aside: {receipt['unused']} subjects that share a group with what they would be judged on")
+        typer.echo(
+            f"  set aside: {plural(receipt['unused'], 'subject that shares', 'subjects that share')} a group with what they "
+            f"would be judged on"
+        )
     if receipt["note"]:
         typer.echo(f"  note: {receipt['note']}")
-    _warn_of_gaps(receipt)
+    _warn_of_gaps(done, receipt)
     meaning = f" ({' / '.join(receipt['group_meaning'].splitlines())})" if receipt["group_meaning"] else ""
     typer.echo(f"groups{meaning} in two splits: {receipt['groups_in_two_splits']}    sha256 {receipt['sha256'][:16]}…")
     typer.echo(f"wrote {folder}/split.csv and {folder}/split_receipt.json")
@@ -242,13 +245,15 @@ def split(
         typer.echo("next: drifa train CONFIG data.protocol=given --out RUN")
 
 
-def _warn_of_gaps(receipt: dict[str, Any]) -> None:
+def _warn_of_gaps(study: Study, receipt: dict[str, Any]) -> None:
     """Names splits without subjects, and classes without a subject in one of the others."""
     by_hand = {
         "column": f"correct the column {receipt['column']!r} of the table",
-        "given": "correct the column 'split' of the table, or split with --protocol official (val is cut from train) or strict",
+        "given": "correct the column 'split' of the table, or split with --protocol strict",
         "official": "use --protocol strict",
     }.get(receipt["protocol"])
+    if receipt["protocol"] == "given" and _has_published(study):
+        by_hand = f"{by_hand} or official, the published split"
     shares = "--sizes" if receipt["sizes"] else "--fractions"
     for name, count in receipt["subjects"].items():
         if not count:
@@ -263,6 +268,17 @@ def _warn_of_gaps(receipt: dict[str, Any]) -> None:
         if missing:
             listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
             typer.echo(f"  warning: no subject for {listed}{told}; {by_hand or again}, collect more groups, {SMALL}")
+
+
+def _has_published(study: Study) -> bool:
+    """Whether the protocol official makes a split of the study, so that it can be advised."""
+    from drifa.data import split as split_study
+
+    try:
+        split_study(study, "official")
+    except DrifaError:
+        return False
+    return True
 
 
 def _untrained(receipt: dict[str, Any]) -> list[str]:

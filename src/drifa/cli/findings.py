@@ -6,6 +6,8 @@ import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from drifa.errors import plural
+
 if TYPE_CHECKING:
     from drifa.data.audit import Audit, Finding
 
@@ -31,7 +33,7 @@ def print_findings(result: Audit, everything: bool = False) -> None:
     shown = [one for one in result.findings if everything or one.severity != "info"]
     folded = [one for one in result.findings if not everything and one.severity == "info"]
     # Text, not markup: names of studies and files may hold square brackets.
-    console.print(Text(f"{result.study}: {result.images} images; {_counts(result)}"))
+    console.print(Text(f"{result.study}: {plural(result.images, 'image')}; {_counts(result)}"))
     if shown:
         # Folded, not cut: two long paths that differ in their ends would look the same.
         table = Table("", "rule", Column("finding", overflow="fold"), show_lines=True)
@@ -67,12 +69,15 @@ def print_suspects(result: Audit) -> None:
                 names = ", ".join(row["subjects"][:MOST]) + (", …" if len(row["subjects"]) > MOST else "")
                 figures = (f"{row[key]:.2f}" for key in ("self_confidence", "confidence"))
                 table.add_row(Text(names), Text(row["label"]), next(figures), Text(row["suggested"]), next(figures))
-            Console().print(table)
+            console = Console()
+            console.print(table)
+            if one.data["doubt"]:
+                console.print(Text(f"task {one.data['task']}: {one.data['doubt']}", style="yellow"))
 
 
 def _counts(result: Audit) -> str:
     counts = {name: sum(one.severity == name for one in result.findings) for name in ("error", "warning")}
-    return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+    return ", ".join(plural(count, name) for name, count in counts.items())
 
 
 def files_of(one: Finding) -> list[str]:

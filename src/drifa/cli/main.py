@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from drifa.cli.arguments import Judging, Quiet, Settings, judging_of, places_of
 from drifa.cli.calibrate import calibrate
@@ -26,8 +27,22 @@ from drifa.cli.serve import serve
 from drifa.errors import DrifaError
 from drifa.version import __version__
 
+
+class Interrupted(Exception):
+    """Ctrl-C, in a form that reaches :func:`main`: typer ends on a KeyboardInterrupt by itself, without a word."""
+
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted from error
+
+
 app = typer.Typer(
     name="drifa",
+    cls=_Verbs,
     help="Multimodal fusion learning on medical images, with uncertainty and honest evaluation. For research use.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -220,13 +235,13 @@ def main() -> None:
     except OSError as error:
         # A folder that may not be written, a full disk, a file that vanished: the user's to mend, as above.
         place = f"{error.filename}: " if error.filename else ""
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = (
-            "make room on its disk, or choose another place" if full else "correct its permissions, or choose another place"
-        )
-        typer.echo(f"error: {place}{error.strerror or error}; {remedy}", err=True)
+        room = "make room on its disk, or choose another place"
+        remedies = {errno.ENOSPC: room, errno.EDQUOT: room, errno.ENAMETOOLONG: "choose a shorter name"}
+        remedy = remedies.get(error.errno or 0, "correct its permissions, or choose another place")
+        # As the mistakes above are told: without escape sequences, and cut where a name is endless.
+        typer.echo(f"error: {DrifaError(f'{place}{error.strerror or error}; {remedy}')}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (Interrupted, KeyboardInterrupt):
         typer.echo(
             "interrupted; files that are complete are kept, and a training continues with: drifa train --resume RUN", err=True
         )

@@ -9,7 +9,7 @@ import typer
 
 from drifa.cli.arguments import Quiet, Settings, places_of
 from drifa.cli.screen import progress_bar
-from drifa.errors import DrifaError
+from drifa.errors import LONGEST, DrifaError, on_screen, plural
 
 
 def predict(
@@ -67,9 +67,9 @@ def predict(
         typer.echo(f"{len(answers)} answers, too many to print: keep them with --csv FILE or --json FILE")
     for case in result.cases if len(answers) <= 20 else ():
         for task, answer in case.tasks.items():
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({case.words()}, {result.mode})")
+            typer.echo(f"{on_screen(case.subject)}  {task}: {answer.words()}  ({case.words()}, {result.mode})")
         for warning in case.warnings:
-            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
+            typer.echo(f"{on_screen(case.subject)}  warning: {warning.modality}: {warning.text}")
     if result.note:
         typer.echo(f"note: {result.note}")
     _tell_failures(result)
@@ -78,10 +78,12 @@ def predict(
 def _tell_failures(result: Any) -> None:
     """Names the cases without an answer, which the exit code tells too."""
     for failure in result.failures:
-        typer.echo(f"no answer: {failure.words()}", err=True)
+        typer.echo(f"no answer: {on_screen(failure.words(), LONGEST)}", err=True)
     if result.failures:
         asked = len(result.cases) + len(result.failures)
-        typer.echo(f"{len(result.failures)} of {asked} subjects have no answer (exit code 3)", err=True)
+        typer.echo(
+            f"{plural(len(result.failures), 'subject has', 'subjects have')} no answer, of {asked} (exit code 3)", err=True
+        )
         raise typer.Exit(3)
 
 
@@ -108,9 +110,12 @@ def _predict_parts(
         typer.echo(f"wrote {write_csv(csv_file, answers)}")
     failed = answers[answers["failure"].notna()] if "failure" in answers else answers[:0]
     for reason in failed["failure"] if len(failed) else ():
-        typer.echo(f"no answer: {reason}", err=True)
+        typer.echo(f"no answer: {on_screen(reason, LONGEST)}", err=True)
     if len(failed):
-        typer.echo(f"{len(failed)} of {answers['subject'].nunique()} subjects have no answer (exit code 3)", err=True)
+        typer.echo(
+            f"{plural(len(failed), 'subject has', 'subjects have')} no answer, of {answers['subject'].nunique()} (exit code 3)",
+            err=True,
+        )
         raise typer.Exit(3)
 
 
@@ -130,7 +135,7 @@ def _predict_masks(
         for task, answer in case.tasks.items():
             assert isinstance(answer, RegionsAnswer)
             asked = ", ".join(filter(None, [case.words(), result.mode]))
-            typer.echo(f"{case.subject}  {task}: {answer.words()}  ({asked})  wrote {', '.join(answer.files)}")
+            typer.echo(f"{on_screen(case.subject)}  {task}: {answer.words()}  ({asked})  wrote {', '.join(answer.files)}")
         for warning in case.warnings:
-            typer.echo(f"{case.subject}  warning: {warning.modality}: {warning.text}")
+            typer.echo(f"{on_screen(case.subject)}  warning: {warning.modality}: {warning.text}")
     _tell_failures(result)

@@ -14,6 +14,7 @@ from drifa.data.audit.suspects import suspect_finding, suspected_labels
 from drifa.data.splits.receipts import read_split
 from drifa.data.study.checks import CALIBRATION
 from drifa.errors import DrifaError
+from drifa.metrics.intervals import mean_interval
 from drifa.report.answers import one_answer_each
 from drifa.runs.files import RunFiles, evaluation_files, read_run
 
@@ -62,10 +63,34 @@ def suspects_of_run(run: str | Path, study: Study, clusters: Sequence[Sequence[i
         probabilities = np.stack(list(answers["probabilities"]))
         suspects = suspected_labels(joined.ids[place], joined.group[place], labels, probabilities, classes)
         splits = [split for split in OUT_OF_SAMPLE if (answers["split"] == split).any()]
-        findings.append(suspect_finding(study, task, suspects, len(answers), splits))
+        doubt = doubt_of(labels, probabilities, joined.group[place], classes)
+        findings.append(suspect_finding(study, task, suspects, len(answers), splits, doubt))
     if not findings:
         raise DrifaError(f"{run} answered no labelled subject of study {study.name!r} whose group it had not been trained on")
     return findings
+
+
+def doubt_of(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, classes: Sequence[str]) -> str:
+    """What to say of answers that are not shown to be right more often than one constant answer; empty where they are.
+
+    Args:
+        labels: Index of the class of each subject as labelled.
+        probabilities: Of the classes.
+        groups: The group of each; the interval of the gain is over groups.
+        classes: Names of the classes.
+
+    Shape:
+        labels int [n], n >= 1; probabilities [n, k]; groups [n].
+    """
+    common = int(np.bincount(labels).argmax())
+    right, floor = probabilities.argmax(axis=1) == labels, labels == common
+    low = mean_interval(right.astype(float) - floor, groups)["low"]
+    if low is not None and low > 0:
+        return ""
+    return (
+        f"the run is right in {right.mean():.0%} of them, not shown to be better than always answering {classes[common]} "
+        f"({floor.mean():.0%}): do not rely on this ranking"
+    )
 
 
 def check_run(run: str | Path, study: Study) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from drifa.errors import DrifaError
 from drifa.export.folder import CARD, CONFIG, LEARNED, PREPROCESSING, WEIGHTS, ModelFolder, check_new, pack
+from drifa.networks.arguments import path_of
 from drifa.runs.run import Run
 
 #: All that is fetched: nothing else of a repository is of use.
@@ -33,7 +34,7 @@ def fetch(name: str | Path, revision: str | None = None) -> Path:
     Raises:
         DrifaError: It is neither, or ``huggingface_hub`` is missing.
     """
-    if Path(name).is_dir():
+    if path_of("from_pretrained", name).is_dir():
         return Path(name)
     hub = _hub(f"{name} is no folder on this machine, and to fetch it from the hub")
     try:

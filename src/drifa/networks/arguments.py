@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, short
 
 
 def told(value: object) -> str:
@@ -19,6 +21,35 @@ def told(value: object) -> str:
         return f"a {type(value).__name__} {list(shape)} of {dtype}"
     text = repr(value)
     return text if len(text) <= 60 else f"a {type(value).__name__}"
+
+
+def path_of(place: str, value: Any) -> Path:
+    """A path that a call was given.
+
+    Args:
+        place: The call.
+        value: What was given.
+
+    Raises:
+        DrifaError: It is no path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise DrifaError(f"{place} needs the path of a folder, and got {told(value)}")
+    return Path(value)
+
+
+def device_of(value: Any) -> torch.device:
+    """A device that a call was given, such as ``"cpu"`` or ``"cuda:1"``.
+
+    Raises:
+        DrifaError: It is no device, or this machine has none of the kind.
+    """
+    try:
+        device = torch.device(value)
+        torch.empty(0, device=device)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        raise DrifaError(f"device={value!r} cannot be used here ({short(error)}); `drifa doctor` lists the devices") from error
+    return device
 
 
 def mapping_of(place: str, value: Any, example: str) -> dict[str, Any]:

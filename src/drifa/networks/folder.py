@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +19,7 @@ from drifa.config.reading import checked
 from drifa.config.sections import ModelConfig
 from drifa.errors import DrifaError, short, suggest
 from drifa.files import atomic_path, read_json, write_json
+from drifa.networks.arguments import mapping_of, path_of, told
 from drifa.networks.factory import create_model
 from drifa.networks.fusionnet import FusionNet
 from drifa.networks.segmentation_factory import SEGMENTATION, create_segmentation_model
@@ -51,6 +55,9 @@ def save_model(net: FusionNet | FusionSegNet, folder: str | Path, extra: dict[st
         folder: Created if missing.
         extra: Further plain data for config.json, such as class names.
 
+    Raises:
+        DrifaError: ``net`` is no such network, ``folder`` no path, or ``extra`` no plain data under names of its own.
+
     Examples:
         >>> from drifa import create_model, load_model, save_model
         >>> tiny = {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}
@@ -61,23 +68,46 @@ def save_model(net: FusionNet | FusionSegNet, folder: str | Path, extra: dict[st
         >>> load_model("model").config == net.config
         True
     """
-    folder = Path(folder)
+    folder = path_of("save_model", folder)
+    if not isinstance(net, FusionNet | FusionSegNet):
+        raise DrifaError(f"save_model needs a network of create_model or create_segmentation_model, and got {told(net)}")
+    further, own = mapping_of("extra", extra, '{"classes": ["mel", "nv"]}'), {"drifa_model": FORMAT, "model": net.config}
+    taken = next((name for name in further if name in own), None)
+    if taken is not None:
+        raise DrifaError(f"extra has the name {taken!r}, which config.json needs itself; choose another")
+    try:
+        json.dumps(further, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DrifaError(
+            f"extra holds what JSON cannot ({short(error)}); give texts, finite numbers, lists and mappings"
+        ) from error
     save_weights(net, folder / "model.safetensors")
-    write_json(folder / "config.json", {"drifa_model": FORMAT, "model": net.config, **(extra or {})})
+    write_json(folder / "config.json", {**own, **further})
     return folder
 
 
 def save_weights(net: nn.Module, path: str | Path) -> None:
-    """Writes the weights alone."""
+    """Writes the weights alone.
+
+    Raises:
+        OSError: The disk is full, or the place cannot be written to.
+    """
     with atomic_path(path) as temporary:
-        save_file({key: value.contiguous() for key, value in net.state_dict().items()}, temporary)
+        try:
+            save_file({key: value.contiguous() for key, value in net.state_dict().items()}, temporary)
+        except SafetensorError as error:
+            number = re.search(r"\(os error (\d+)\)", str(error))  # what the disk said stands in the text alone
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def load_model(folder: str | Path) -> Any:
     """Reads what :func:`save_model` wrote, in evaluation mode: a :class:`drifa.FusionNet` or :class:`drifa.FusionSegNet`.
 
     Raises:
-        DrifaError: If a file is missing or broken, was written by another format version, or does not fit.
+        DrifaError: If ``folder`` is no path, or a file is missing or broken, was written by another format version, or does not
+            fit.
 
     Examples:
         >>> from drifa import create_segmentation_model, load_model, save_model
@@ -89,7 +119,7 @@ def load_model(folder: str | Path) -> Any:
         Traceback (most recent call last):
         drifa.errors.DrifaError: nowhere is not a model folder: config.json is missing
     """
-    folder = Path(folder)
+    folder = path_of("load_model", folder)
     config = read_config(folder)
     if not isinstance(config.get("model"), dict):
         raise DrifaError(f"{folder / 'config.json'} describes no network (it has no mapping 'model'); restore the file")

@@ -69,7 +69,7 @@ def check_inputs(
         One tensor or ``None`` per modality, and ``present``, which is ``None`` when all are there.
 
     Raises:
-        DrifaError: For an unknown modality, images that do not fit, or a row without any modality.
+        DrifaError: For an unknown modality, images that do not fit, no rows, or a row without any modality.
     """
     modalities = tuple(channels)
     for name in inputs:
@@ -83,6 +83,10 @@ def check_inputs(
         x = inputs[name]
         if x.ndim != 4 or x.shape[0] != batch or x.shape[1] != channels[name]:
             raise DrifaError(f"modality {name!r} has shape {tuple(x.shape)}; [{batch}, {channels[name]}, H, W] is needed")
+    if not is_recorded() and batch == 0:
+        raise DrifaError(
+            f"the batch has no rows: modality {given[0]!r} has shape {tuple(inputs[given[0]].shape)}; give one or more"
+        )
     if present is None:
         if len(given) == len(modalities):
             return [inputs[name] for name in modalities], None

@@ -16,6 +16,7 @@ from torch import Tensor
 from drifa.errors import DrifaError
 from drifa.export import hub
 from drifa.export.folder import open_run
+from drifa.networks.arguments import device_of, path_of
 from drifa.networks.dropout import row_seeds
 from drifa.networks.inputs import Inputs
 from drifa.prediction.answering import answer_batch
@@ -60,7 +61,7 @@ class Predictor:
         regions: Of those that answer about the pixels of a volume: task -> region -> mask values.
 
     Raises:
-        DrifaError: The run has no completely trained member.
+        DrifaError: The run has no completely trained member, or there is no such device.
 
     Examples:
         Two cases for a run that was trained on the phantom, each with one of its two modalities:
@@ -76,7 +77,7 @@ class Predictor:
 
     def __init__(self, run: Run, device: str | torch.device | None = None) -> None:
         self.run = run
-        self.device = torch.device(device) if device is not None else choose_device(run.config)
+        self.device = device_of(device) if device is not None else choose_device(run.config)
         self.nets: list[Any] = [net.to(self.device) for net in run.networks()]
         self.encoders = run.encoders
         self.kinds = kinds_from(run.info.tasks)
@@ -100,8 +101,8 @@ class Predictor:
 
     @classmethod
     def open(cls, folder: str | Path, device: str | torch.device | None = None, places: Places | None = None) -> Predictor:
-        """Loads a run or model folder; see the class, and for ``places`` :class:`drifa.runs.places.Places`."""
-        return cls(open_run(folder, places), device)
+        """Loads a run or model folder; see :func:`drifa.load`, and for ``places`` :class:`drifa.runs.places.Places`."""
+        return cls(open_run(path_of("drifa.load", folder), places), device)
 
     @classmethod
     def from_pretrained(
@@ -320,7 +321,7 @@ def load(folder: str | Path, device: str | torch.device | None = None) -> Predic
         device: Where the networks run, such as ``"cpu"``; None for the GPU where there is one.
 
     Raises:
-        DrifaError: ``folder`` is no run, or has no completely trained member.
+        DrifaError: ``folder`` is no run, or has no completely trained member, or there is no such device.
 
     Examples:
         Of a run that was trained on the phantom:

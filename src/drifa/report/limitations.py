@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drifa.errors import plural
 from drifa.report import words
 from drifa.report.judged import JudgedTask, judged_tasks
 from drifa.report.study import telling_columns
@@ -41,7 +42,7 @@ def _of_task(task: JudgedTask, files: RunFiles) -> list[str]:
         found.append(f"{task.name}: not shown to be better than always giving one answer.")
     groups = task.judged.get("groups")
     if isinstance(groups, int) and groups < SMALL_TEST:
-        found.append(f"{task.name}: judged on {groups} group{'' if groups == 1 else 's'} only; every interval is wide.")
+        found.append(f"{task.name}: judged on {plural(groups, 'group')} only; every interval is wide.")
     if task.kind == "classes":
         few = [name for name, count in groups_of(task.name, files).items() if count < FEW_GROUPS]
         if few:

@@ -24,7 +24,7 @@ WORDS = re.compile(
 
 
 def with_study(files: RunFiles) -> RunFiles:
-    """The run with its study in the run's own split; where none can be read, with the reason.
+    """The run with its study in the run's own split; where none can be read, with the reason, and with members not trained.
 
     Args:
         files: The run.
@@ -34,7 +34,9 @@ def with_study(files: RunFiles) -> RunFiles:
     from drifa.runs.run import Run
 
     try:
-        return replace(files, study=Run.open(files.folder).study())
+        run = Run.open(files.folder)
+        files = replace(files, unfinished=run.told_of_members())
+        return replace(files, study=run.study())
     except DrifaError as error:
         return replace(files, no_study=str(error))
 

@@ -33,7 +33,8 @@ def write_report(run: Path, images: bool = False, warn: Callable[[str], None] | 
         run: The run folder, as written by ``drifa train`` and completed by ``drifa evaluate``.
         images: Put small pictures of single cases on the page, which then holds what patients look like. Those of the built-in
             study are there anyhow.
-        warn: Called with what the report lacks because the study cannot be read, and why.
+        warn: Called with what the report lacks because the study cannot be read, and why, and with members that are not
+            completely trained.
 
     Returns:
         ``RUN/report.html``.
@@ -46,6 +47,8 @@ def write_report(run: Path, images: bool = False, warn: Callable[[str], None] | 
     files = with_study(read_run(run))
     if files.no_study and warn is not None:
         warn(f"no pictures, subgroups or statements: {files.no_study}")
+    if files.unfinished and warn is not None:
+        warn(files.unfinished)
     environment = page_environment()
     environment.globals["album"] = Album(files, files.study, images)
     try:
@@ -71,6 +74,7 @@ def _page(run: Path, files: RunFiles, environment: jinja2.Environment) -> str:
         evaluation=about.evaluation(files),
         sections=sections,
         no_study=files.no_study,
+        unfinished=files.unfinished,
     )
 
 

@@ -69,6 +69,7 @@ class RunFiles:
         explanation: ``explain/explain.json``.
         study: Its table and its split, for who reads it; None where it is not there or nobody did.
         no_study: Why it could not be read; empty where it was, or nobody tried.
+        unfinished: What is to say of members whose training is not complete; empty where all are, or nobody looked.
     """
 
     folder: Path
@@ -87,6 +88,7 @@ class RunFiles:
     explanation: dict[str, Any] | None
     study: Study | None = None
     no_study: str = ""
+    unfinished: str = ""
 
     @property
     def judged(self) -> dict[str, Any]:

@@ -97,18 +97,25 @@ class Run:
         Raises:
             DrifaError: If there is none.
         """
-        wanted = self.config.train.members
-        found = [number for number in range(wanted) if self.is_trained(number)]
-        if found and len(found) < wanted:
-            logging.getLogger("drifa").warning(
-                "%s has %d of %d members completely trained; the others are left out: continue with `drifa train --resume %s`",
-                *(self.folder, len(found), wanted, self.folder),
-            )
+        found = self._trained()
         if not found:
-            raise DrifaError(
-                f"{self.folder} has no completely trained member; continue with `drifa train --resume {self.folder}`"
-            )
+            raise DrifaError(self.told_of_members())
+        if len(found) < self.config.train.members:
+            logging.getLogger("drifa").warning(self.told_of_members())
         return found
+
+    def told_of_members(self) -> str:
+        """A sentence where the training of a member is not complete; empty where all are."""
+        found, wanted = len(self._trained()), self.config.train.members
+        if found == wanted:
+            return ""
+        remedy = f"continue with `drifa train --resume {self.folder}`"
+        if not found:
+            return f"{self.folder} has no completely trained member; {remedy}"
+        return f"{self.folder} has {found} of {wanted} members completely trained; the others are left out: {remedy}"
+
+    def _trained(self) -> list[int]:
+        return [number for number in range(self.config.train.members) if self.is_trained(number)]
 
     def networks(self) -> list[Any]:
         """The trained members in evaluation mode; also applies the run's number of CPU threads."""

@@ -84,7 +84,7 @@ def test_a_stray_image_beside_the_split_folders_changes_nothing(tmp_path: Path) 
     after = prepare_folders(write_images(tmp_path, "figure.png"))
     assert after.table.equals(before.table)
     assert list(after.modalities) == ["image"]
-    assert "1 images outside class folders" in after.notes
+    assert "1 image outside class folders" in after.notes
 
 
 def test_split_folders_beside_others_are_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
     notes = prepare_folders(tmp_path).notes
     assert "Not read: files of other kinds (2 without an ending, 1 *.webp; DICOM needs the ending .dcm)" in notes
-    assert "1 linked folders (linked; name the folder that a link leads to)" in notes
+    assert "1 linked folder (linked; name the folder that a link leads to)" in notes
 
 
 def test_file_names_that_are_no_text_are_named(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_linked_file_counts_and_one_that_leads_nowhere_is_named(tmp_path: Path
 def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Path, folder: str) -> None:
     found = find_images(write_images(tmp_path, "a/1.png", f"{folder}/2.png"))
     assert found.files == ("a/1.png",)
-    assert "1 files that programs keep for themselves" in found.told()
+    assert "1 file that programs keep for themselves" in found.told()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_programs_keep_for_themselves_is_no_image_and_counted(tmp_path: Pat
 def test_a_mask_beside_the_image_of_its_name_is_no_image(tmp_path: Path, image: str, mask: str) -> None:
     found = find_images(write_images(tmp_path, image, mask))
     assert (found.files, found.masks) == ((image,), (mask,))
-    assert f"1 masks or drawings beside the images of their names ({mask})" in found.told()
+    assert f"1 mask or drawing beside the image of its name ({mask})" in found.told()
     assert set(find_images(tmp_path, masks=True).files) == {image, mask}
 
 
@@ -183,7 +183,7 @@ def test_a_copy_that_a_program_named_is_no_second_image_if_its_bytes_are_the_sam
     (tmp_path / f"a/{name}.png").write_bytes((tmp_path / "a/x.png").read_bytes())
     found = find_images(tmp_path)
     assert (found.files, found.copies) == (("a/x.png", "a/y.png"), (f"a/{name}.png",))
-    assert f"1 copies of the files beside them (a/{name}.png)" in found.told()
+    assert f"1 copy of the file beside it (a/{name}.png)" in found.told()
     (tmp_path / f"a/{name}.png").write_bytes((tmp_path / "a/x.png").read_bytes() + b"other")
     assert f"a/{name}.png" in find_images(tmp_path).files
     (tmp_path / "a/x.png").rename(tmp_path / "a/z.png")
@@ -197,5 +197,5 @@ def test_every_adapter_says_that_a_folder_of_links_was_not_entered(fake: Folder,
     links.mkdir()
     for path in real.iterdir():
         (links / path.name).symlink_to(path)
-    with pytest.raises(DrifaError, match=r"linked folders .*name the folder that a link leads to"):
+    with pytest.raises(DrifaError, match=r"[^.]\. Not read: .*linked folders? .*name the folder that a link leads to"):
         ADAPTERS[name].prepare(links)

@@ -31,7 +31,7 @@ def test_ham10000_counts_what_it_skips(fake: Folder) -> None:
     (folder / "copy" / f"._{images[3].name}").write_bytes(b"what macOS leaves")
     study = ADAPTERS["ham10000"].prepare(folder)
     assert len(study.table) == 33
-    assert "2 metadata rows without an image, 1 images without metadata, 1 further copies" in study.notes
+    assert "2 metadata rows without an image, 1 image without metadata, 1 further copy" in study.notes
 
 
 def test_ham10000_reads_the_tab_separated_table_of_dataverse(fake: Folder) -> None:

@@ -164,7 +164,7 @@ def test_a_published_split_without_a_val_keeps_its_test_and_gets_one_from_train(
             "has no test set; use the protocol strict",
         ),
         (["test", "test", "val", "val", "test", "test"], "It has no train: ", "has no train set; use the protocol strict"),
-        (["train", "", "val", "val", "test", "test"], "1 subjects have none: fill", "have no published split in the column"),
+        (["train", "", "val", "val", "test", "test"], "1 subject has none: fill", "have no published split in the column"),
     ],
 )
 def test_what_a_published_split_lacks_is_told_and_refused_with_the_remedy(
@@ -188,7 +188,7 @@ def test_a_published_split_that_cuts_a_patient_is_kept_for_the_protocol_that_cle
 
     study = prepare_table(rewritten(fake("table"), change))
     assert set(study.table["split"]) == {""}
-    assert "1 groups are in two parts of it" in study.notes
+    assert "1 group is in two parts of it" in study.notes
     made, receipt = split(study, "official")
     subjects = made.subjects()
     assert [str(one) for one in subjects.split] == ["unused", "test", "train", "train", "val", "test"]

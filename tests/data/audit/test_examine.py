@@ -46,7 +46,7 @@ def test_the_command_finds_mends_and_tells_by_its_exit_code(tmp_path: Path) -> N
     assert json.loads(told.read_text())["drifa_audit"] == AUDIT_VERSION
     code, output = call("--fix", "groups")
     assert code == 0
-    assert "joined 1 groups" in output
+    assert "joined 1 group " in output
     mended = Study.load(folder)
     assert mended.table["group"].iloc[0] == mended.table["group"].iloc[2] == "000"
     assert (mended.table["note"] == "kept").all()

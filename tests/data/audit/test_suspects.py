@@ -69,3 +69,6 @@ def test_the_note_names_files_in_order_and_no_more_suspects_than_its_top(tmp_pat
     assert "60 subjects in test and val" in one.message
     assert "the run is likelier wrong" in one.message
     assert "likelier" not in suspect_finding(study, "kind", suspects[:5], 60, ["test"]).message
+    doubted = suspect_finding(study, "kind", suspects, 60, ["test", "val"], "not to be relied on")
+    assert doubted.message == f"{one.message}; not to be relied on"
+    assert doubted.data["suspects"] == one.data["suspects"]

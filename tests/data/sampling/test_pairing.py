@@ -147,7 +147,7 @@ def test_a_paired_study_has_no_partners_to_draw(phantom: Study) -> None:
 
 def test_mistakes_are_named() -> None:
     subjects = _subjects((6, 4))
-    with pytest.raises(DrifaError, match="1 targets, such as '000007', have no image of m0"):
+    with pytest.raises(DrifaError, match="1 target has no image of m0, such as '000007'"):
         evaluation_samples(subjects, np.array([1, 7]), 0, 2, np.arange(6, 10), seed=0)
     with pytest.raises(DrifaError, match="pool of partners holds no subject with m1"):
         evaluation_samples(subjects, np.array([1]), 0, 2, np.arange(3), seed=0)

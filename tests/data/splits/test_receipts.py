@@ -76,10 +76,10 @@ def test_a_split_of_other_subjects_is_refused(phantom: Study, unpaired: Study, t
     made, receipt = split(phantom)
     write_receipt(made, receipt, tmp_path)
     fewer = replace(phantom, table=phantom.table[phantom.table["subject"] != "S00003"])
-    with pytest.raises(DrifaError, match=r"1 subjects of split.csv, such as 'S00003', are not in the study"):
+    with pytest.raises(DrifaError, match=r"1 subject of split.csv not in the study, such as 'S00003'"):
         apply_split(fewer, tmp_path)
     renamed = replace(phantom, table=phantom.table.replace({"subject": {"S00003": "X"}}))
-    with pytest.raises(DrifaError, match=r"1 subjects, such as 'X', are not in split.csv"):
+    with pytest.raises(DrifaError, match=r"1 subject is not in split.csv, such as 'X'"):
         apply_split(renamed, tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_a_split_that_cuts_newly_known_groups_is_refused_unless_it_is_the_papers
         made, receipt = split(phantom, protocol)
         write_receipt(made, receipt, tmp_path / protocol)
     regrouped = replace(phantom, table=phantom.table.assign(group="one"))
-    with pytest.raises(DrifaError, match=r"1 groups are in two splits of .*, such as 'one'"):
+    with pytest.raises(DrifaError, match=r"1 group is in two splits of .*, such as 'one'"):
         apply_split(regrouped, tmp_path / "strict")
     assert apply_split(regrouped, tmp_path / "paper").split_protocol == "paper"
 

@@ -293,5 +293,5 @@ def test_a_part_for_calibration_can_be_given_kept_and_applied(tmp_path: Path) ->
 
 
 def test_a_training_part_of_one_group_leaves_nothing_for_calibration() -> None:
-    with pytest.raises(DrifaError, match="left for 'calibration': the training part of study 'made' has 1 groups"):
+    with pytest.raises(DrifaError, match="left for 'calibration': the training part of study 'made' has 1 group;"):
         split(made_study([0, 1, 0], [0, 1, 2]), fractions=(0.34, 0.33, 0.33), calibration=0.1)

@@ -25,7 +25,7 @@ from drifa.data.reading.images import VOLUME_SUFFIXES
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget, RegionTarget
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, plural, suggest
 from drifa.text_tables import read_table
 
 MODALITIES = ("flair", "t1", "t1ce", "t2")
@@ -86,7 +86,7 @@ class Brats(Adapter):
         if not any(row[5] for row in rows):
             raise DrifaError(
                 f"none of the {len(groups)} subjects below {folder} has both an image and a mask ({convention.mask}); "
-                f"point at the training set, whose masks are published{found.told(endings=False)}"
+                f"point at the training set, whose masks are published{found.told(endings=False, after='.')}"
             )
         table = pd.DataFrame(rows, columns=["subject", "modality", "path", "group", "split", "tumour", "grade"])
         present = tuple(name for name in MODALITIES if (table["modality"] == name).any())
@@ -96,7 +96,7 @@ class Brats(Adapter):
         else:
             table = table.drop(columns="grade")
         subjects = table["subject"].nunique()
-        what = "slices" if convention.name.endswith("slices") else "subjects"
+        what = "slice" if convention.name.endswith("slices") else "subject"
         return Study(
             name=self.name,
             root=folder,
@@ -108,10 +108,12 @@ class Brats(Adapter):
             citation=self.citation,
             group_meaning="patient",
             notes=(
-                f"{len(table)} images of {subjects} {what} of {table['group'].nunique()} patients, named as in "
-                f"{convention.name}; {table[table['tumour'] != '']['subject'].nunique()} have a mask. BraTS 2020 has "
+                f"{plural(len(table), 'image')} of {plural(subjects, what)} of "
+                f"{plural(table['group'].nunique(), 'patient')}, named as in "
+                f"{convention.name}; {plural(table[table['tumour'] != '']['subject'].nunique(), 'has', 'have')} a mask. "
+                f"BraTS 2020 has "
                 f"{self.counts['subjects']} subjects. Skipped: {unlabelled} without mask and grade, {bare} without an image, "
-                f"{odd} files with another naming.{found.told(endings=False)}"
+                f"{plural(odd, 'file')} with another naming.{found.told(endings=False)}"
             ),
             place="the table of volumes",
         )
@@ -140,11 +142,12 @@ def _recognise(listed: Found, variant: str) -> tuple[Convention, Named, int]:
     if not found:
         expected = known[variant].example if variant else ", ".join(row.example for row in CONVENTIONS)
         raise DrifaError(
-            f"no BraTS file below {folder}, which holds {len(files)} volumes; expected names such as {expected}" + listed.told()
+            f"no BraTS file below {folder}, which holds {plural(len(files), 'volume')}; expected names such as {expected}"
+            + listed.told(after=".")
         )
     if len(found) > 1:
         told = "; ".join(
-            f"{name}: {len({subject for subject, _, _ in named.values()})} subjects, such as {next(iter(named))}"
+            f"{name}: {plural(len({subject for subject, _, _ in named.values()}), 'subject')}, such as {next(iter(named))}"
             for name, named in found.items()
         )
         raise DrifaError(

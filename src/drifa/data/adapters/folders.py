@@ -15,7 +15,7 @@ from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import COLUMNS, Study
 from drifa.data.targets import ClassTarget
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, plural, suggest
 from drifa.names import is_missing, look, plain
 
 OPTIONS = {
@@ -82,7 +82,7 @@ def prepare_folders(
     deep = [path for path, parts in found if len(parts) > skip + 2]
     beside = [path for path, parts in found if len(parts) < skip + 2]
     if not (shallow or deep):
-        raise DrifaError(f"no image below {folder} stands in folders by class; expected {layout}{listing.told()}")
+        raise DrifaError(f"no image below {folder} stands in folders by class; expected {layout}{listing.told(after='.')}")
     if shallow and deep and not modality:
         raise DrifaError(
             f"{folder} mixes two layouts: {shallow[0]} and {deep[0]}; expected {layout}: move one of them, or say "
@@ -109,7 +109,7 @@ def prepare_folders(
             raise DrifaError(f"{folder} has the class folders {before!r} and {after!r}; rename one, or merge them")
     if len(classes) < 2:
         raise DrifaError(
-            f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class{listing.told()}"
+            f"{folder} has the class folder {classes[0]!r} only; nothing can be learned from one class{listing.told(after='.')}"
         )
     if not modality and shallow and all(map(_like_modality, classes)):
         listed = ", ".join(map(repr, classes))
@@ -126,10 +126,14 @@ def prepare_folders(
         modalities={one: Modality(one, count) for one, count in _channels(channels, modalities).items()},
         tasks={task: Task(task, ClassTarget(classes), modalities)},
         notes=(
-            f"{len(table)} images ({per_modality}) of {table['subject'].nunique()} subjects in "
-            f"{table['group'].where(table['group'] != '', table['subject']).nunique()} "
-            f"groups, from folders by class. Skipped: {len(beside)} images outside class folders."
-            + (f" {lacking} subjects whose group is a word for a missing value: each is a group of its own." if lacking else "")
+            f"{plural(len(table), 'image')} ({per_modality}) of {plural(table['subject'].nunique(), 'subject')} in "
+            f"{plural(table['group'].where(table['group'] != '', table['subject']).nunique(), 'group')}, "
+            f"from folders by class. Skipped: {plural(len(beside), 'image')} outside class folders."
+            + (
+                f" {plural(lacking, 'subject')} whose group is a word for a missing value: each is a group of its own."
+                if lacking
+                else ""
+            )
             + listing.told()
             + listing.told_of_regions()
             + (" The folders' own split is the column 'official'." if splits else "")

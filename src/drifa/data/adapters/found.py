@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from drifa.data.adapters.base import check_file
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 from drifa.names import plain
 
 #: Folders in which systems and programs keep copies of their own, in lower case; so are all whose name begins with a dot.
@@ -75,26 +75,42 @@ class Found:
     links: tuple[str, ...] = ()
     endings: tuple[tuple[str, int], ...] = ()
 
-    def told(self, endings: bool = True) -> str:
+    def told(self, endings: bool = True, after: str = "") -> str:
         """A sentence on what was passed over, and why; empty where there is nothing.
 
         Args:
             endings: Whether files of other kinds belong to it; data sets as published are full of them.
+            after: What ends the sentence before it, where that is left open.
         """
         words = []
         if self.masks:
-            words.append(f"{len(self.masks)} masks or drawings beside the images of their names ({_listed(self.masks)})")
+            words.append(
+                plural(
+                    len(self.masks),
+                    "mask or drawing beside the image of its name",
+                    "masks or drawings beside the images of their names",
+                )
+                + f" ({_listed(self.masks)})"
+            )
         if self.copies:
-            words.append(f"{len(self.copies)} copies of the files beside them ({_listed(self.copies)})")
+            words.append(
+                plural(len(self.copies), "copy of the file beside it", "copies of the files beside them")
+                + f" ({_listed(self.copies)})"
+            )
         if self.hidden:
-            words.append(f"{len(self.hidden)} files that programs keep for themselves ({_listed(self.hidden)})")
+            words.append(
+                plural(len(self.hidden), "file that programs keep", "files that programs keep")
+                + f" for themselves ({_listed(self.hidden)})"
+            )
         if self.endings and endings:
             kinds = [f"{count} {f'*{end}' if end else 'without an ending'}" for end, count in self.endings]
             hint = "; DICOM needs the ending .dcm" if {end for end, _ in self.endings} & {"", ".ima"} else ""
             words.append(f"files of other kinds ({', '.join(kinds)}{hint})")
         if self.links:
-            words.append(f"{len(self.links)} linked folders ({_listed(self.links)}; name the folder that a link leads to)")
-        return f" Not read: {', '.join(words)}." if words else ""
+            words.append(
+                plural(len(self.links), "linked folder") + f" ({_listed(self.links)}; name the folder that a link leads to)"
+            )
+        return f"{after} Not read: {', '.join(words)}." if words else ""
 
     def told_of_regions(self) -> str:
         """A sentence on how masks in their images' folders become a task of regions; empty where there are none."""

@@ -22,7 +22,7 @@ from drifa.data.adapters.one_hot import one_hot_labels
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, plural, suggest
 from drifa.names import ids_of, plain
 from drifa.text_tables import read_table
 
@@ -64,7 +64,7 @@ class Ham10000(Adapter):
         if not here.any():
             raise DrifaError(
                 f"none of the {len(metadata)} images that HAM10000_metadata.csv lists is below {folder}; "
-                f"unpack HAM10000_images_part_1 and HAM10000_images_part_2 there{found.told()}"
+                f"unpack HAM10000_images_part_1 and HAM10000_images_part_2 there{found.told(after='.')}"
             )
         known = metadata[here]
         classes, lacking = present_classes(known["dx"], CLASSES, "skin_lesion")
@@ -91,10 +91,12 @@ class Ham10000(Adapter):
             citation=self.citation,
             group_meaning="lesion",
             notes=(
-                f"{len(table)} images of {table['group'].nunique()} lesions; the full set has {self.counts['images']} of "
-                f"{self.counts['lesions']}. Skipped: {int((~here).sum())} metadata rows without an image, {unlisted} images "
-                f"without metadata, {copies} further copies of an image. Groups are lesions; patients are unknown.{lacking}"
-                + found.told(endings=False)
+                f"{plural(len(table), 'image')} of {plural(table['group'].nunique(), 'lesion')}; the full set has "
+                f"{self.counts['images']} of "
+                f"{self.counts['lesions']}. Skipped: {plural(int((~here).sum()), 'metadata row')} without an image, "
+                f"{plural(unlisted, 'image')} "
+                f"without metadata, {plural(copies, 'further copy', 'further copies')} of an image. Groups are lesions; "
+                f"patients are unknown.{lacking}" + found.told(endings=False)
             ),
             place="HAM10000_metadata.csv",
         )

@@ -25,7 +25,7 @@ from drifa.data.reading.images import read_image, resize
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 CLASSES = ("benign", "malignant", "normal")
 #: Neighbours in the numbering whose thumbnails correlate at least so much are one group. Correlations of neighbours pile up
@@ -64,7 +64,7 @@ class IqOthNccd(Adapter):
         if not rows:
             raise DrifaError(
                 f"no slice below {folder}; expected files such as 'Bengin cases/Bengin case (1).jpg' (the spelling is the "
-                f"dataset's): unpack the archive from {self.source} there{found.told()}"
+                f"dataset's): unpack the archive from {self.source} there{found.told(after='.')}"
             )
         table = pd.DataFrame(rows, columns=["subject", "path", "lung", "number"]).sort_values(["lung", "number", "path"])
         copies = refuse_two(folder, table["path"].tolist(), table["subject"].tolist())
@@ -82,8 +82,10 @@ class IqOthNccd(Adapter):
             citation=self.citation,
             group_meaning="run of alike slices (patients unknown)",
             notes=(
-                f"{len(table)} slices in {table['group'].nunique()} groups; the full set has {self.counts['images']:,} of "
-                f"{self.counts['patients']} patients. Skipped: {copies} further copies of a slice, {odd} images with another "
+                f"{plural(len(table), 'slice')} in {plural(table['group'].nunique(), 'group')}; the full set has "
+                f"{self.counts['images']:,} of "
+                f"{self.counts['patients']} patients. Skipped: {plural(copies, 'further copy', 'further copies')} of a "
+                f"slice, {plural(odd, 'image')} with another "
                 f"place or naming. Patients are unknown: a group is a run of alike neighbours in the numbering of a class "
                 f"(correlation of {_THUMBNAIL}x{_THUMBNAIL} thumbnails at least {ALIKE}), so a split is cluster-disjoint, an "
                 f"approximation of patients; `drifa data audit STUDY --fix groups` also joins twins that stand apart.{lacking}"

@@ -22,7 +22,7 @@ from drifa.data.adapters.found import find_images, refuse_two
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 _SPLITS = {"training": ("Training", "train"), "testing": ("Testing", "test")}
@@ -62,7 +62,7 @@ class Nickparvar(Adapter):
         if not rows:
             raise DrifaError(
                 f"no image below {folder} lies where the dataset has them, such as Training/glioma/Tr-gl_0010.jpg: "
-                f"unpack the archive from {self.source} there{found.told()}"
+                f"unpack the archive from {self.source} there{found.told(after='.')}"
             )
         table = pd.DataFrame(rows, columns=["subject", "path", "tumour_type", "official"])
         copies = refuse_two(folder, table["path"].tolist(), table["subject"].tolist())
@@ -81,9 +81,12 @@ class Nickparvar(Adapter):
             citation=self.citation,
             group_meaning="image (patients unknown)",
             notes=(
-                f"{sides.get('train', 0)} images of Training and {sides.get('test', 0)} of Testing (column 'official'); the "
-                f"full set has {self.counts['training']:,} and {self.counts['testing']:,}. Skipped: {copies} further copies "
-                f"of a file name, {odd} images elsewhere. Patients are unknown and every image is its own group, but the set "
+                f"{plural(sides.get('train', 0), 'image')} of Training and {sides.get('test', 0)} of Testing (column "
+                f"'official'); the "
+                f"full set has {self.counts['training']:,} and {self.counts['testing']:,}. Skipped: "
+                f"{plural(copies, 'further copy', 'further copies')} "
+                f"of a file name, {plural(odd, 'image')} elsewhere. Patients are unknown and every image is its own group, "
+                f"but the set "
                 f"has twins inside and across Training and Testing: `drifa data audit STUDY --fix groups` joins them.{lacking}"
                 + found.told(endings=False)
             ),

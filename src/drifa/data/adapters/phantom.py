@@ -30,6 +30,7 @@ from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget, NumberTarget
 from drifa.errors import DrifaError
+from drifa.files import named
 
 SURFACE = ("smooth", "ragged", "network")
 DEPTH = ("thin", "thick", "deep")
@@ -162,7 +163,8 @@ def _paint(
         random = np.random.default_rng([seed, stream, start])
         images, sizes[part], truth = draw(label[part], marker[part], habitus[part], size, random)
         for name, pixels, mask in zip(ids[part], images, truth, strict=True):
-            Image.fromarray(pixels).save(folder / f"{name}.png")
+            with named(folder / f"{name}.png"):
+                Image.fromarray(pixels).save(folder / f"{name}.png")
             if masks:
                 Image.fromarray(mask).save(where / f"{name}.png")
     return sizes

@@ -23,7 +23,7 @@ from drifa.data.adapters.found import find_images, refuse_two
 from drifa.data.study.schema import Modality, Task
 from drifa.data.study.study import Study
 from drifa.data.targets import ClassTarget
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 CLASSES = ("Dyskeratotic", "Koilocytotic", "Metaplastic", "Parabasal", "Superficial-Intermediate")
 _FOLDERS = {f"im_{name}".lower(): name for name in CLASSES}
@@ -66,7 +66,7 @@ class Sipakmed(Adapter):
         if not rows:
             raise DrifaError(
                 f"no cell below {folder}; expected files such as im_Parabasal/im_Parabasal/CROPPED/001_01.bmp: "
-                f"unpack the archives from {self.source} there{found.told()}"
+                f"unpack the archives from {self.source} there{found.told(after='.')}"
             )
         table = pd.DataFrame(rows, columns=["subject", "path", "group", "cell"])
         copies = refuse_two(folder, table["path"].tolist(), table["subject"].tolist())
@@ -83,8 +83,10 @@ class Sipakmed(Adapter):
             citation=self.citation,
             group_meaning="cluster image",
             notes=(
-                f"{len(table)} cells from {table['group'].nunique()} cluster images; the full set has {self.counts['images']} "
-                f"from {self.counts['clusters']}. Skipped: {copies} further copies of a cell, {odd} files with another naming. "
+                f"{plural(len(table), 'cell')} from {plural(table['group'].nunique(), 'cluster image')}; the full set has "
+                f"{self.counts['images']} "
+                f"from {self.counts['clusters']}. Skipped: {plural(copies, 'further copy', 'further copies')} of a cell, "
+                f"{plural(odd, 'file')} with another naming. "
                 f"Groups are cluster images; neighbouring ones may overlap, and slides and patients are unknown.{lacking}"
                 + found.told(endings=False)
             ),

@@ -20,7 +20,7 @@ from drifa.data.study.checks import CALIBRATION, SPLIT_VALUES
 from drifa.data.study.schema import TEXT_KEYS, Modality, Task
 from drifa.data.study.study import COLUMNS, SPLITS, Study
 from drifa.data.targets import target_type
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, plural, suggest
 from drifa.names import find_file, ids_of, is_missing, is_no_group, plain
 from drifa.text_tables import read_table
 
@@ -111,7 +111,10 @@ def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
     if pictures is not None and (inside != "").any():
         masks = [name for name, task in tasks.items() if task.target.reads == "pixels"]
         root, targets = place_pictures(result, masks, inside, images[_COLUMN], images[_ROW], root, pictures)
-        counted += f" {(inside != '').sum()} images that lay inside the table are files in {pictures.name}."
+        lay = plural(
+            int((inside != "").sum()), "image that lay inside the table is a file", "images that lay inside the table are files"
+        )
+        counted += f" {lay} in {pictures.name}."
     if mapping.split:
         counted += _told_of_split(images[_SUBJECT], published, cut)
     for column, what in left_out.items():
@@ -135,10 +138,12 @@ def _counted(table: pd.DataFrame, images: pd.DataFrame, result: pd.DataFrame, ma
     """What was taken, what was skipped, and what was read in another way than it is written."""
     subjects = result["subject"].nunique()
     bare = len(set(ids_of(table[mapping.subject]))) - subjects
-    told = [f"{len(result)} images of {subjects} subjects, from {place}. Skipped: {bare} without an image."]
+    told = [f"{plural(len(result), 'image')} of {plural(subjects, 'subject')}, from {place}. Skipped: {bare} without an image."]
     without = result.loc[(result["group"] == "").to_numpy(), "subject"].nunique()
     if without:
-        told.append(f"{without} subjects without a group in the column {mapping.group!r}: each is a group of its own.")
+        told.append(
+            f"{plural(without, 'subject')} without a group in the column {mapping.group!r}: each is a group of its own."
+        )
     for column in dict.fromkeys((mapping.subject, mapping.group or mapping.subject)):
         spelling = dict(zip(table[column], ids_of(table[column]), strict=True))
         often = Counter(spelling.values())
@@ -146,7 +151,8 @@ def _counted(table: pd.DataFrame, images: pd.DataFrame, result: pd.DataFrame, ma
         if twice:
             text, one = twice[0]
             count = len({one for _, one in twice})
-            told.append(f"{count} ids of the column {column!r} are written in two ways, such as {text!r} for {one!r}.")
+            ids = plural(count, f"id of the column {column!r} is", f"ids of the column {column!r} are")
+            told.append(f"{ids} written in two ways, such as {text!r} for {one!r}.")
     for name, task in mapping.tasks.items():
         pairs = zip(images[task.column], result[name], strict=True) if task.column else ()
         if any("," in old and new == plain(old).replace(",", ".") for old, new in pairs):
@@ -256,12 +262,14 @@ def _told_of_split(subject: pd.Series, split: pd.Series, cut: int) -> str:
     told = " The table's own split: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in SPLITS) + " subjects."
     lacking = [name for name in ("train", "test") if not counts.get(name, 0)]
     if counts.get("", 0):
-        told += f" {counts['']} subjects have none: fill the column, or use `drifa data split --protocol strict`."
+        told += f" {plural(counts[''], 'subject has', 'subjects have')} none: fill the column, or use `drifa data split "
+        told += "--protocol strict`."
     elif lacking:
         told += f" It has no {' and no '.join(lacking)}: use `drifa data split --protocol strict`."
     elif cut:
         told += (
-            f" {cut} groups are in two parts of it, so that it is kept as 'official' alone: `drifa data split --protocol "
+            f" {plural(cut, 'group is', 'groups are')} in two parts of it, so that it is kept as 'official' alone: `drifa "
+            f"data split --protocol "
             f"official` sets aside what training shares with the test set."
         )
     elif not counts.get("val", 0):

@@ -10,6 +10,7 @@ import pandas as pd
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.study.study import COLUMNS, Study
 from drifa.data.targets import NumberTarget
+from drifa.errors import plural
 from drifa.names import is_missing, plain
 from drifa.text_tables import decimal_points
 
@@ -42,7 +43,7 @@ def code_findings(study: Study) -> Iterator[Finding]:
             counts[f"{code:g}"] = study.table.loc[numbers == code, "subject"].nunique()
         if counts:
             others = numbers[~numbers.isin(CODES)]
-            listed = ", ".join(f"{code} for {count} subjects" for code, count in counts.items())
+            listed = ", ".join(f"{code} for {plural(count, 'subject')}" for code, count in counts.items())
             text = f"column {column!r} holds {listed}, where all other numbers lie from {others.min():g} to {others.max():g}"
             rows = numbers.isin([float(code) for code in counts]) & (study.table["path"] != "")
             paths = [str(path) for path in study.table.loc[rows, "path"]]

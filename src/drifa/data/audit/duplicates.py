@@ -11,6 +11,7 @@ from drifa.data.audit.findings import Finding, Severity, finding
 from drifa.data.audit.pairs import Pair
 from drifa.data.audit.reading import Facts
 from drifa.data.study.study import Study
+from drifa.errors import plural
 
 Clusters = list[list[int]]
 _FIX = "`drifa data audit STUDY --fix groups` joins their groups, so that no split cuts them"
@@ -65,12 +66,19 @@ def duplicate_findings(study: Study, exact: Clusters, pairs: Sequence[Pair], clu
     near = [pair for pair in pairs if same.get(pair.first, -1) != same.get(pair.second, -2)]
     if exact:
         count = sum(len(members) * (len(members) - 1) // 2 for members in exact)
-        yield _described(study, "exact_duplicates", exact, f"{count} pairs of images have the same pixels", {"pairs": count})
+        yield _described(
+            study,
+            "exact_duplicates",
+            exact,
+            f"{plural(count, 'pair of images has', 'pairs of images have')} the same pixels",
+            {"pairs": count},
+        )
     if near:
         with_near = {pair.first for pair in near}
         nearly = [members for members in clusters if with_near & set(members)]
         turned = sum(pair.turned for pair in near)
-        text = f"{len(near)} pairs of images show the same picture, or nearly ({turned} of them turned or mirrored)"
+        text = f"{plural(len(near), 'pair of images shows', 'pairs of images show')} the same picture, or nearly ({turned} "
+        text += "of them turned or mirrored)"
         lowest = round(min(pair.whole for pair in near), 3)
         data = {"pairs": len(near), "turned": turned, "lowest_agreement": lowest, "largest_support": _support(nearly, pairs)}
         yield _described(study, "near_duplicates", nearly, text, data)
@@ -90,8 +98,10 @@ def _described(study: Study, rule: str, clusters: Clusters, text: str, data: Map
     crossing = crossing_clusters(study, clusters, "group")
     sizes = sorted((len(members) for members in clusters), reverse=True)
     severity: Severity = "warning" if crossing else "info"
-    text += f": {len(clusters)} pictures, {sum(sizes)} images, the most frequent {sizes[0]} times; "
-    text += f"{len(crossing)} of the pictures lie in several groups" + (", so that a split may cut them" if crossing else "")
+    text += f": {plural(len(clusters), 'picture')}, {plural(sum(sizes), 'image')}, the most frequent {sizes[0]} times; "
+    text += f"{plural(len(crossing), 'of the pictures lies', 'of the pictures lie')} in several groups" + (
+        ", so that a split may cut them" if crossing else ""
+    )
     counts = {"clusters": len(clusters), "images": sum(sizes), "largest": sizes[0], "clusters_across_groups": len(crossing)}
     # Those that a split may cut first: people read the beginning.
     data = {**data, **counts, **_members(study, sorted(clusters, key=lambda members: members not in crossing))}
@@ -133,8 +143,7 @@ def _conflicts(study: Study, exact: Clusters, clusters: Clusters) -> Iterator[Fi
         ):
             if found:
                 names = sorted({str(modality.iloc[row]) for members in found for row in members})
-                sets = "1 set" if len(found) == 1 else f"{len(found)} sets"
-                text = f"{sets} of images of {' and '.join(map(repr, names))} {what}"
+                text = f"{plural(len(found), 'set')} of images of {' and '.join(map(repr, names))} {what}"
                 text += f" {'has' if len(found) == 1 else 'have'} different labels of task {task!r}"
                 data = {"task": task, "modalities": names, "clusters": len(found), "exact": severity == "error"}
                 yield finding(severity, "conflicting_labels", text, remedy, _paths(study, found), data | _members(study, found))
@@ -143,7 +152,7 @@ def _conflicts(study: Study, exact: Clusters, clusters: Clusters) -> Iterator[Fi
 def _across_splits(study: Study, clusters: Clusters) -> Iterator[Finding]:
     cut = crossing_clusters(study, clusters, "split")
     if cut:
-        text = f"{len(cut)} pictures lie in two splits: figures from this split are too good"
+        text = f"{plural(len(cut), 'picture lies', 'pictures lie')} in two splits: figures from this split are too good"
         remedy = "join their groups with `--fix groups`, then split again with `drifa data split STUDY`"
         data = {"clusters": len(cut), **_members(study, cut)}
         yield finding("error", "duplicates_across_splits", text, remedy, _paths(study, cut), data)

@@ -8,6 +8,7 @@ import numpy as np
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.study.study import Study
+from drifa.errors import plural
 from drifa.names import look
 
 
@@ -34,7 +35,8 @@ def _alike(names: list[str]) -> list[list[str]]:
 
 def _finding(study: Study, column: str, alike: list[list[str]], meaning: str) -> Finding:
     listed = ", ".join(" and ".join(map(repr, names)) for names in alike[:3]) + (", …" if len(alike) > 3 else "")
-    text = f"{len(alike)} sets of {column}s look alike and were kept apart ({listed}); they {meaning}"
+    sets = plural(len(alike), f"set of {column}s looks alike and was", f"sets of {column}s look alike and were")
+    text = f"{sets} kept apart ({listed}); they {meaning}"
     rows = study.table[column].isin([name for names in alike for name in names]) & (study.table["path"] != "")
     remedy = "if they are one, write them alike where the study was made from, and prepare it again"
     paths = [str(path) for path in study.table.loc[rows, "path"]]

@@ -16,7 +16,7 @@ from drifa.data.audit.reading import Facts, Progress
 from drifa.data.study.schema import Task
 from drifa.data.study.study import Study
 from drifa.data.targets import RegionTarget
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 if TYPE_CHECKING:
     from drifa.data.reading.volumes import Volume
@@ -69,7 +69,7 @@ def _task_findings(study: Study, facts: Facts, task: Task, progress: Progress | 
         reasons = {str(masks[number]): one[rule] for number, one in zip(marked, found, strict=True) if rule in one}
         if reasons:
             told = list(reasons.values())
-            text = f"{len(reasons)} of {len(marked)} masks of task {task.name!r} {what}; the first: {told[0]}"
+            text = f"{len(reasons)} of {plural(len(marked), 'mask')} of task {task.name!r} {what}; the first: {told[0]}"
             yield finding("error", rule, text, remedy, list(reasons), {"task": task.name, "reasons": told[:20]})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
 from drifa.data.study.study import Study
+from drifa.errors import plural
 
 #: An image with this share of pixels of one grey value, give or take one, is blank.
 BLANK = 0.995
@@ -24,7 +25,9 @@ def blank_findings(study: Study, facts: Facts) -> Iterator[Finding]:
     """Images without content."""
     rows = np.flatnonzero(facts.readable & (facts.dominant >= BLANK))
     if len(rows):
-        text = f"{len(rows)} images are blank, or nearly: {BLANK:.1%} of their pixels or more have one value"
+        text = (
+            f"{plural(len(rows), 'image is', 'images are')} blank, or nearly: {BLANK:.1%} of the pixels or more have one value"
+        )
         yield finding("warning", "blank", text, "look at them; remove their rows from the study", _paths(study, rows))
 
 
@@ -37,7 +40,8 @@ def kind_findings(study: Study, facts: Facts) -> Iterator[Finding]:
             continue
         odd = rows[_other_colour(facts.colourfulness[rows]) | _far_away(features(facts, rows))]
         if len(odd):
-            text = f"{len(odd)} images of modality {name!r} look unlike all others: another modality, or a damaged image?"
+            text = f"{plural(len(odd), f'image of modality {name!r} looks', f'images of modality {name!r} look')} unlike "
+            text += "all others: another modality, or a damaged image?"
             remedy = "look at them; remove the rows of those that are not what they claim to be"
             yield finding("warning", "wrong_modality", text, remedy, _paths(study, odd), {"modality": name})
 

@@ -11,7 +11,7 @@ from drifa.data.audit.findings import Finding, finding
 from drifa.data.splits.receipts import RECEIPT_FILE, SPLIT_FILE, read_split
 from drifa.data.splits.split import split
 from drifa.data.study.study import Study
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 
 def receipt_findings(study: Study, folder: Path, clusters: Sequence[Sequence[int]]) -> Iterator[Finding]:
@@ -35,7 +35,8 @@ def receipt_findings(study: Study, folder: Path, clusters: Sequence[Sequence[int
     moved = [name for name, side in pairs if sides.get(name, "") != side]
     moved += sorted(sides.keys() - set(subjects.ids.tolist()))
     if moved:
-        text = f"{len(moved)} subjects, such as {moved[0]!r}, are in another split in the table than in {SPLIT_FILE} beside it"
+        text = f"{plural(len(moved), f'subject, {moved[0]!r}, is', f'subjects, such as {moved[0]!r}, are')} in another "
+        text += f"split in the table than in {SPLIT_FILE} beside it"
         remedy = "split again with `drifa data split STUDY`, so that the receipt is of the split that is trained on"
         yield finding("warning", "split_receipt", text, remedy, data={"subjects": len(moved)})
     elif receipt.get("protocol") == "kfold":
@@ -55,7 +56,7 @@ def _other_folds(study: Study, receipt: dict[str, Any], clusters: Sequence[Seque
             continue
         cut = crossing_clusters(done, [list(members) for members in clusters], "split")
         if cut:
-            text = f"fold {fold} would put {len(cut)} pictures into two splits"
+            text = f"fold {fold} would put {plural(len(cut), 'picture')} into two splits"
             yield finding("error", "fold", text, "join their groups with `--fix groups`, then split again", data=settings)
         if told["classes_missing"]:
             text = f"fold {fold} would have no subject for {', '.join(told['classes_missing'])}"

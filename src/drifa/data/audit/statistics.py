@@ -14,7 +14,7 @@ from drifa.data.audit.findings import Finding, finding
 from drifa.data.audit.reading import Facts
 from drifa.data.study.checks import CALIBRATION
 from drifa.data.study.study import SPLITS, Study
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 #: A class of fewer groups than this cannot be judged: one group is ten per cent of it or more.
 FEW_GROUPS = 10
@@ -29,7 +29,7 @@ def file_findings(study: Study, facts: Facts) -> Iterator[Finding]:
     """Files that cannot be read, the reason of the first few in `data`, and files that lie elsewhere."""
     rows = np.flatnonzero(facts.errors != "")
     if len(rows):
-        text = f"{len(rows)} of {image_count(study)} images cannot be read; the first: {facts.errors[rows[0]]}"
+        text = f"{len(rows)} of {plural(image_count(study), 'image')} cannot be read; the first: {facts.errors[rows[0]]}"
         paths = [str(study.table["path"].iloc[row]) for row in rows]
         data = {"reasons": [str(facts.errors[row]) for row in rows[:20]]}
         yield finding("error", "unreadable", text, "fetch these files again, or remove their rows", paths, data)
@@ -37,7 +37,8 @@ def file_findings(study: Study, facts: Facts) -> Iterator[Finding]:
     root = study.root.resolve()
     paths = [path for path in study.table["path"] if path and not _end(study, path).is_relative_to(root)]
     if paths:
-        text = f"{len(paths)} of {image_count(study)} images are reached through links that leave {study.root}"
+        text = f"{plural(len(paths), 'image is', 'images are')} reached through links that leave {study.root}, of "
+        text += f"{image_count(study)}"
         yield finding("info", "links_out_of_root", text, "give the study these files, not links, before you pass it on", paths)
 
 
@@ -77,7 +78,7 @@ def count_findings(study: Study) -> Iterator[Finding]:
         cut = {group for group, found in owners.items() if len(found - {""}) > 1}
         if cut:
             rows = study.table["group"].isin(cut) & (study.table["path"] != "")
-            text = f"{len(cut)} groups lie in two splits: figures from this split are too good"
+            text = f"{plural(len(cut), 'group lies', 'groups lie')} in two splits: figures from this split are too good"
             remedy = "split again with `drifa data split STUDY --protocol strict`"
             paths = [str(path) for path in study.table.loc[rows, "path"]]
             yield finding("error", "groups_across_splits", text, remedy, paths, {"groups": len(cut)})
@@ -94,7 +95,9 @@ def image_findings(study: Study, facts: Facts) -> Iterator[Finding]:
         shape = [_range(sizes[:, axis]) for axis in range(3)]
         coloured = float((facts.colourfulness[rows] > 1).mean())
         low, high = facts.extremes[rows, 0].min(), facts.extremes[rows, 1].max()
-        text = f"{name}: {len(rows)} images of {shape[0]} x {shape[1]}" + (f" x {shape[2]}" if sizes[:, 2].max() > 1 else "")
+        text = f"{name}: {plural(len(rows), 'image')} of {shape[0]} x {shape[1]}" + (
+            f" x {shape[2]}" if sizes[:, 2].max() > 1 else ""
+        )
         text += f" pixels, values {low:g} to {high:g}, {coloured:.0%} in colour; "
         text += ", ".join(f"{kind} {count}" for kind, count in encodings.most_common())
         data: dict[str, Any] = {"modality": name, "images": len(rows), "coloured": coloured, "encodings": dict(encodings)}
@@ -118,7 +121,8 @@ def grid_findings(study: Study, facts: Facts) -> Iterator[Finding]:
             reasons.append(str(error))
             paths += [str(study.table["path"].iloc[row]) for row in own.values()]
     if reasons:
-        text = f"{len(reasons)} subjects have volumes on different grids (shape or position); the first: {reasons[0]}"
+        text = f"{plural(len(reasons), 'subject has', 'subjects have')} volumes on different grids (shape or position); "
+        text += f"the first: {reasons[0]}"
         remedy = "register and resample the volumes of a subject onto one grid"
         data = {"subjects": len(reasons), "reasons": reasons[:20]}
         yield finding("error", "grids_differ", text, remedy, paths, data)

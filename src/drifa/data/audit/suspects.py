@@ -14,6 +14,7 @@ import numpy as np
 
 from drifa.data.audit.findings import Finding, finding
 from drifa.data.study.study import Study
+from drifa.errors import plural
 
 #: Suspects that a finding names.
 TOP = 20
@@ -90,7 +91,9 @@ def suspected_labels(
     ]
 
 
-def suspect_finding(study: Study, task: str, suspects: Sequence[Suspect], judged: int, splits: Sequence[str]) -> Finding:
+def suspect_finding(
+    study: Study, task: str, suspects: Sequence[Suspect], judged: int, splits: Sequence[str], doubt: str = ""
+) -> Finding:
     """What a run suspects, as a note.
 
     Args:
@@ -99,18 +102,22 @@ def suspect_finding(study: Study, task: str, suspects: Sequence[Suspect], judged
         suspects: From :func:`suspected_labels`.
         judged: How many subjects were looked at.
         splits: Where they lie.
+        doubt: Why the ranking is not to be relied on; empty where nothing speaks against it.
     """
-    text = f"{len(suspects)} labels of task {task!r} look wrong to the run, of {judged} subjects in {' and '.join(splits)}"
+    text = plural(len(suspects), f"label of task {task!r} looks", f"labels of task {task!r} look")
+    text += f" wrong to the run, of {plural(judged, 'subject')} in {' and '.join(splits)}"
     if suspects:
         first = suspects[0]
         text += f"; the first: {first.subjects[0]} is labelled {first.label}, believed by {first.self_confidence:.2f}, "
         text += f"and looks like {first.suggested} ({first.confidence:.2f})"
     if len(suspects) > MANY * judged:
         text += "; these are so many that the run is likelier wrong than the labels"
+    if doubt:
+        text += f"; {doubt}"
     table, own = study.table, set(study.tasks[task].modalities)
     shown = table[table["modality"].isin(own) & (table["path"] != "")]
     paths = [path for one in suspects for path in shown.loc[shown["subject"].isin(one.subjects), "path"]]
-    data = {"task": task, "judged": judged, "splits": list(splits), "count": len(suspects)}
+    data = {"task": task, "judged": judged, "splits": list(splits), "count": len(suspects), "doubt": doubt}
     data["suspects"] = [{**asdict(one), "subjects": list(one.subjects)} for one in suspects[:TOP]]
     remedy = "show them to whoever can tell, the first ones first; the network may be the one that errs" if suspects else ""
     return finding("info", "suspected_label", text, remedy, paths, data)

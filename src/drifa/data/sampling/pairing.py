@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from drifa.data.study.subjects import Subjects
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 
 NOBODY = -1
 
@@ -241,7 +241,9 @@ def _of_component(subjects: Subjects, targets: np.ndarray, component: int, parts
     if len(wrong):
         names = " + ".join(subjects.modalities[i] for i in parts[component])
         raise DrifaError(
-            f"{len(wrong)} targets, such as {str(subjects.ids[wrong[0]])!r}, have no image of {names}; pass only those"
+            f"{plural(len(wrong), 'target has', 'targets have')} no image of {names}, such as "
+            f"{str(subjects.ids[wrong[0]])!r}; pass only "
+            f"those that have one"
         )
     return targets
 

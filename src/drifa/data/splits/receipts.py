@@ -18,7 +18,7 @@ from drifa.data.study.checks import CALIBRATION, OFFICIAL_COLUMN, SPLIT_VALUES, 
 from drifa.data.study.schema import SPLIT_PROTOCOLS
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, plural, suggest
 from drifa.files import read_json, write_json, write_text
 from drifa.names import ids_of, plain
 from drifa.text_tables import read_table, table_text
@@ -207,9 +207,13 @@ def apply_split(study: Study, split_csv: str | Path) -> Study:
     remedy = "apply it to the study that it was made for, or split this one again"
     missing, unknown = subjects.ids[position < 0], set(table["subject"]) - set(subjects.ids.tolist())
     if len(missing):
-        raise DrifaError(f"{len(missing)} subjects, such as {str(missing[0])!r}, are not in {SPLIT_FILE}; {remedy}")
+        raise DrifaError(
+            f"{plural(len(missing), 'subject is', 'subjects are')} not in {SPLIT_FILE}, such as {str(missing[0])!r}; {remedy}"
+        )
     if unknown:
-        raise DrifaError(f"{len(unknown)} subjects of {SPLIT_FILE}, such as {min(unknown)!r}, are not in the study; {remedy}")
+        raise DrifaError(
+            f"{plural(len(unknown), 'subject')} of {SPLIT_FILE} not in the study, such as {min(unknown)!r}; {remedy}"
+        )
     side = table["split"].to_numpy(dtype=object)[position]
     protocol = receipt.get("protocol")
     # A given split says nothing about cuts by itself: the counts in its receipt do.
@@ -227,7 +231,8 @@ def _refuse_cut_groups(subjects: Subjects, side: np.ndarray, place: str) -> None
     cut = np.unique(pairs["group"][pairs["group"].duplicated()])
     if len(cut):
         raise DrifaError(
-            f"{len(cut)} groups are in two splits of {place}, such as {str(cut[0])!r}: test results would be optimistic; "
+            f"{plural(len(cut), 'group is', 'groups are')} in two splits of {place}, such as {str(cut[0])!r}: test results "
+            f"would be optimistic; "
             f"split again with the protocol strict, or choose paper knowingly"
         )
 

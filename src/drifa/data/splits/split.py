@@ -15,7 +15,7 @@ from drifa.data.splits.stratify import Groups, deal, fit_sizes
 from drifa.data.study.checks import CALIBRATION, OFFICIAL_COLUMN, UNUSED
 from drifa.data.study.study import SPLITS, Study
 from drifa.data.study.subjects import Subjects, subject_codes
-from drifa.errors import DrifaError, suggest
+from drifa.errors import DrifaError, plural, suggest
 
 __all__ = ["PROTOCOLS", "apply_split", "read_split", "split", "verify_split", "write_receipt"]
 
@@ -129,7 +129,8 @@ def _cut_off(study: Study, subjects: Subjects, side: np.ndarray, share: float, s
         if not (side == number).any():
             raise DrifaError(
                 f"no subject is left for {_NAMES[number]!r}: the training part of study {study.name!r} has "
-                f"{len(np.unique(subjects.group[train]))} groups; add data, or change the share {share:g} of calibration"
+                f"{plural(len(np.unique(subjects.group[train])), 'group')}; add data, or change the share {share:g} of "
+                f"calibration"
             )
 
 
@@ -154,7 +155,8 @@ def _fold(study: Study, subjects: Subjects, folds: int, fold: int, random: np.ra
     number = _strict(subjects, np.arange(len(subjects)), [1 / folds] * folds, random)
     if len(np.unique(number)) < folds:
         raise DrifaError(
-            f"study {study.name!r} has {len(np.unique(subjects.group))} groups, too few for {folds} folds; use fewer folds"
+            f"study {study.name!r} has {plural(len(np.unique(subjects.group)), 'group')}, too few for {folds} folds; use "
+            f"fewer folds"
         )
     side = np.full(len(subjects), TRAIN)
     side[number == (fold + 1) % folds] = VAL
@@ -232,7 +234,8 @@ def _texts(study: Study, column: str, allowed: Sequence[str]) -> np.ndarray:
 def _check_sizes(study: Study, sizes: Sequence[int], count: int) -> None:
     if sum(sizes) != count:
         raise DrifaError(
-            f"sizes {tuple(sizes)} add up to {sum(sizes)} subjects and study {study.name!r} has {count}; sizes are for the "
+            f"sizes {tuple(sizes)} add up to {plural(sum(sizes), 'subject')} and study {study.name!r} has {count}; sizes "
+            f"are for the "
             f"complete set: get the rest, or use fractions"
         )
 
@@ -240,7 +243,7 @@ def _check_sizes(study: Study, sizes: Sequence[int], count: int) -> None:
 def _refuse_empty(study: Study, subjects: Subjects, side: np.ndarray, shares: Sequence[float], protocol: str) -> None:
     for number, name in enumerate(SPLITS):
         if (protocol == "kfold" or shares[number] > 0) and not (side == number).any():
-            unit = f"{len(subjects)} subjects" if protocol == "paper" else f"{len(np.unique(subjects.group))} groups"
+            unit = plural(len(subjects), "subject") if protocol == "paper" else plural(len(np.unique(subjects.group)), "group")
             remedy = "use fewer folds" if protocol == "kfold" else "enlarge its fraction, or take the protocol kfold"
             if protocol == "official":
                 remedy = "for the others share a group with the published sets, or use the protocol strict"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from drifa.data.targets.base import Target, refuse_rows
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, plural
 from drifa.names import plain
 from drifa.text_tables import decimal_points
 
@@ -103,7 +103,7 @@ class NumberTarget(Target):
     def told(self, texts: Sequence[str]) -> str:
         """How many, and from where to where."""
         values = self.read(np.array([text for text in texts if text], dtype=object))
-        return f"{len(values)} numbers from {values.min():g} to {values.max():g} {self.unit}".rstrip()
+        return f"{plural(len(values), 'number')} from {values.min():g} to {values.max():g} {self.unit}".rstrip()
 
     def check_training(self, task: str, study: str, split: str, values: np.ndarray, known: np.ndarray) -> None:
         """Training needs numbers that differ, validation needs one."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from drifa.errors import plural
 from drifa.report import words
 from drifa.runs.files import RunFiles
 
@@ -54,7 +55,7 @@ def _reads(model: Mapping[str, Any]) -> str:
         if name in tabular:
             told.append(f"{name} (columns of the table)")
         else:
-            told.append(f"{name} ({channels} channel{'' if channels == 1 else 's'})")
+            told.append(f"{name} ({plural(channels, 'channel')})")
     return ", ".join(told) + (f"; {pixels}" if told and pixels else "")
 
 
@@ -98,7 +99,7 @@ def _answer(files: RunFiles, model: Mapping[str, Any]) -> str:
     told = []
     if members and asked is not None:
         each = f"{asked} dropout passes" if asked else "one pass"
-        told.append(f"{each} of {members} network{'' if members == 1 else 's'}")
+        told.append(f"{each} of {plural(members, 'network')}")
     if macs:
         of = "slice" if any(task.get("kind") == "regions" for task in (model.get("tasks") or {}).values()) else "subject"
         told.append(f"{_large(macs)} multiply-accumulates per {of} and pass, with every modality")
@@ -113,7 +114,7 @@ def _training(files: RunFiles) -> str:
     seconds = [row.get("seconds", math.nan) for rows in files.histories.values() for row in rows]
     time = words.duration(sum(one for one in seconds if math.isfinite(one)))
     count = len(epochs)
-    told = f"{time} over {sum(epochs.values())} epochs of {count} network{'' if count == 1 else 's'}"
+    told = f"{time} over {plural(sum(epochs.values()), 'epoch')} of {plural(count, 'network')}"
     environment = files.environment or {}
     device = environment.get("gpu")
     if device == "none":
