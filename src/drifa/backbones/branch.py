@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from drifa.backbones.cut import StageInfo, cut, native_size, timm_features
+from drifa.backbones.max_pool import quicken_pools
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError, suggest
@@ -115,6 +116,7 @@ class Branch(nn.Module):
         stages, self.infos = cut(features, backbone, in_channels, own_stem=own_stem, native=native)
         self.sizes = ImageSizes(backbone, in_channels, self.infos[-1].reduction, native)
         self.stages = nn.ModuleList(stages)
+        quicken_pools(self.stages)
         if conv_bias:
             _add_biases(self.stages)
         # The backbone's own parts, before anything is put between them; in a tuple they are not registered a second time.

@@ -46,8 +46,7 @@ def compare(
     if elsewhere:
         typer.echo(
             f"{plural(len(elsewhere), 'job is', 'jobs are')} being done by another process, of {len(plan.jobs)}: run this "
-            f"again when it has "
-            "ended"
+            "again when it has ended"
         )
     typer.echo(f"\n{found.verdict}\n\nwrote {out}/comparison.html, comparison.md, comparison.json and comparison.csv")
     if failed:
