@@ -90,6 +90,15 @@ def test_the_bar_stands_from_the_first_step_to_the_last_and_between_phases_there
         assert advance is None
 
 
+def test_a_phase_that_never_ends_leaves_no_trouble_to_a_training_behind_it() -> None:
+    with progress_bar(quiet=False) as advance:
+        assert advance is not None
+        advance(1, 2, "volumes")
+        console = rich.get_console()
+        if console._live_stack:  # as Lightning does before its own bar
+            console.clear_live()
+
+
 def test_a_number_names_its_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tasks = {"age": {"kind": "number", "unit": "years"}, "kind": {"kind": "classes"}}
     (tmp_path / "evaluation.json").write_text(json.dumps({"tasks": tasks}))

@@ -70,6 +70,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
         yield None
         return
     import rich.progress
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn())
@@ -79,7 +80,8 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     def advance(done: int, total: int, what: str) -> None:
         nonlocal bar
         if bar is None:
-            bar = rich.progress.Progress(*columns, transient=True)
+            # Of a console of its own: a training that begins takes whatever stands on the usual one away.
+            bar = rich.progress.Progress(*columns, console=Console(), transient=True)
             bar.start()
         if what not in tasks:
             tasks[what] = bar.add_task(what, total=total)

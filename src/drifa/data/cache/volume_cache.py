@@ -106,7 +106,7 @@ class VolumeCache:
             size: Side of the slices in pixels; 0 (NATIVE) keeps them as they are, padded to the study's largest when read.
             clip: Largest absolute grey value in standard deviations; 0 for none.
             workers: Subjects prepared at once; default: one per core, eight at most (each holds all volumes of its subject).
-            progress: Called as ``progress(done, total, subject)`` while subjects are prepared.
+            progress: Called as ``progress(done, total, what)`` while subjects are prepared.
 
         Raises:
             DrifaError: A volume or mask is unreadable, grids of one subject differ, a mask holds values outside its task, or a
@@ -142,9 +142,9 @@ class VolumeCache:
             futures = [pool.submit(prepare, number) for number in missing]
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
-                    number = future.result()
+                    future.result()
                     if progress is not None:
-                        progress(done, len(missing), str(subjects.ids[number]))
+                        progress(done, len(missing), "preparing volumes")
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
