@@ -62,7 +62,7 @@ def readme(results: dict[str, Any]) -> str:
         for part, own in record["parts"].items():
             seeds = sorted({len(arm["seeds"]) for arm in own.get("arms", {}).values()}) or [len(record["setting"]["seeds"])]
             said = own.get("verdict", "one run, asked in every mode.")
-            lines.append(f"- **{part}**, {' to '.join(map(str, seeds))} networks per row: {said}")
+            lines.append(f"- **{part}**, {' to '.join(map(str, seeds))} network{'' if seeds == [1] else 's'} per row: {said}")
         lines.append("")
     return "\n".join(lines)
 

@@ -62,7 +62,7 @@ def named(target: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno is not None:  # without a number its words are all it has
             error.filename = str(target)
         raise
 

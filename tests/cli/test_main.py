@@ -149,7 +149,7 @@ def test_a_table_with_a_bad_file_is_answered_in_part_with_code_3(place: Path) ->
     done = drifa("predict", "run", "--table", "two.csv", "--json", "two.json", cwd=place)
     assert done.code == 3
     assert "row 3, subject 'bad'" in done.err
-    assert "1 of 2 subjects" in done.err
+    assert "1 of 2 subjects without an answer" in done.err
     told = json.loads((place / "two.json").read_text())
     assert [one["subject"] for one in told["cases"]] == ["good"]
     assert [(one["subject"], one["row"]) for one in told["failures"]] == [("bad", 3)]

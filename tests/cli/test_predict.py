@@ -35,7 +35,7 @@ def test_parts_of_a_table_come_together_as_csv_and_tell_what_failed(
     words = ["predict", str(paired_run.folder), "--table", str(table), "--engine", "ray", "--out", str(tmp_path / "parts")]
     result = CliRunner().invoke(app, [*words, "--csv", str(tmp_path / "answers.csv"), "--part", "3", "--quiet"])
     assert result.exit_code == 3, result.output
-    assert "1 subject has no answer, of 4" in result.output
+    assert "1 of 4 subjects without an answer" in result.output
     answers = pd.read_csv(tmp_path / "answers.csv")
     assert set(answers["subject"]) == {*(row[0] for row in rows), "lost"}
     assert len(list((tmp_path / "parts").glob("*.parquet"))) == 2

@@ -45,8 +45,7 @@ def compare(
     elsewhere = [outcome for outcome in outcomes if outcome.state == "claimed"]
     if elsewhere:
         typer.echo(
-            f"{plural(len(elsewhere), 'job is', 'jobs are')} being done by another process, of {len(plan.jobs)}: run this "
-            "again when it has ended"
+            f"{len(elsewhere)} of {plural(len(plan.jobs), 'job')} with another process: run this again when it has ended"
         )
     typer.echo(f"\n{found.verdict}\n\nwrote {out}/comparison.html, comparison.md, comparison.json and comparison.csv")
     if failed:

@@ -81,9 +81,7 @@ def _tell_failures(result: Any) -> None:
         typer.echo(f"no answer: {on_screen(failure.words(), LONGEST)}", err=True)
     if result.failures:
         asked = len(result.cases) + len(result.failures)
-        typer.echo(
-            f"{plural(len(result.failures), 'subject has', 'subjects have')} no answer, of {asked} (exit code 3)", err=True
-        )
+        typer.echo(f"{len(result.failures)} of {plural(asked, 'subject')} without an answer (exit code 3)", err=True)
         raise typer.Exit(3)
 
 
@@ -112,10 +110,8 @@ def _predict_parts(
     for reason in failed["failure"] if len(failed) else ():
         typer.echo(f"no answer: {on_screen(reason, LONGEST)}", err=True)
     if len(failed):
-        typer.echo(
-            f"{plural(len(failed), 'subject has', 'subjects have')} no answer, of {answers['subject'].nunique()} (exit code 3)",
-            err=True,
-        )
+        subjects = plural(answers["subject"].nunique(), "subject")
+        typer.echo(f"{len(failed)} of {subjects} without an answer (exit code 3)", err=True)
         raise typer.Exit(3)
 
 

@@ -23,7 +23,7 @@ from drifa.errors import DrifaError
         ("name: tiny\n", "", "has no key 'name'"),
         ("    - scan\n", "    - scam\n", r"names the unknown modality 'scam' \(did you mean 'scan'\?\)"),
         ("  kind:", "  split:", "task 'split' has the name of a column"),
-        ("    - '01'\n", "", "task 'kind' has 1 classes"),
+        ("    - '01'\n", "", "task 'kind' has only the class '1'; it needs at least two"),
         ("name: tiny", "name: [tiny", "is not valid YAML"),
     ],
 )
