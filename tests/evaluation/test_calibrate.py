@@ -39,7 +39,7 @@ def test_prediction_applies_what_was_learned_and_only_to_answers_of_that_kind(
     path, told = calibrate(folder, risk=0.9, confidence=0.5)
     assert set(told["test"]) <= set(paired_run.info.tasks)
     assert json.loads(path.read_text()) == told
-    # Whether so few groups allow a bar is a matter of luck: its worth is looked at in tests/prediction/test_trust.py.
+    # Whether so few groups allow a bar is a matter of luck: its worth is looked at in tests/uncertainty/test_abstention.py.
     assert all("calibration" in found for found in told["test"].values())
     # What is said later, by an evaluation, is the same.
     path.write_text(json.dumps({**told, "test": {}}))
