@@ -117,6 +117,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_verb_says_what_it_wrote_and_what_comes_next(place: Path) -> None:
     told = works("evaluate", "run", "--json", "m.json", "-q", cwd=place)
+    assert told.lstrip().startswith("asking ")  # what it costs, also without bars
     assert "drifa report run" in told
     assert "m.json" in told
     assert "drifa report" not in works("evaluate", "run", "--split", "val", "-q", cwd=place)  # which tells of the test split

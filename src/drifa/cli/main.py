@@ -127,6 +127,12 @@ def train(
     typer.echo(f"next: drifa evaluate {run.folder}")
 
 
+def _told_first(done: int, total: int, what: str) -> None:
+    """Without bars, a line before what takes long: how often the networks are asked, and about how many."""
+    if done == 0:
+        typer.echo(f"{what}: {total}")
+
+
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
@@ -145,7 +151,13 @@ def evaluate(
     words, judging = judging_of(settings)
     with progress_bar(quiet) as progress:
         where, result = evaluate_run(
-            run, study=study, split=split, progress=progress, subsets=subsets, places=places_of(words), settings=judging
+            run,
+            study=study,
+            split=split,
+            progress=progress or _told_first,
+            subsets=subsets,
+            places=places_of(words),
+            settings=judging,
         )
     if json_file is not None:
         write_json(json_file, result)
