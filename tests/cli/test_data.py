@@ -16,6 +16,7 @@ def test_an_unknown_dataset_is_named_before_its_folder_is_asked_for(drifa: Run) 
     outcome = drifa("prepare", "ham1000")
     assert outcome.code == 2
     assert "unknown dataset 'ham1000' (did you mean 'ham10000'?)" in outcome.err
+    assert "(did you mean 'phantom'?)" in drifa("prepare", "phantm").err
 
 
 def test_splitting_keeps_a_relative_root(drifa: Run, tmp_path: Path) -> None:

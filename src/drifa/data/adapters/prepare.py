@@ -90,7 +90,7 @@ def check_known(name: str) -> None:
         DrifaError: An unknown name.
     """
     if name not in ADAPTERS and name not in OWN:
-        raise DrifaError(f"unknown dataset {name!r}{suggest(name, (*ADAPTERS, *OWN))}")
+        raise DrifaError(f"unknown dataset {name!r}{suggest(name, (*ADAPTERS, *OWN, 'phantom'))}")
 
 
 def check_new(out: Path, overwrite: bool) -> None:
