@@ -35,6 +35,8 @@ def mixed(folder: Path, ways: Sequence[str], long: bool = False) -> Path:
         cells.append({"bytes": content, "path": {"path": path, "bytes": "gone/7.jpg"}.get(way)})
     whole = pa.Table.from_pandas(table.drop(columns=name)).append_column(name, pa.array(cells, KIND))
     parquet.write_table(whole, folder / "cases.parquet")
+    told = "extract_images: true\n"
+    mapping.write_text(told + mapping.read_text().removeprefix(told))
     return mapping
 
 
@@ -101,6 +103,19 @@ def test_images_in_another_form_are_refused(fake: Folder, tmp_path: Path, kind: 
     parquet.write_table(table.append_column("photo_file", pa.array([cell] * len(table), kind)), folder / "cases.parquet")
     with pytest.raises(DrifaError, match=r"the column 'photo_file', which .* holds .*; write them out as files"):
         prepare("table", mapping, tmp_path / "study")
+
+
+@pytest.mark.parametrize("way", ["bytes", "path"])
+def test_images_are_copied_out_of_a_table_only_where_the_mapping_says_so(fake: Folder, tmp_path: Path, way: str) -> None:
+    folder = fake("table")
+    mapping = mixed(folder, ["none", way])
+    mapping.write_text(mapping.read_text().replace("extract_images: true", "extract_images: false"))
+    if way == "bytes":
+        with pytest.raises(DrifaError, match=r"'photo_file', which in cases.parquet holds the images themselves as bytes; add"):
+            prepare("table", mapping, tmp_path / "study")
+        assert not (tmp_path / "study").exists()
+    else:
+        assert len(prepare("table", mapping, tmp_path / "study").table)
 
 
 def test_a_study_whose_images_all_lay_inside_can_be_moved(fake: Folder, tmp_path: Path) -> None:

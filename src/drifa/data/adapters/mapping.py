@@ -50,7 +50,8 @@ class TaskMapping(_Strict):
 
 
 class Mapping(_Strict):
-    """The whole file; paths count from the file itself, and ``root`` is the table's folder where it is left out."""
+    """The whole file; paths count from the file itself, and ``root`` is the table's folder where it is left out. Images that
+    lie inside a Parquet table become files where ``extract_images`` says so: they are copies, which a user has to want."""
 
     table: str = Field(min_length=1)
     name: str = Field(min_length=1)
@@ -67,6 +68,7 @@ class Mapping(_Strict):
     citation: str = ""
     notes: str = ""
     group_meaning: str = ""
+    extract_images: bool = False
 
     def columns(self) -> dict[str, str]:
         """Every column that the mapping names, by the key that names it."""

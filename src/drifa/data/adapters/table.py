@@ -52,6 +52,11 @@ def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
     asked = {column for column, key in used.items() if column in left_out and (key == "path" or key.startswith("modalities."))}
     holding = asked & columns_of_pictures(source) if asked and pictures is not None else set()
     for column in holding:
+        if not mapping.extract_images:
+            raise DrifaError(
+                f"{mapping_file} maps {used[column]} to the column {column!r}, which in {place} holds the images themselves as "
+                f"bytes; add 'extract_images: true' to have them written into the study's folder, or map a column of paths"
+            )
         cells = picture_cells(source, column)
         for row in set(range(2, len(cells) + 2)).difference(table.index):
             if cells[row - 2]:
