@@ -6,9 +6,11 @@ import errno
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -49,6 +51,32 @@ def test_an_error_of_the_disk_names_the_file_that_was_meant(tmp_path: Path) -> N
     with pytest.raises(OSError, match="No space left") as told, atomic_path(tmp_path / "x.csv"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert told.value.filename == str(tmp_path / "x.csv")
+
+
+class _Foreign(Exception): ...
+
+
+@pytest.mark.parametrize(
+    ("words", "free", "number"),
+    [("I/O error: Disk quota exceeded (os error 122)", 10**9, errno.EDQUOT), ("unexpected pos 3 vs 2", 0, errno.ENOSPC)],
+)
+def test_an_error_of_the_disk_that_a_writer_tells_in_its_own_kind_is_one_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, free: int, number: int
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))) as told, atomic_path(tmp_path / "x.safetensors"):
+        raise _Foreign(words)
+    assert (told.value.errno, told.value.filename) == (number, str(tmp_path / "x.safetensors"))
+
+
+def test_other_errors_are_left_alone_with_room_on_the_disk_and_mistakes_of_the_user_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(_Foreign, match="unexpected pos"), atomic_path(tmp_path / "x"):
+        raise _Foreign("unexpected pos 3 vs 2")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(DrifaError, match="no such column"), atomic_path(tmp_path / "x"):
+        raise DrifaError("no such column")
 
 
 def test_two_writers_of_one_file_do_not_share_a_temporary_one(tmp_path: Path) -> None:

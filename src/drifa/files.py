@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
 import os
 import platform
 import re
+import shutil
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
@@ -58,13 +60,25 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def named(target: str | Path) -> Iterator[None]:
-    """Gives an error of the disk the name of the file that is being written: a full disk has none by itself."""
+    """Gives an error of the disk the name of the file or folder that is being written: a full disk has none by itself.
+
+    Raises:
+        OSError: A writer of another language met an error of the disk, and raised a kind of its own.
+    """
     try:
         yield
     except OSError as error:
         if error.filename is None and error.errno is not None:  # without a number its words are all it has
             error.filename = str(target)
         raise
+    except DrifaError:
+        raise
+    except Exception as error:  # safetensors tells the number in its words; PyTorch fails at whatever it does next
+        said = re.search(r"\(os error (\d+)\)", str(error))
+        number = int(said[1]) if said else errno.ENOSPC
+        if said is None and shutil.disk_usage(Path(target).parent).free > 0:
+            raise
+        raise OSError(number, os.strerror(number), str(target)) from error
 
 
 def plain_modes(path: Path) -> None:

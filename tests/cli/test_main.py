@@ -24,6 +24,7 @@ import yaml
 from drifa import load
 from drifa.cli import main as cli
 from drifa.config import dump_config
+from drifa.errors import LONGEST
 from drifa.prediction.cases import Case
 from tests.studies import tiny_config
 
@@ -82,6 +83,14 @@ def test_a_shell_completes_verbs_and_options() -> None:
         script = "import sys; sys.argv = ['drifa']; from drifa.cli.main import main; main()"
         ended = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
         assert set(ended.stdout.split()) == found, ended.stderr
+
+
+@pytest.mark.parametrize("before", [(), ("data",), ("train",)])
+@pytest.mark.parametrize("sign", ["", "--"])
+def test_an_endless_word_is_not_repeated_whole(before: tuple[str, ...], sign: str) -> None:
+    result = drifa(*before, sign + "x" * 100_000)
+    assert result.code == 2
+    assert len(result.err) < 4 * LONGEST
 
 
 def _uses(function: Any, name: str) -> bool:

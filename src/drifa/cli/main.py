@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,10 +34,29 @@ class Interrupted(Exception):
     """Ctrl-C, in a form that reaches :func:`main`: typer ends on a KeyboardInterrupt by itself, without a word."""
 
 
+# What the parser raises at a wrong word; typer names it nowhere else.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+
+@contextmanager
+def _brief() -> Iterator[None]:
+    """Cuts what the parser says of a wrong word as other mistakes are cut: it repeats the word whole, however long."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = str(DrifaError(error.message))
+        raise
+
+
 class _Verbs(TyperGroup):
+    def make_context(self, *words: Any, **more: Any) -> Any:
+        with _brief():
+            return super().make_context(*words, **more)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _brief():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise Interrupted from error
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from drifa.config import Config, make_config
 from drifa.errors import DrifaError
 from drifa.export.card import card_text
-from drifa.files import digest, plain_modes, read_json, write_json, write_text
+from drifa.files import digest, named, plain_modes, read_json, write_json, write_text
 from drifa.networks.folder import build_undrawn, load_state
 from drifa.runs.files import read_run
 from drifa.runs.info import CONFIG, PREPROCESSING, RunInfo, packed
@@ -171,11 +171,12 @@ def whole_folder(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        yield beside
-        plain_modes(beside)
-        if out.exists():
-            out.rmdir()
-        os.replace(beside, out)
+        with named(out):
+            yield beside
+            plain_modes(beside)
+            if out.exists():
+                out.rmdir()
+            os.replace(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -93,6 +93,8 @@ def save_onnx(
                 output_names=list(outputs),
                 dynamic_axes=axes,
             )
+    except OSError:  # of the disk
+        raise
     except Exception as error:  # the exporter raises many kinds
         remedy = "" if opset is None else f"leave --opset {opset} out, as {OPSET} holds the operators of most networks"
         raise cannot(what, error, remedy) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -210,7 +211,10 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], what: str) -> torch.
 
 def save_program(program: torch.export.ExportedProgram, path: Path) -> Runner:
     """Writes a program of ``torch.export`` and reads it back."""
-    torch.export.save(program, path)
+    # Through memory: on a full disk PyTorch's own writer of files ends the process.
+    whole = io.BytesIO()
+    torch.export.save(program, whole)
+    path.write_bytes(whole.getbuffer())
     module = torch.export.load(path).module()
 
     def run(inputs: Mapping[str, Tensor]) -> Arrays:

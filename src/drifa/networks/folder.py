@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -93,13 +91,7 @@ def save_weights(net: nn.Module, path: str | Path) -> None:
         OSError: The disk is full, or the place cannot be written to.
     """
     with atomic_path(path) as temporary:
-        try:
-            save_file({key: value.contiguous() for key, value in net.state_dict().items()}, temporary)
-        except SafetensorError as error:
-            number = re.search(r"\(os error (\d+)\)", str(error))  # what the disk said stands in the text alone
-            if number is None:
-                raise
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        save_file({key: value.contiguous() for key, value in net.state_dict().items()}, temporary)
 
 
 def load_model(folder: str | Path) -> Any:
