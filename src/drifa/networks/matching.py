@@ -17,12 +17,15 @@ TOLERANCE = 0.02
 PROBES = (2.0, 6.0)
 
 
-def settled(fusion: str, fusion_args: dict[str, Any], build: Callable[..., FusionNet]) -> dict[str, Any]:
+def settled(
+    fusion: str, fusion_args: dict[str, Any], mfa: bool | dict[str, Any], build: Callable[..., FusionNet]
+) -> dict[str, Any]:
     """The options of a fusion with everything solved for that depends on the rest of the network.
 
     Args:
         fusion: Name; only ``se_matched`` has such an option.
         fusion_args: Its options as given.
+        mfa: Those of DRIFA's attention: the control starts as it does, or a pretrained trunk decides the comparison.
         build: ``build(fusion=…, fusion_args=…)`` gives a network that is the same otherwise.
 
     Raises:
@@ -30,7 +33,8 @@ def settled(fusion: str, fusion_args: dict[str, Any], build: Callable[..., Fusio
     """
     if fusion != SeMatched.name or fusion_args.get("ratio") is not None:
         return fusion_args
-    fusion_args = {name: value for name, value in fusion_args.items() if name != "ratio"}
+    start = mfa.get("start", "paper") if isinstance(mfa, dict) else "paper"
+    fusion_args = {"start": start, **{name: value for name, value in fusion_args.items() if name != "ratio"}}
     match, image_size = fusion_args.get("match", MATCHES[0]), fusion_args.get("image_size", 128)
 
     def size(name: str, **options: Any) -> int:

@@ -96,7 +96,7 @@ def create_segmentation_model(
         "output": output,
         "norm": norm,
     }
-    fusion_args = settled(fusion, fusion_args, partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
+    fusion_args = settled(fusion, fusion_args, mfa, partial(create_segmentation_model, **shared))  # type: ignore[arg-type]
     make_mfa = mfa_maker(fusion_type, mfa, reduction)
     branches = {name: SegNetEncoder(channels, make_mfa, mfa_at, width, pretrained) for name, channels in modalities.items()}
     infos = next(iter(branches.values())).infos
