@@ -35,10 +35,13 @@ def collect(folder: Path) -> tuple[str, dict[str, Any], pd.DataFrame]:
     answers = answers[(answers["mode"] == "deterministic") & answers["condition"].isin(MAIN_CONDITIONS)]
     metrics = json.loads((folder / "metrics.json").read_text())
     pair = "_".join(sorted(run.info.tasks))
-    name = f"{pair}/{run.config.model.fusion}-{run.config.train.seed}"
+    fusion = run.config.model.fusion
+    if fusion == "se_matched" and run.networks()[0].config["fusion_args"].get("start", "paper") == "paper":
+        fusion += "_paper"
+    name = f"{pair}/{fusion}-{run.config.train.seed}"
     record = {
         "pair": pair,
-        "fusion": run.config.model.fusion,
+        "fusion": fusion,
         "seed": run.config.train.seed,
         "backbone": run.config.model.backbone,
         "image_size": run.config.data.image_size,
@@ -137,7 +140,9 @@ HEAD = """# The standard recipe
 Networks with ImageNet weights (EfficientNet-Lite0) under `configs/standard/`, on splits that cut no group, one CPU thread
 each. Deterministic pass; in unpaired studies the mean over 8 training partners. Accuracy, balanced accuracy, AUC and ECE in
 percent: with three seeds or more the mean and its 95 % t-interval; with fewer the mean, and the bootstrap interval over groups
-of the first. No setting was tuned on the test split. Minutes are of training, on a machine that did other work beside it.
+of the first. No setting was tuned on the test split. Minutes are of training, on a machine that did other work beside it,
+and not to be compared between the arms. The gates of all arms begin open, so that they do not disturb what the trunk knows
+(`start: identity`), but those of `se_matched_paper`, which begin near one half, as published.
 
 ```bash
 WEIGHTS=tf_efficientnet_lite0.safetensors sh results/standard/run.sh drifa 0
