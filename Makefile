@@ -48,6 +48,7 @@ bench: $(BIN)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/attention.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/batches.py
+	$(BIN)/python benchmarks/compare.py
 	$(if $(FROZEN_WEIGHTS),$(BIN)/python benchmarks/frozen.py --weights $(FROZEN_WEIGHTS))
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/scale.py

@@ -85,3 +85,25 @@ def test_letters_without_a_matrix_are_compared_with_none(tmp_path: Path, itk: An
     path.write_bytes(path.read_bytes().replace(b"TransformMatrix = -1 0 0 0 -1 0 0 0 1", b"AnatomicalOrientation = RAS"))
     with pytest.raises(DrifaError, match="has RAS as AnatomicalOrientation, but its TransformMatrix runs RAI; correct"):
         read_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "message"),
+    [
+        ("TransformMatrix", "1 0 0 0 0 0 0 0 1", "axis 2 has no length"),
+        ("TransformMatrix", "1 0 0 2 0 0 0 0 1", "axes of one plane or line"),
+        ("ElementSpacing", "1 0 1", "every side of a voxel is above 0"),
+        ("ElementSpacing", "1 -2 1", "every side of a voxel is above 0"),
+        ("ElementSize", "0 1 1", "every side of a voxel is above 0"),
+    ],
+)
+def test_axes_and_sides_that_cannot_be_are_no_damage(tmp_path: Path, itk: Any, field: str, text: str, message: str) -> None:
+    with pytest.raises(DrifaError, match=f"'{text}' in the field '{field}' of its header, .*{message}") as told:
+        read_volume(_mha(tmp_path / "a.mha", **{field: text}))
+    assert "damaged" not in str(told.value)
+
+
+@pytest.mark.parametrize("matrix", ["0 1 0 1 0 0 0 0 1", "0.6 0.8 0 -0.8 0.6 0 0 0 1"])
+def test_turned_axes_are_read(tmp_path: Path, itk: Any, matrix: str) -> None:
+    volume = read_volume(_mha(tmp_path / "a.mha", TransformMatrix=matrix, ElementSpacing="1 2 3"))
+    assert sorted(np.round(volume.spacing, 4)) == [1, 2, 3]

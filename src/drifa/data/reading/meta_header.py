@@ -15,12 +15,58 @@ from pathlib import Path
 import numpy as np
 
 from drifa.data.reading.files import damaged
-from drifa.errors import DrifaError
+from drifa.errors import DrifaError, short
 
 _BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
 # The letters of a direction along each axis of ITK, and of the one against it.
 _ALONG, _AGAINST = "LPS", "RAI"
 _TURNED = str.maketrans("LPSRAI", "RAILPS")
+
+
+#: What helps against a number of the header that cannot be.
+CORRECT = "correct the field, or convert the volume from DICOM again"
+
+
+def check_axes(path: Path, axes: np.ndarray, field: str, told: str) -> None:
+    """Refuses axes of no length, or in one plane, which SimpleITK takes for damage.
+
+    Args:
+        path: The file, for errors.
+        axes: float ``[n, n]``, one axis in each row.
+        field: Where they stand in the header.
+        told: As they stand there.
+    """
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(axes, axis=1)
+    fault = ""
+    if not lengths.all():
+        number = int((lengths == 0).argmax()) + 1
+        fault = f"whose axis {number} has no length, so that its orientation and the size of its voxels are unknown"
+    elif np.isfinite(lengths).all() and np.linalg.matrix_rank(axes / lengths[:, None]) < len(axes):
+        fault = "which are axes of one plane or line, so that its orientation is unknown"
+    if fault:
+        raise DrifaError(f"volume {path} has {short(told)} in the field {field!r} of its header, {fault}; {CORRECT}")
+
+
+def check_matrix(path: Path, fields: Mapping[str, str]) -> None:
+    """Refuses a matrix that SimpleITK takes for damage, and a size of voxels that it takes for damage or for its opposite.
+
+    Args:
+        path: The file, for errors.
+        fields: Of its header, by names in lower case; numbers are numbers.
+    """
+    for name in ("ElementSpacing", "ElementSize"):
+        told = fields.get(name.lower(), "")
+        if min((float(part) for part in told.split()), default=1) <= 0:
+            raise DrifaError(
+                f"volume {path} has {short(told)} in the field {name!r} of its header, where every side of a voxel is above 0; "
+                f"{CORRECT}"
+            )
+    for name in ("TransformMatrix", "Rotation", "Orientation"):
+        told = fields.get(name.lower(), "")
+        numbers = np.array([float(part) for part in told.split()])
+        if numbers.size in (4, 9):
+            check_axes(path, numbers.reshape(2 if numbers.size == 4 else 3, -1), name, told)
 
 
 def check_letters(path: Path, fields: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drifa.data.reading.meta_header import check_letters, check_voxels
+from drifa.data.reading.meta_header import check_axes, check_letters, check_matrix, check_voxels
 from drifa.errors import DrifaError, short
 
 #: First bytes of a NRRD file.
@@ -62,6 +62,7 @@ def check_text(path: Path) -> None:
                 )
     _check_directions(path, fields)
     if "elementdatafile" in fields:
+        check_matrix(path, fields)
         check_letters(path, fields)
         # Where the voxels follow the header, that is its last line.
         check_voxels(path, fields, path if named is None else path.parent / named[1], 0 if named else _length(path))
@@ -79,25 +80,12 @@ def _check_sides(path: Path, fields: dict[str, str]) -> None:
 
 
 def _check_directions(path: Path, fields: dict[str, str]) -> None:
-    """Refuses axes of no length, or in one plane, which SimpleITK takes for damage."""
+    """Refuses axes of no length, or in one plane."""
     text = fields.get("space directions", "")
-    vectors = [re.sub(r"\s", "", vector) for vector in _VECTOR.findall(text) if "none" not in vector.lower()]
-    axes = [np.array([float(part) for part in vector[1:-1].split(",") if part]) for vector in vectors]
-    with np.errstate(over="ignore"):
-        lengths = [float(np.linalg.norm(axis)) for axis in axes]
-    remedy = "correct the field, or convert the volume from DICOM again"
-    if 0 in lengths:
-        number = lengths.index(0)
-        raise DrifaError(
-            f"volume {path} has {short(vectors[number])} as axis {number + 1} in the field 'space directions' of its header, "
-            f"which has no length, so that the size of its voxels is unknown; {remedy}"
-        )
-    square = len(axes) > 1 and {len(axis) for axis in axes} == {len(axes)} and np.isfinite(lengths).all()
-    if square and np.linalg.matrix_rank(np.stack(axes) / np.array(lengths)[:, None]) < len(axes):
-        raise DrifaError(
-            f"volume {path} has {short(text)} in the field 'space directions' of its header, which are axes of one plane or "
-            f"line, so that its orientation is unknown; {remedy}"
-        )
+    vectors = [vector for vector in _VECTOR.findall(text) if "none" not in vector.lower()]
+    axes = [[float(part) for part in re.split(r"[\s,()]+", vector) if part] for vector in vectors]
+    if axes and {len(axis) for axis in axes} == {len(axes)}:
+        check_axes(path, np.array(axes), "space directions", text)
 
 
 def voxel_file(path: Path) -> Path | None:
