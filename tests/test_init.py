@@ -56,6 +56,21 @@ def test_columns_are_taken_by_their_names_and_cells(tmp_path: Path) -> None:
     assert "age" in (tmp_path / "clinic.yaml").read_text()
 
 
+def test_a_table_that_holds_its_images_is_told_to_give_them_out(tmp_path: Path) -> None:
+    folder = generate("table", tmp_path / "clinic", 20)
+    table = pd.read_csv(folder / "cases.csv", dtype=str, keep_default_na=False)
+    table = table[table["photo_file"] != ""]
+    photos = [{"bytes": (folder / "images" / path).read_bytes(), "path": path} for path in table["photo_file"]]
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    table.assign(photo_file=photos)[["case", "patient", "dx", "photo_file"]].to_parquet(hub / "train.parquet")
+    start = init(hub, tmp_path)
+    assert not any("refuses" in text for text in start.check)
+    study = prepared(start, tmp_path / "study")
+    assert len(study.table) == len(photos) > 0
+    study.check_files()
+
+
 def test_a_row_per_image_and_the_modality_in_a_column(tmp_path: Path) -> None:
     folder = tmp_path / "long"
     rows = []

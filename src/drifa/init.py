@@ -14,7 +14,9 @@ import pandas as pd
 from drifa.data.adapters.folders import prepare_folders
 from drifa.data.adapters.found import Found, find_images
 from drifa.data.adapters.guess import Columns, guess_columns
+from drifa.data.adapters.mapping import read_mapping
 from drifa.data.adapters.parquet import read_parquet
+from drifa.data.adapters.pictures import columns_of_pictures
 from drifa.data.adapters.table import prepare_table
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES, read_image
 from drifa.data.study.study import COLUMNS, Study
@@ -73,7 +75,8 @@ def init(folder: str | Path, out: str | Path = ".") -> Start:
     mapping, config, table = (out / f"{name}{end}" for end in (".mapping.yaml", ".yaml", ".csv"))
     _refuse_written(mapping, config)
     listing = find_images(folder, (*SUFFIXES, *VOLUME_SUFFIXES))
-    if not listing.files:
+    tabled = _from_table(name, folder, listing)
+    if not (listing.files or tabled):
         raise DrifaError(f"no image below {given}; give the folder that holds your images{listing.told(after='.')}")
     after = (f"drifa data audit studies/{name}", f"drifa train {config} --out runs/{name}")
     known = next((key for key, signs in KNOWN.items() if all(_any(sign, listing) for sign in signs)), "")
@@ -81,7 +84,7 @@ def init(folder: str | Path, out: str | Path = ".") -> Start:
         write_text(config, _config(name, [], segments=known == "brats"))
         told = f"the names of its files are those of the dataset {known}, which has a reader of its own"
         return Start((config,), (told,), (), (f"drifa data prepare {known} {given} --out studies/{name}", *after))
-    found = _from_table(name, folder, listing) or _from_folders(name, folder, table)
+    found = tabled or _from_folders(name, folder, table)
     columns, text, guessed, check, extra = found
     _refuse_written(*extra)
     write_text(mapping, text)
@@ -90,8 +93,9 @@ def init(folder: str | Path, out: str | Path = ".") -> Start:
         write_text(path, content)
     write_text(config, _config(name, columns))
     try:
-        study = prepare_table(mapping)
-        guessed.append(study.notes.splitlines()[-1])
+        if not read_mapping(mapping).extract_images:  # which would copy them all
+            study = prepare_table(mapping)
+            guessed.append(study.notes.splitlines()[-1])
     except DrifaError as error:
         check.insert(0, f"as it stands, prepare refuses the mapping: {error}")
     return Start(
@@ -118,18 +122,24 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
     """From the table that names the most images."""
     paths = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern)) if path.suffix.lower() in _TABLES]
     best: tuple[Path, pd.DataFrame, Columns] | None = None
+    inside: set[str] = set()
     for path in paths[:MOST_TABLES]:
         try:
-            table = read_parquet(path)[0] if path.suffix.lower() in (".parquet", ".pq") else read_table(path)
+            if path.suffix.lower() in (".parquet", ".pq"):
+                table, held = read_parquet(path)[0], columns_of_pictures(path)
+                table[[*held]] = ""
+            else:
+                table, held = read_table(path), set()
         except DrifaError:
             continue  # a table of something else
-        columns = guess_columns(table, path, folder, listing.files)
+        columns = guess_columns(table, path, folder, listing.files, held)
         if columns and (best is None or len(table) * len(columns.paths) > len(best[1]) * len(best[2].paths)):
-            best = path, table, columns
+            best, inside = (path, table, columns), held
     if best is None:
         return None
     path, table, columns = best
-    guessed = [f"{path.name} names images below {columns.root}, in {_listed(columns.paths)}: a table"]
+    does = "holds images itself" if inside else f"names images below {columns.root}"
+    guessed = [f"{path.name} {does}, in {_listed(columns.paths)}: a table"]
     guessed.append(f"subject is {columns.subject!r}, whose ids name a case")
     kinds = (
         {} if not columns.kind else {_slug(kind): kind for kind in dict.fromkeys(table[columns.kind]) if not is_missing(kind)}
@@ -146,6 +156,9 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
             first[one] = next((text for text in table[column] if not is_missing(text)), "")
     check = []
     lines = _head(name, path, columns.root)
+    if inside:
+        lines += ["extract_images: true  # `drifa data prepare` writes the images inside the table into the study's folder"]
+        check.append("images inside the table are taken for photos in colour: grey ones have 'channels: 1'")
     lines += [f"subject: {_quoted(columns.subject)}"]
     if columns.group:
         lines += [f"group: {_quoted(columns.group)}  # what a split must not cut: the patient"]
@@ -163,7 +176,8 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
     lines += ["modalities:"]
     key = "value" if columns.kind else "path"
     for one, value in kinds.items():
-        lines += [f"  {one}: {{{key}: {_quoted(value)}, channels: {_channels(columns.root, first[one])}}}"]
+        channels = 3 if inside else _channels(columns.root, first[one])
+        lines += [f"  {one}: {{{key}: {_quoted(value)}, channels: {channels}}}"]
     lines += ["tasks:"]
     for column, values in columns.labels.items():
         lines += _task(column, values, table)

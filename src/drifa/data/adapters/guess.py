@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -52,7 +52,9 @@ class Columns:
     values: tuple[str, ...]
 
 
-def guess_columns(table: pd.DataFrame, place: Path, folder: Path, images: Sequence[str]) -> Columns | None:
+def guess_columns(
+    table: pd.DataFrame, place: Path, folder: Path, images: Sequence[str], inside: Collection[str] = ()
+) -> Columns | None:
     """Guesses what a table means.
 
     Args:
@@ -60,12 +62,13 @@ def guess_columns(table: pd.DataFrame, place: Path, folder: Path, images: Sequen
         place: Its file.
         folder: Where the images were looked for.
         images: Their paths in it, with forward slashes.
+        inside: Columns that hold images themselves, which stand for columns of paths; their texts say nothing.
 
     Returns:
-        None where no column names any image.
+        None where no column names or holds any image.
     """
     cells = {column: [plain(text) for text in table[column] if not is_missing(text)] for column in table.columns}
-    root, paths = _paths(cells, place, folder, images)
+    root, paths = (place.parent, sorted(inside)) if inside else _paths(cells, place, folder, images)
     if not paths:
         return None
     free = [column for column in table.columns if column not in paths]
