@@ -212,6 +212,11 @@ def write_csv(target: str | Path, table: pd.DataFrame) -> Path:
     return Path(target)
 
 
+def json_text(value: Any) -> str:
+    """``value`` as indented JSON; NaN is refused, so that any JSON reader can read it."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
 def write_json(target: str | Path, value: Any) -> Path:
-    """Writes ``value`` as indented JSON, all or nothing; NaN is refused, so that any JSON reader can read the file."""
-    return write_text(target, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Writes ``value`` as :func:`json_text`, all or nothing."""
+    return write_text(target, json_text(value))

@@ -19,7 +19,7 @@ from drifa.evaluation.external import external_subjects, own_subjects
 from drifa.evaluation.judge import Truth, describe_task, judge_task, prediction_rows
 from drifa.evaluation.record import Evaluation
 from drifa.evaluation.subsets import judge_subsets
-from drifa.files import atomic_path, digest, read_json, write_json
+from drifa.files import read_json
 from drifa.names import file_name
 from drifa.prediction.predictor import Predictor
 from drifa.progress import Progress, counted
@@ -92,9 +92,6 @@ def evaluate(
     assert study_judged is not None
     subjects, source, targets = _targets(predictor, own, other, split, progress)
     judged = _judge(predictor, subjects, source, targets, own, progress)
-    write_json(where / "metrics.json", judged["metrics"])
-    with atomic_path(where / "predictions.parquet") as temporary:
-        judged["predictions"].to_parquet(temporary, index=False)
     evaluation = Evaluation.of(
         run.config.evaluate,
         split=split,
@@ -104,9 +101,8 @@ def evaluate(
         partners=run.config.evaluate.partners if len(components(subjects)) > 1 else 0,
         tasks=judged["tasks"],
         subsets=judge_subsets(predictor, subjects, source, targets, progress) if subsets else {},
-        files={name: digest(where / name) for name in ("metrics.json", "predictions.parquet")},
     )
-    write_json(where / "evaluation.json", evaluation.to_json())
+    evaluation.save(where, judged["metrics"], judged["predictions"], "predictions.parquet")
     return where, judged["metrics"]
 
 

@@ -19,7 +19,6 @@ from drifa.data.study.checks import UNUSED
 from drifa.data.targets import RegionTarget
 from drifa.errors import DrifaError
 from drifa.evaluation.record import Evaluation
-from drifa.files import digest, write_csv, write_json
 from drifa.metrics.segmentation import VOLUME_METRICS, judge_volume, summarise_volumes
 from drifa.prediction.masks import check_mask_files, write_predictions
 from drifa.prediction.predictor import Predictor
@@ -72,9 +71,7 @@ def evaluate_volumes(
     if not rows:
         raise DrifaError(f"no subject of the {split} split of {study.name!r} has a mask, so there is nothing to judge")
     table = pd.DataFrame(rows)
-    write_csv(where / TABLE, table)
     metrics = _by("mode", table[table["subset"] == ""], run)
-    write_json(where / "metrics.json", metrics)
     evaluation = Evaluation.of(
         run.config.evaluate,
         split=split,
@@ -86,9 +83,8 @@ def evaluate_volumes(
             for task, rows in table.groupby("task", sort=False)
         },
         subsets=_by("subset", table[table["subset"] != ""], run),
-        files={name: digest(where / name) for name in ("metrics.json", TABLE)},
     )
-    write_json(where / "evaluation.json", evaluation.to_json())
+    evaluation.save(where, metrics, table, TABLE)
     return metrics
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
+
+import pandas as pd
 
 from drifa.config import EvaluateConfig
 from drifa.errors import DrifaError
+from drifa.files import atomic_path, digest, json_text, named
 
 FORMAT = 2
 #: Format 1 had no kind of a task, and told less of segmentation; all that it says still holds.
@@ -57,10 +61,9 @@ class Evaluation:
         members: int,
         tasks: Mapping[str, Any],
         subsets: Mapping[str, Any],
-        files: Mapping[str, str],
         partners: int = 0,
     ) -> Self:
-        """One that was made under the settings of a run."""
+        """One that was made under the settings of a run, before its files are."""
         return cls(
             split=split,
             study=study,
@@ -73,8 +76,32 @@ class Evaluation:
             tta=list(settings.tta),
             tasks=tasks,
             subsets=subsets,
-            files=files,
+            files={},
         )
+
+    def save(self, folder: Path, metrics: Mapping[str, Any], table: pd.DataFrame, name: str) -> None:
+        """Puts an evaluation in place when all of it is whole: what was there before outlives a full disk.
+
+        Args:
+            folder: Of the evaluation.
+            metrics: Content of `metrics.json`.
+            table: The answers.
+            name: Of their file, Parquet or CSV.
+        """
+        # The inner ones are put in place first, and the record last.
+        with (
+            atomic_path(folder / "evaluation.json") as record,
+            atomic_path(folder / name) as answers,
+            atomic_path(folder / "metrics.json") as figures,
+        ):
+            figures.write_bytes(json_text(metrics).encode())
+            with named(folder / name):
+                if name.endswith(".csv"):
+                    table.to_csv(answers, index=False)
+                else:
+                    table.to_parquet(answers, index=False)
+            files = {"metrics.json": digest(figures), name: digest(answers)}
+            record.write_bytes(json_text(replace(self, files=files).to_json()).encode())
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""
