@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drifa.data.reading.meta_header import check_axes, check_letters, check_matrix, check_voxels
+from drifa.data.reading.meta_header import CORRECT, check_axes, check_letters, check_matrix, check_voxels
 from drifa.errors import DrifaError, short
 
 #: First bytes of a NRRD file.
@@ -58,7 +58,7 @@ def check_text(path: Path) -> None:
             if part and part.lower() != "none" and not _finite(part):
                 raise DrifaError(
                     f"volume {path} has {short(part)} in the field {field!r} of its header, which is no finite "
-                    f"number; correct the field, or convert the volume from DICOM again"
+                    f"number; {CORRECT}"
                 )
     _check_directions(path, fields)
     if "elementdatafile" in fields:
@@ -75,7 +75,7 @@ def _check_sides(path: Path, fields: dict[str, str]) -> None:
             if not _finite(part) or float(part) == 0:
                 raise DrifaError(
                     f"volume {path} has {short(part)} in the field 'spacings' of its header, so that the size of its voxels is "
-                    f"unknown; correct the field, or convert the volume from DICOM again"
+                    f"unknown; {CORRECT}"
                 )
 
 
