@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from drifa.config import load_config
 from drifa.data import Study, prepare, split
@@ -56,16 +58,24 @@ def test_columns_are_taken_by_their_names_and_cells(tmp_path: Path) -> None:
     assert "age" in (tmp_path / "clinic.yaml").read_text()
 
 
-def test_a_table_that_holds_its_images_is_told_to_give_them_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_table_that_holds_its_images_is_told_to_give_them_out(inside: bool, tmp_path: Path) -> None:
     folder = generate("table", tmp_path / "clinic", 20)
     table = pd.read_csv(folder / "cases.csv", dtype=str, keep_default_na=False)
     table = table[table["photo_file"] != ""]
-    photos = [{"bytes": (folder / "images" / path).read_bytes(), "path": path} for path in table["photo_file"]]
+    photos = [
+        {"bytes": (folder / "images" / path).read_bytes() if inside else None, "path": path} for path in table["photo_file"]
+    ]
     hub = tmp_path / "hub"
     hub.mkdir()
-    table.assign(photo_file=photos)[["case", "patient", "dx", "photo_file"]].to_parquet(hub / "train.parquet")
+    whole = pa.Table.from_pandas(table[["case", "patient", "dx"]], preserve_index=False)
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    parquet.write_table(whole.append_column("photo_file", pa.array(photos, kind)), hub / "train.parquet")
+    if not inside:
+        (folder / "images").rename(hub / "images")
     start = init(hub, tmp_path)
     assert not any("refuses" in text for text in start.check)
+    assert read_mapping(tmp_path / "hub.mapping.yaml").extract_images == inside
     study = prepared(start, tmp_path / "study")
     assert len(study.table) == len(photos) > 0
     study.check_files()

@@ -75,15 +75,15 @@ def init(folder: str | Path, out: str | Path = ".") -> Start:
     mapping, config, table = (out / f"{name}{end}" for end in (".mapping.yaml", ".yaml", ".csv"))
     _refuse_written(mapping, config)
     listing = find_images(folder, (*SUFFIXES, *VOLUME_SUFFIXES))
-    tabled = _from_table(name, folder, listing)
-    if not (listing.files or tabled):
-        raise DrifaError(f"no image below {given}; give the folder that holds your images{listing.told(after='.')}")
     after = (f"drifa data audit studies/{name}", f"drifa train {config} --out runs/{name}")
     known = next((key for key, signs in KNOWN.items() if all(_any(sign, listing) for sign in signs)), "")
     if known:
         write_text(config, _config(name, [], segments=known == "brats"))
         told = f"the names of its files are those of the dataset {known}, which has a reader of its own"
         return Start((config,), (told,), (), (f"drifa data prepare {known} {given} --out studies/{name}", *after))
+    tabled = _from_table(name, folder, listing)
+    if not (listing.files or tabled):
+        raise DrifaError(f"no image below {given}; give the folder that holds your images{listing.told(after='.')}")
     found = tabled or _from_folders(name, folder, table)
     columns, text, guessed, check, extra = found
     _refuse_written(*extra)
@@ -126,7 +126,8 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
     for path in paths[:MOST_TABLES]:
         try:
             if path.suffix.lower() in (".parquet", ".pq"):
-                table, held = read_parquet(path)[0], columns_of_pictures(path)
+                table = read_parquet(path)[0]
+                held = columns_of_pictures(path).difference(table)  # those of paths alone are read
                 table[[*held]] = ""
             else:
                 table, held = read_table(path), set()
