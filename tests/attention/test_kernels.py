@@ -18,6 +18,13 @@ SWITCHES = [
     {"reduction": 2, "hifa": False},
     {"omega_d": False, "omega_l": False, "omega_c": False},
 ]
+FORMATS = [
+    lambda x: x.to(memory_format=torch.channels_last),
+    lambda x: x.transpose(2, 3),
+    lambda x: x[:, :, ::2, 1:],
+    lambda x: x.flip(1).transpose(0, 1).contiguous().transpose(0, 1),
+    lambda x: x[:1].expand(3, -1, -1, -1),
+]
 CLOSE = {torch.float64: (1e-10, 1e-8), torch.float32: (1e-5, 1e-4)}
 
 
@@ -39,9 +46,9 @@ def run(module: MFA, x: torch.Tensor, name: str, tile: int | None = None) -> tup
     return y.detach(), list(torch.autograd.grad((y * weights).sum(), [x, *module.parameters()]))
 
 
-def assert_equal(module: MFA, x: torch.Tensor, tile: int | None = None) -> None:
+def assert_equal(module: MFA, x: torch.Tensor, tile: int | None = None, name: str = "tiled") -> None:
     forward, backward = CLOSE[x.dtype]
-    (y, grads), (expected, of_reference) = run(module, x, "tiled", tile), run(module, x, "reference")
+    (y, grads), (expected, of_reference) = run(module, x, name, tile), run(module, x, "reference")
     assert (y - expected).abs().max() <= forward * expected.abs().max()
     for grad, wanted in zip(grads, of_reference, strict=True):
         assert grad.shape == wanted.shape
@@ -63,16 +70,7 @@ def test_equals_the_reference_with_every_switch(switches: dict, tile: int | None
     assert_equal(module, torch.randn(2, 6, 18, 17, dtype=torch.float64), tile)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        lambda x: x.to(memory_format=torch.channels_last),
-        lambda x: x.transpose(2, 3),
-        lambda x: x[:, :, ::2, 1:],
-        lambda x: x.flip(1).transpose(0, 1).contiguous().transpose(0, 1),
-        lambda x: x[:1].expand(3, -1, -1, -1),
-    ],
-)
+@pytest.mark.parametrize("changed", FORMATS)
 def test_equals_the_reference_in_every_memory_format(changed: object) -> None:
     assert_equal(made(), changed(torch.randn(3, 6, 8, 9, dtype=torch.float64)), tile=20)
 

@@ -18,10 +18,10 @@ from drifa.errors import DrifaError, suggest
 
 IMPLEMENTATIONS = ("auto", "reference", "tiled")
 
-#: ``"auto"`` takes the tiles from maps of this size on: on smaller ones they save memory and cost time. What decides must not
+#: ``"auto"`` takes the tiles for maps of more pixels: on smaller ones they save memory and cost time. What decides must not
 #: depend on the batch, so that neither does an answer.
 AUTO_PIXELS = 256
-#: From so many numbers on the memory is worth the time, a tenth, down to a quarter of those pixels.
+#: For maps of more numbers the memory is worth the time, a fifth, down to a quarter of those pixels.
 AUTO_NUMBERS = 16384
 #: Numbers in the widest map of a tile, for each thread: with its companions it stays in the caches near a core.
 TILE_NUMBERS = 262144
@@ -64,20 +64,23 @@ def check_implementation(name: str) -> None:
         raise DrifaError(f"implementation={name!r} is not known{suggest(name, IMPLEMENTATIONS)}")
 
 
-def takes_tiles(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> bool:
-    """Whether the tiles compute this input: by name and size, and only where they do what the reference would.
+def way_of(wanted: str, x: Tensor, convs: Sequence[nn.Module]) -> str:
+    """What computes this input: by name and size, and the reference wherever somebody would miss its operations.
 
     Args:
         wanted: What the module says, one of :data:`IMPLEMENTATIONS`.
         x: The input.
         convs: The convolutions on the way to the pooled vectors; the first reads the input.
+
+    Returns:
+        ``"reference"``, ``"tiled"``, or ``"rows"``: matrix products over the pixels of a small map.
     """
     name = _asked.get()[0] or wanted
-    if name == "reference" or x.ndim != 4 or (name == "auto" and not _large(*x.shape[1:])):
-        return False
-    if _watched(x) or x.numel() == 0 or not all(_plain(conv, x) for conv in convs):
-        return False
-    return isinstance(convs[0], nn.Conv2d) and convs[0].in_channels == x.shape[1]  # else the reference refuses it
+    if name == "reference" or x.ndim != 4 or _watched(x) or x.numel() == 0 or not all(_plain(conv, x) for conv in convs):
+        return "reference"
+    if cast(nn.Conv2d, convs[0]).in_channels != x.shape[1]:
+        return "reference"  # which refuses it
+    return "rows" if name == "auto" and not _large(*x.shape[1:]) else "tiled"
 
 
 def pointwise(conv: nn.Module, x: Tensor) -> Tensor:
@@ -92,12 +95,14 @@ def pointwise(conv: nn.Module, x: Tensor) -> Tensor:
     weight, bias = weight_and_bias(conv)
     if weight.shape[1] != x.shape[1]:
         return cast(Tensor, conv(x))  # which refuses it
+    if x.shape[2:] == (1, 1):
+        return F.linear(x.flatten(1), weight.flatten(1), bias)[:, :, None, None]
     return F.linear(x.flatten(2).transpose(1, 2), weight.flatten(1), bias).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
 def _large(channels: int, height: int, width: int) -> bool:
     pixels = height * width
-    return pixels >= AUTO_PIXELS or (4 * pixels >= AUTO_PIXELS and channels * pixels >= AUTO_NUMBERS)
+    return pixels > AUTO_PIXELS or (4 * pixels >= AUTO_PIXELS and channels * pixels > AUTO_NUMBERS)
 
 
 def _watched(x: Tensor) -> bool:

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from drifa.attention.implementation import tile_pixels
-from drifa.attention.pooling import global_max, global_mean
+from drifa.attention.layers import Layers, Pools, again, as_parameters, layers_of
 from drifa.attention.tiles import (
     Space,
     collect,
@@ -39,13 +38,6 @@ from drifa.attention.tiles import (
 DENSE_PIXELS = 256
 #: Numbers of x that are multiplied at once.
 RESCALED_NUMBERS = 262144
-
-
-class Pools(NamedTuple):
-    """What the maps of MFA leave behind: ``[B, C // r]`` each, empty for a branch that is switched off."""
-
-    hifa: tuple[Tensor, ...]  # l_0 to l_3 of eq. 1
-    clia: tuple[Tensor, ...]  # the mean of eta_1 of eq. 3
 
 
 def rescaled(x: Tensor, scale: Tensor) -> Tensor:
@@ -73,26 +65,10 @@ def pooled(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tensor, P
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters)):
         x, *vectors = _Tiled.apply(x, tile, hifa, *parameters)
     else:
-        vectors = list(_pool(x, tile, _layers(hifa, parameters), places=False).vectors)
+        vectors = list(_pool(x, tile, layers_of(hifa, parameters), places=False).vectors)
     if hifa:
         vectors[3] = torch.sigmoid(vectors[3])
     return x, Pools(tuple(vectors[:split]), tuple(vectors[split:]))
-
-
-class _Layers(NamedTuple):
-    """The convolutions as matrices; a bias is a column."""
-
-    first: Tensor  # psi_0 of HIFA above psi_1 of CLIA
-    first_bias: Tensor
-    inner: int  # rows of the first matrix that are HIFA's
-    deep: list[tuple[Tensor, Tensor]]  # psi_1 to psi_3 of HIFA
-
-
-def _layers(hifa: bool, parameters: Sequence[Tensor]) -> _Layers:
-    pairs = [(weight.flatten(1), bias[:, None]) for weight, bias in zip(parameters[::2], parameters[1::2], strict=True)]
-    first = [pairs[0], *pairs[4:]] if hifa else pairs
-    weight, bias = (torch.cat(tensors) if len(tensors) > 1 else tensors[0] for tensors in zip(*first, strict=True))
-    return _Layers(weight, bias, len(pairs[0][0]) if hifa else 0, pairs[1:4] if hifa else [])
 
 
 class _Pooled(NamedTuple):
@@ -111,7 +87,7 @@ class _Maps(NamedTuple):
     lambda_2: Tensor
 
 
-def _maps(columns: Tensor, layers: _Layers, space: Space) -> _Maps:
+def _maps(columns: Tensor, layers: Layers, space: Space) -> _Maps:
     first = space.convolved("first", layers.first, layers.first_bias, columns).sigmoid_()
     if not layers.deep:
         return _Maps(first, first, first, first)
@@ -122,7 +98,7 @@ def _maps(columns: Tensor, layers: _Layers, space: Space) -> _Maps:
     return _Maps(first, lambda_1, joined, space.convolved("lambda_2", psi_2, bias_2, joined).sigmoid_())
 
 
-def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
+def _pool(x: Tensor, tile: int, layers: Layers, places: bool) -> _Pooled:
     flat = x.flatten(2)
     groups, spans = tiles_of(x, tile)
     space = Space(x)
@@ -147,7 +123,7 @@ def _pool(x: Tensor, tile: int, layers: _Layers, places: bool) -> _Pooled:
 
 
 def _pool_tile(
-    columns: Tensor, count: int, start: int, layers: _Layers, places: bool, space: Space
+    columns: Tensor, count: int, start: int, layers: Layers, places: bool, space: Space
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     """The sums ``[rows, images]`` and, of both maxima, value and pixel."""
     maps = _maps(columns, layers, space)
@@ -176,25 +152,12 @@ def _highest(peaks: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return value, torch.stack([place for _, place in peaks]).gather(0, which[None])[0]
 
 
-def _whole(x: Tensor, hifa: bool, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The same vectors from whole maps, every step of which autograd knows."""
-    convs = list(zip(parameters[::2], parameters[1::2], strict=True))
-    vectors: tuple[Tensor, ...] = ()
-    if hifa:
-        features = torch.sigmoid(F.conv2d(x, *convs[0]))
-        lambda_1 = torch.sigmoid(F.conv2d(features, *convs[1]))
-        lambda_2 = torch.sigmoid(F.conv2d(features + lambda_1, *convs[2]))
-        last = F.conv2d(lambda_2, *convs[3])
-        vectors = (global_mean(features), global_max(lambda_1), global_mean(lambda_2), global_max(last))
-    return (*vectors, *(global_mean(torch.sigmoid(F.conv2d(x, *conv))) for conv in convs[4 if hifa else 0 :]))
-
-
 class _Tiled(torch.autograd.Function):
     """``x, tile, hifa, *parameters -> x, *vectors``; saves nothing but its inputs and the places of two maxima."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, tile: int, hifa: bool, *parameters: Tensor) -> tuple[Tensor, ...]:
-        found = _pool(x, tile, _layers(hifa, parameters), places=True)
+        found = _pool(x, tile, layers_of(hifa, parameters), places=True)
         ctx.tile, ctx.hifa = tile, hifa
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, *parameters, *found.places)
@@ -208,7 +171,8 @@ class _Tiled(torch.autograd.Function):
             return through, None, None, *(None for _ in parameters)
         filled = [x.new_zeros(len(x), 1) if grad is None else grad for grad in grads]
         if torch.is_grad_enabled():  # create_graph=True: this gradient is to be derived once more
-            found = _again(x, ctx.hifa, parameters, ctx.needs_input_grad, through, grads)
+            needed = (ctx.needs_input_grad[0], *ctx.needs_input_grad[3:])
+            found = again(x, ctx.hifa, parameters, needed, through, grads)
         else:
             found = _gradients(x, ctx.tile, ctx.hifa, parameters, ctx.saved_tensors[len(parameters) + 1 :], through, filled)
         return found[0], None, None, *found[1:]
@@ -235,26 +199,6 @@ class _Rescaled(torch.autograd.Function):
         return grad_x, grad_scale
 
 
-def _again(
-    x: Tensor,
-    hifa: bool,
-    parameters: Sequence[Tensor],
-    needed: Sequence[bool],
-    through: Tensor | None,
-    grads: Sequence[Tensor | None],
-) -> list[Tensor | None]:
-    """The gradients as a graph of whole maps."""
-    inputs = [x, *parameters]
-    wanted = [tensor for tensor, needs in zip(inputs, (needed[0], *needed[3:]), strict=True) if needs]
-    pairs = [(v, grad) for v, grad in zip(_whole(x, hifa, parameters), grads, strict=True) if grad is not None]
-    outputs, given = zip(*pairs, strict=True)
-    results = iter(torch.autograd.grad(outputs, wanted, given, create_graph=True, allow_unused=True))
-    found = [next(results) if needs else None for needs in (needed[0], *needed[3:])]
-    if through is not None and needed[0]:
-        found[0] = through if found[0] is None else found[0] + through
-    return found
-
-
 def _gradients(
     x: Tensor,
     tile: int,
@@ -265,7 +209,7 @@ def _gradients(
     grads: Sequence[Tensor],
 ) -> list[Tensor | None]:
     """The gradients of x and of the parameters, tile by tile, the maps computed once more."""
-    layers = _layers(hifa, parameters)
+    layers = layers_of(hifa, parameters)
     rows, inner = len(layers.first), layers.inner
     flat, space = x.flatten(2), Space(x)
     pixels = flat.shape[2]
@@ -313,13 +257,4 @@ def _gradients(
         else:
             back = torch.mm(layers.first.T, grad).unflatten(1, (len(target), -1)).transpose(0, 1)
             target.copy_(back) if through is None else target.add_(back)
-    return [grad_x.view(x.shape), *_as_parameters(sums, layers, hifa, parameters)]
-
-
-def _as_parameters(sums: Sequence[Tensor], layers: _Layers, hifa: bool, parameters: Sequence[Tensor]) -> list[Tensor | None]:
-    """The gradients in the order and shape of the parameters."""
-    inner = layers.inner
-    first = [sums[0][:inner], sums[1][:inner]] if hifa else []
-    last = [sums[0][inner:], sums[1][inner:]]
-    ordered = [*first, *sums[2:], *last] if len(layers.first) > inner else [*first, *sums[2:]]
-    return [grad.reshape(parameter.shape) for grad, parameter in zip(ordered, parameters, strict=True)]
+    return [grad_x.view(x.shape), *as_parameters(sums, layers, hifa, parameters)]

@@ -23,11 +23,11 @@ def pooled_local(x: Tensor, conv: nn.Module) -> Tensor:
     tile = tile_pixels(len(weight))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, weight, bias)):
         return _Local.apply(x, tile, weight, bias)
-    return _pool(x, tile, weight, bias)[0]
+    return _pool(x, tile, weight, bias, places=False)[0]
 
 
-def _pool(x: Tensor, tile: int, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The sum of the three, and the pixels of minimum and maximum."""
+def _pool(x: Tensor, tile: int, weight: Tensor, bias: Tensor, places: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """The sum of the three, and the pixels of minimum and maximum if they are wanted."""
     matrix, column = weight.flatten(1), bias[:, None]
     flat, space = x.flatten(2), Space(x)
     groups, spans = tiles_of(x, tile)
@@ -37,9 +37,14 @@ def _pool(x: Tensor, tile: int, weight: Tensor, bias: Tensor) -> tuple[Tensor, T
         for span in spans:
             local = space.convolved("local", matrix, column, columns_of(flat, images, span))
             by_image = local.unflatten(1, (len(x[images]), -1))
-            low, high = by_image.min(2), by_image.max(2)
+            if places:
+                (low, low_place), (high, high_place) = by_image.min(2), by_image.max(2)
+                extremes = (low, low_place + span.start, high, high_place + span.start)
+            else:  # ten times faster than with the places
+                low, high = by_image.amin(2), by_image.amax(2)
+                extremes = (low, low, high, high)
             local.sigmoid_()
-            found.append((low[0], low[1] + span.start, high[0], high[1] + span.start, by_image.sum(2)))
+            found.append((*extremes, by_image.sum(2)))
         lows, low_places, highs, high_places, sums = (torch.stack(tensors) for tensors in zip(*found, strict=True))
         (low, in_low), (high, in_high) = lows.min(0), highs.max(0)
         total = torch.sigmoid(low) + sums.sum(0) / flat.shape[2] + torch.sigmoid(high)
@@ -53,7 +58,7 @@ class _Local(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, tile: int, weight: Tensor, bias: Tensor) -> Tensor:
-        total, *places = _pool(x, tile, weight, bias)
+        total, *places = _pool(x, tile, weight, bias, places=True)
         ctx.tile = tile
         ctx.save_for_backward(x, weight, bias, *places)
         return total

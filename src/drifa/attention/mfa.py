@@ -13,9 +13,10 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from drifa.attention.implementation import check_implementation, implementation, pointwise, takes_tiles
+from drifa.attention.implementation import check_implementation, implementation, pointwise, way_of
 from drifa.attention.kernels import pooled, rescaled
 from drifa.attention.pooling import global_max, global_mean
+from drifa.attention.rows import pooled_rows
 from drifa.errors import DrifaError, suggest
 from drifa.rescaled import remember
 
@@ -132,9 +133,9 @@ class MFA(nn.Module):
             in front of a BatchNorm with ready statistics disturb a pretrained network.
         implementation: ``"reference"`` computes whole maps, as the equations read; ``"tiled"`` computes the same by tiles
             of pixels and keeps no map for the backward pass (:mod:`drifa.attention.kernels`); ``"auto"`` takes the tiles
-            where they are faster, and on small maps matrix products in place of convolutions. Both are for tensors on a CPU
-            in float32 or float64: under autocast, in programs that are compiled, traced or exported, and with hooks on the
-            inner convolutions the reference runs in any case.
+            for large maps, and for small ones matrix products over all pixels (:mod:`drifa.attention.rows`). Both are for
+            tensors on a CPU in float32 or float64: under autocast, in programs that are compiled, traced or exported, and with
+            hooks on the inner convolutions the reference runs in any case.
 
     Shape:
         ``[B, C, H, W] -> [B, C, H, W]``
@@ -198,8 +199,9 @@ class MFA(nn.Module):
         check_map("MFA", x, self.channels)
         hifa, clia = self.hifa, self.clia
         convs = [*([] if hifa is None else hifa.convs), *([] if clia is None else [clia.conv1])]
-        if takes_tiles(self.implementation, x, convs):
-            tiled, pools = pooled(x, convs, hifa is not None)
+        way = way_of(self.implementation, x, convs)
+        if way != "reference":
+            tiled, pools = (pooled if way == "tiled" else pooled_rows)(x, convs, hifa is not None)
             hierarchical = None if hifa is None else hifa.join(pools.hifa)
             channelwise = None if clia is None else clia.refine(*pools.clia)
         else:
@@ -242,7 +244,7 @@ def begin(module: nn.Module, start: str, weights: Mapping[str, bool]) -> None:
 def gated_sum(terms: list[tuple[Tensor | None, Tensor | None]]) -> Tensor:
     """The sum of ``value * weight`` over the pairs whose value exists; a missing weight counts as 1."""
     values = [value if weight is None else value * weight for value, weight in terms if value is not None]
-    return torch.stack(values).sum(0) if len(values) > 1 else values[0]
+    return values[0] + values[1] if len(values) > 1 else values[0]
 
 
 def check_map(who: str, x: object, channels: int) -> None:

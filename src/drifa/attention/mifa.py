@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drifa.attention.implementation import pointwise, takes_tiles
+from drifa.attention.implementation import pointwise, way_of
 from drifa.attention.local import pooled_local
 from drifa.attention.mfa import begin, check_map, gated_sum, glorot_init, inner_channels
 from drifa.attention.pooling import global_max, global_mean, global_min
@@ -45,11 +45,12 @@ class MGIFA(nn.Module):
     def forward(self, xs: Sequence[Tensor | None], masks: Sequence[Tensor | None]) -> Tensor:
         """``m x [B, C, H, W] -> [B, C]``, values in (0, 3); H and W may differ between modalities."""
         _check_maps("MGIFA", xs, len(masks), self.channels)
-        total = []
-        for k, pool in enumerate(POOLS):
-            summed = sum_present([x if x is None else pool(x) for x in xs], masks)
-            total.append(torch.sigmoid(self.f_pool[k % len(self.f_pool)](summed)))
-        return torch.stack(total).sum(0)
+        summed = [sum_present([x if x is None else pool(x) for x in xs], masks) for pool in POOLS]
+        if len(self.f_pool) == 1:
+            joined = self.f_pool[0](torch.stack(summed))
+        else:
+            joined = torch.stack([layer(each) for layer, each in zip(self.f_pool, summed, strict=True)])
+        return torch.sigmoid(joined).sum(0)
 
 
 class MLIFA(nn.Module):
@@ -95,7 +96,7 @@ class MLIFA(nn.Module):
             if x is None:
                 descriptors.append(None)
                 continue
-            if takes_tiles("auto", x, [self.convs[i]]):
+            if way_of("auto", x, [self.convs[i]]) == "tiled":
                 descriptor = pooled_local(x, self.convs[i])
             else:
                 local = torch.sigmoid(pointwise(self.convs[i], x))
