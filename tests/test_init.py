@@ -58,8 +58,9 @@ def test_columns_are_taken_by_their_names_and_cells(tmp_path: Path) -> None:
     assert "age" in (tmp_path / "clinic.yaml").read_text()
 
 
+@pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_table_that_holds_its_images_is_told_to_give_them_out(inside: bool, tmp_path: Path) -> None:
+def test_a_table_that_holds_its_images_is_told_to_give_them_out(inside: bool, parts: int, tmp_path: Path) -> None:
     folder = generate("table", tmp_path / "clinic", 20)
     table = pd.read_csv(folder / "cases.csv", dtype=str, keep_default_na=False)
     table = table[table["photo_file"] != ""]
@@ -70,12 +71,20 @@ def test_a_table_that_holds_its_images_is_told_to_give_them_out(inside: bool, tm
     hub.mkdir()
     whole = pa.Table.from_pandas(table[["case", "patient", "dx"]], preserve_index=False)
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    parquet.write_table(whole.append_column("photo_file", pa.array(photos, kind)), hub / "train.parquet")
+    whole = whole.append_column("photo_file", pa.array(photos, kind))
+    each = -(-len(whole) // parts)
+    for number in range(parts):
+        name = f"train-{number:05d}-of-{parts:05d}.parquet"
+        parquet.write_table(whole.slice(number * each, each), hub / name)
     if not inside:
         (folder / "images").rename(hub / "images")
+    parquet.write_table(whole.slice(0, 2), hub / "test-00000-of-00001.parquet")
     start = init(hub, tmp_path)
     assert not any("refuses" in text for text in start.check)
-    assert read_mapping(tmp_path / "hub.mapping.yaml").extract_images == inside
+    assert any(text.startswith("test-00000-of-00001.parquet has the same columns") for text in start.check)
+    mapping = read_mapping(tmp_path / "hub.mapping.yaml")
+    assert mapping.table.endswith("train-*-of-00003.parquet" if parts > 1 else "train-00000-of-00001.parquet")
+    assert mapping.extract_images == inside
     study = prepared(start, tmp_path / "study")
     assert len(study.table) == len(photos) > 0
     study.check_files()

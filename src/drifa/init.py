@@ -17,7 +17,7 @@ from drifa.data.adapters.guess import Columns, guess_columns
 from drifa.data.adapters.mapping import read_mapping
 from drifa.data.adapters.parquet import read_parquet
 from drifa.data.adapters.pictures import columns_of_pictures
-from drifa.data.adapters.table import prepare_table
+from drifa.data.adapters.table import files_of, prepare_table
 from drifa.data.reading.images import SUFFIXES, VOLUME_SUFFIXES, read_image
 from drifa.data.study.study import COLUMNS, Study
 from drifa.errors import DrifaError
@@ -123,12 +123,15 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
     paths = [path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern)) if path.suffix.lower() in _TABLES]
     best: tuple[Path, pd.DataFrame, Columns] | None = None
     inside: set[str] = set()
-    for path in paths[:MOST_TABLES]:
+    alike: dict[frozenset[str], list[str]] = {}  # Parquet files by their columns
+    for path in list(dict.fromkeys(map(_whole, paths)))[:MOST_TABLES]:
         try:
             if path.suffix.lower() in (".parquet", ".pq"):
-                table = read_parquet(path)[0]
-                held = columns_of_pictures(path).difference(table)  # those of paths alone are read
+                files = files_of(path)
+                table = read_parquet(files)[0]
+                held = columns_of_pictures(files).difference(table)  # those of paths alone are read
                 table[[*held]] = ""
+                alike.setdefault(frozenset(map(str, table)), []).append(path.name)
             else:
                 table, held = read_table(path), set()
         except DrifaError:
@@ -155,7 +158,11 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
         kinds = kinds if len(kinds) == len(columns.paths) else {_slug(one): one for one in columns.paths}
         for one, column in kinds.items():
             first[one] = next((text for text in table[column] if not is_missing(text)), "")
-    check = []
+    check = [
+        f"{other} has the same columns, and is left out: a 'table' such as *.parquet joins the files that it names"
+        for other in alike.get(frozenset(map(str, table)), ())
+        if other != path.name
+    ]
     lines = _head(name, path, columns.root)
     if inside:
         lines += ["extract_images: true  # `drifa data prepare` writes the images inside the table into the study's folder"]
@@ -190,6 +197,12 @@ def _from_table(name: str, folder: Path, listing: Found) -> _Guess | None:
         lines += ["  # another column with few values:", *(f"  # {line[2:]}" for line in _task(column, values, table))]
     check.append("an input that already tells the answer (a date, a device, a column of the report) belongs into no modality")
     return columns.values, "\n".join([*lines, ""]), guessed, check, {}
+
+
+def _whole(path: Path) -> Path:
+    """What names all parts of a table that lies in several files, ``train-00000-of-00003.parquet``; other paths as they are."""
+    name = re.sub(r"-\d+-of-(\d+)(\.(?:parquet|pq))$", r"-*-of-\1\2", path.name)
+    return path if name == path.name or path.name.endswith(("-of-1.parquet", "-of-00001.parquet")) else path.with_name(name)
 
 
 def _from_folders(name: str, folder: Path, table: Path) -> _Guess:

@@ -20,7 +20,7 @@ PICTURE = b"\x89PNG" + bytes(range(256))
 @pytest.mark.parametrize("cell", [PICTURE, {"bytes": PICTURE, "path": "1.png"}, [1.0, 2.0]])
 def test_a_column_that_no_text_can_stand_for_is_left_out_and_named(tmp_path: Path, cell: object) -> None:
     pd.DataFrame({"id": [1, 2], "image": [cell, None]}).to_parquet(tmp_path / "t.parquet")
-    table, left_out = read_parquet(tmp_path / "t.parquet")
+    table, left_out = read_parquet([tmp_path / "t.parquet"])
     assert table.to_dict("list") == {"id": ["1", "2"]}
     assert list(left_out) == ["image"]
 
@@ -84,7 +84,7 @@ def test_a_column_of_images_of_which_some_have_bytes_says_how_many(fake: Folder)
 
 def test_blank_rows_and_spaces_around_names_are_no_part_of_the_table(tmp_path: Path) -> None:
     pd.DataFrame({" id": ["a", None, "b"], "x": [1.0, None, 2.0]}).to_parquet(tmp_path / "t.parquet")
-    table = read_parquet(tmp_path / "t.parquet")[0]
+    table = read_parquet([tmp_path / "t.parquet"])[0]
     assert table.to_dict("list") == {"id": ["a", "b"], "x": ["1", "2"]}
     assert table.index.tolist() == [2, 4]
 
@@ -94,7 +94,7 @@ def test_a_named_index_is_a_column_and_one_without_a_name_is_none(tmp_path: Path
 
     def read(changed: pd.DataFrame) -> dict[str, list[str]]:
         changed.to_parquet(path)
-        return read_parquet(path)[0].to_dict("list")  # type: ignore[return-value]
+        return read_parquet([path])[0].to_dict("list")  # type: ignore[return-value]
 
     texts = {"case": ["007", "b", "c"], "site": ["1", "2", "2"], "x": ["1", "2", "3"]}
     assert read(table.set_index("case")) == read(table.set_index(["case", "site"])) == read(table) == texts
@@ -108,4 +108,35 @@ def test_a_named_index_is_a_column_and_one_without_a_name_is_none(tmp_path: Path
 def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("a,b")
     with pytest.raises(DrifaError, match=r"t.parquet cannot be read as a table .*; save it as CSV in UTF-8"):
-        read_parquet(tmp_path / "t.parquet")
+        read_parquet([tmp_path / "t.parquet"])
+
+
+def test_parts_of_a_table_are_one_whose_rows_count_on(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.parquet" for number in range(3)]
+    pd.DataFrame({"id": [1, None], "site": ["arm", None]}).to_parquet(files[0])
+    pd.DataFrame({"id": [3, 4], "site": ["leg", "arm"]}).to_parquet(files[1])
+    pd.DataFrame({"site": pd.Series([], dtype=str), "id": pd.Series([], dtype=int)}).to_parquet(files[2])
+    table, left_out = read_parquet(files)
+    assert table.to_dict("index") == {
+        2: {"id": "1", "site": "arm"},
+        4: {"id": "3", "site": "leg"},
+        5: {"id": "4", "site": "arm"},
+    }
+    assert not left_out
+    pd.DataFrame({"id": [5], "place": ["arm"]}).to_parquet(files[1])
+    with pytest.raises(DrifaError, match=r"1.parquet and .*0.parquet are no parts of one table: .* the column 'place'"):
+        read_parquet(files)
+
+
+def test_a_name_with_a_star_joins_parquet_files_alone(fake: Folder, tmp_path: Path) -> None:
+    folder = fake("table")
+    mapping = folder / "mapping.yaml"
+    told = mapping.read_text()
+    mapping.write_text(told.replace("cases.csv", "c*s.csv"))
+    assert len(prepare_table(mapping).table)
+    (folder / "cats.csv").write_text("a\n1\n")
+    with pytest.raises(DrifaError, match=r"c\*s.csv names cases.csv, cats.csv; only Parquet files are joined"):
+        prepare_table(mapping)
+    mapping.write_text(told.replace("cases.csv", "none-*.parquet"))
+    with pytest.raises(DrifaError, match=r"no file none-\*.parquet in .*; correct 'table' in the mapping"):
+        prepare_table(mapping)

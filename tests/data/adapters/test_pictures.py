@@ -154,3 +154,27 @@ def test_masks_keep_their_place_beside_images_from_inside(fake: Folder, tmp_path
     named = [path for path in study.mask_paths("lesion") if path is not None]
     assert named
     assert all(path.is_file() and path.is_relative_to(folder / "images") for path in named)
+
+
+def cut(folder: Path, count: int) -> list[Path]:
+    """The Parquet table of a folder in several files, as the Hugging Face hub has large ones."""
+    whole, files = parquet.read_table(folder / "cases.parquet"), []
+    for number in range(count):
+        first, last = (len(whole) * end // count for end in (number, number + 1))
+        files.append(folder / f"train-{number:05d}-of-{count:05d}.parquet")
+        parquet.write_table(whole.slice(first, last - first), files[-1])
+    (folder / "cases.parquet").unlink()
+    return files
+
+
+@pytest.mark.parametrize("ways", [["bytes"], ["bytes", "path", "none"]])
+def test_a_table_in_several_files_gives_the_study_that_one_gives(fake: Folder, tmp_path: Path, ways: list[str]) -> None:
+    folder = fake("table")
+    mapping = mixed(folder, ways)
+    whole = prepare("table", mapping, tmp_path / "whole")
+    assert len(cut(folder, 3)) == 3
+    mapping.write_text(mapping.read_text().replace("cases.parquet", "train-*.parquet"))
+    study = prepare("table", mapping, tmp_path / "study")
+    assert pixels(study) == pixels(whole)
+    assert others(study).equals(others(whole))
+    assert study.notes == whole.notes.replace("cases.parquet", "train-*.parquet")

@@ -50,8 +50,10 @@ class TaskMapping(_Strict):
 
 
 class Mapping(_Strict):
-    """The whole file; paths count from the file itself, and ``root`` is the table's folder where it is left out. Images that
-    lie inside a Parquet table become files where ``extract_images`` says so: they are copies, which a user has to want."""
+    """The whole file; paths count from the file itself, and ``root`` is the table's folder where it is left out.
+
+    A ``table`` with ``*`` in its name is all Parquet files of such names together. Images that lie inside a Parquet table
+    become files where ``extract_images`` says so: they are copies, which a user has to want."""
 
     table: str = Field(min_length=1)
     name: str = Field(min_length=1)

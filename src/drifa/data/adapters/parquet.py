@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,45 @@ from drifa.errors import DrifaError
 from drifa.names import plain
 
 
-def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Reads a Parquet file as :func:`drifa.text_tables.read_table` reads a CSV file.
+def read_parquet(files: Sequence[Path]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Reads Parquet files, the parts of one table, as :func:`drifa.text_tables.read_table` reads a CSV file.
+
+    Args:
+        files: One or more, in their order.
 
     Returns:
-        ``(table, left_out)``: the table, whose index counts rows as a spreadsheet would; and what the columns hold that no text
-        can stand for, by name: images themselves, as data sets of the Hugging Face hub have them, or lists.
+        ``(table, left_out)``: the table, whose index counts rows as a spreadsheet would, through all files; and what the
+        columns hold that no text can stand for, by name: images themselves, as data sets of the Hugging Face hub have them, or
+        lists.
 
     Raises:
-        DrifaError: The file cannot be read, or two columns have one name.
+        DrifaError: A file cannot be read, two columns have one name, or the files have other columns.
     """
+    tables: list[pd.DataFrame] = []
+    left_out: dict[str, str] = {}
+    columns: set[str] = set()
+    row = 2
+    for path in files:
+        table, lacks = _read_one(path)
+        own = {*map(str, table), *lacks}
+        other = own ^ columns
+        if tables and other:
+            raise DrifaError(
+                f"{path} and {files[0]} are no parts of one table: only one of them has the column {min(other)!r}; name files "
+                f"of the same columns"
+            )
+        columns = own
+        left_out |= {name: what for name, what in lacks.items() if name not in left_out}
+        table = table.set_axis(range(row, row + len(table)))
+        row += len(table)
+        tables.append(table)
+    table = pd.concat(tables).drop(columns=[*left_out], errors="ignore")
+    filled = table.map(lambda text: plain(text) != "").any(axis=1) if len(table.columns) else pd.Series(dtype=bool)
+    return table[filled], left_out
+
+
+def _read_one(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """One of the files, with its blank rows."""
     from pyarrow import ArrowException, parquet, types
 
     try:
@@ -52,10 +82,8 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         twice = table.columns[table.columns.duplicated()][0]
         raise DrifaError(f"{path} has two columns {twice!r}; rename or remove one")
     # A column of integers with gaps arrives as floats; a patient 12 is not a patient 12.0.
-    table = table.convert_dtypes().astype(object).set_axis(range(2, len(table) + 2))
-    table = table.where(table.notna(), "").astype(str)
-    filled = table.map(lambda text: plain(text) != "").any(axis=1) if len(table.columns) else pd.Series(dtype=bool)
-    return table[filled], left_out
+    table = table.convert_dtypes().astype(object)
+    return table.where(table.notna(), "").astype(str), left_out
 
 
 def _rows_with_bytes(path: Path, field: Any) -> tuple[int, int] | None:

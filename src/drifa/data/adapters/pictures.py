@@ -29,12 +29,16 @@ def holds_pictures(kind: Any) -> bool:
     return types.is_struct(kind) and {part.name for part in kind} == {"bytes", "path"}
 
 
-def columns_of_pictures(path: Path) -> set[str]:
-    """Names of the columns of a Parquet file that hold images, some of them as bytes.
+def columns_of_pictures(files: Sequence[Path]) -> set[str]:
+    """Names of the columns of Parquet files, the parts of one table, that hold images, some of them as bytes.
 
     Raises:
-        DrifaError: The file cannot be read.
+        DrifaError: A file cannot be read.
     """
+    return set().union(*map(_columns_of_pictures, files))
+
+
+def _columns_of_pictures(path: Path) -> set[str]:
     from pyarrow import ArrowException, parquet, types
 
     try:
@@ -45,7 +49,7 @@ def columns_of_pictures(path: Path) -> set[str]:
         raise _unreadable(path, error) from None
 
 
-def picture_cells(path: Path, column: str) -> list[str]:
+def picture_cells(files: Sequence[Path], column: str) -> list[str]:
     """A text for each row: :data:`INSIDE` and an ending where it has bytes, else its path; empty where it has neither.
 
     Raises:
@@ -53,7 +57,7 @@ def picture_cells(path: Path, column: str) -> list[str]:
     """
     return [
         INSIDE + (suffix_of(content) or (".dcm" if is_dicom(content) else "")) if content else named.replace(INSIDE, "")
-        for content, named in _cells(path, column)
+        for content, named in _cells(files, column)
     ]
 
 
@@ -98,37 +102,38 @@ def place_pictures(
     return common, targets
 
 
-def write_pictures(path: Path, column: str, targets: Sequence[tuple[int, Path]]) -> None:
+def write_pictures(files: Sequence[Path], column: str, targets: Sequence[tuple[int, Path]]) -> None:
     """Writes the bytes of some rows into files.
 
     Args:
-        path: The Parquet file.
+        files: Of Parquet, the parts of one table.
         column: Of images.
         targets: Rows, as a spreadsheet counts them, and their files.
 
     Raises:
-        DrifaError: The file cannot be read.
+        DrifaError: A file cannot be read.
     """
-    files: dict[int, list[Path]] = {}
+    wanted: dict[int, list[Path]] = {}
     for row, target in targets:
-        files.setdefault(row, []).append(target)
-    for row, (content, _) in enumerate(_cells(path, column), start=2):
-        for target in files.get(row, ()):
+        wanted.setdefault(row, []).append(target)
+    for row, (content, _) in enumerate(_cells(files, column), start=2):
+        for target in wanted.get(row, ()):
             with atomic_path(target) as file:
                 file.write_bytes(content)
 
 
-def _cells(path: Path, column: str) -> Iterator[tuple[bytes, str]]:
+def _cells(files: Sequence[Path], column: str) -> Iterator[tuple[bytes, str]]:
     """Bytes and path of every row; empty for what it lacks."""
     from pyarrow import ArrowException, parquet
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_CELLS, columns=[column]):
-                for cell in batch.column(0).to_pylist():
-                    yield (cell["bytes"] or b"", str(cell["path"] or "")) if cell else (b"", "")
-    except (OSError, ArrowException) as error:
-        raise _unreadable(path, error) from None
+    for path in files:
+        try:
+            with parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(_CELLS, columns=[column]):
+                    for cell in batch.column(0).to_pylist():
+                        yield (cell["bytes"] or b"", str(cell["path"] or "")) if cell else (b"", "")
+        except (OSError, ArrowException) as error:
+            raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> DrifaError:

@@ -29,7 +29,8 @@ _ROW, _SUBJECT, _MODALITY, _PATH, _COLUMN = "\0row", "\0subject", "\0modality", 
 
 
 def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
-    """Reads a mapping (see :mod:`drifa.data.adapters.mapping`) and the table that it names.
+    """Reads a mapping (see :mod:`drifa.data.adapters.mapping`) and the table that it names, or the Parquet files that make one
+    together (see :func:`files_of`).
 
     The table is wide (one row per subject, one path column per modality) or long (one row per image, a path column and a
     column that names the modality). An empty path means that the subject lacks the modality; columns that the mapping does
@@ -46,18 +47,19 @@ def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
     mapping = read_mapping(mapping_file)
     source = (mapping_file.parent / mapping.table).resolve()
     root = (mapping_file.parent / mapping.root).resolve() if mapping.root else source.parent
-    table, left_out = _read(source)
+    files = files_of(source)
+    table, left_out = _read(files)
     place = source.name
     used = {column: key for key, column in mapping.columns().items()}
     asked = {column for column, key in used.items() if column in left_out and (key == "path" or key.startswith("modalities."))}
-    holding = asked & columns_of_pictures(source) if asked and pictures is not None else set()
+    holding = asked & columns_of_pictures(files) if asked and pictures is not None else set()
     for column in holding:
         if not mapping.extract_images:
             raise DrifaError(
                 f"{mapping_file} maps {used[column]} to the column {column!r}, which in {place} holds the images themselves as "
                 f"bytes; add 'extract_images: true' to have them written into the study's folder, or map a column of paths"
             )
-        cells = picture_cells(source, column)
+        cells = picture_cells(files, column)
         for row in set(range(2, len(cells) + 2)).difference(table.index):
             if cells[row - 2]:
                 raise DrifaError(f"row {row} of {place} has an image in {column!r} and nothing else; fill it, or remove it")
@@ -134,8 +136,8 @@ def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
         notes=f"{mapping.notes}\n{counted}".lstrip(),
         place=f"the study made from {place}",
     )
-    for column, files in targets.items():
-        write_pictures(source, column, files)
+    for column, targets_of in targets.items():
+        write_pictures(files, column, targets_of)
     return study
 
 
@@ -165,10 +167,30 @@ def _counted(table: pd.DataFrame, images: pd.DataFrame, result: pd.DataFrame, ma
     return " ".join(told)
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+def files_of(source: Path) -> list[Path]:
+    """The file that a mapping names as its table, or the Parquet files that make one together: those of a name with ``*``.
+
+    Raises:
+        DrifaError: There is none, or several that are not of Parquet.
+    """
+    if "*" not in source.name or source.is_file():
+        check_file(source, "correct 'table' in the mapping")
+        return [source]
+    files = sorted(path for path in source.parent.glob(source.name) if path.is_file())
+    if not files:
+        raise DrifaError(f"no file {source.name} in {source.parent}; correct 'table' in the mapping")
+    if len(files) > 1 and not all(_is_parquet(path) for path in files):
+        raise DrifaError(f"{source.name} names {files[0].name}, {files[1].name}; only Parquet files are joined, so name one")
+    return files
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
+def _read(files: Sequence[Path]) -> tuple[pd.DataFrame, dict[str, str]]:
     """The table, and what the columns hold that it leaves out."""
-    check_file(path, "correct 'table' in the mapping")
-    return read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else (read_table(path), {})
+    return read_parquet(files) if _is_parquet(files[0]) else (read_table(files[0]), {})
 
 
 def _images(table: pd.DataFrame, mapping: Mapping, place: str) -> pd.DataFrame:
