@@ -44,10 +44,12 @@ def collect(folder: Path) -> tuple[str, dict[str, Any]]:
                 "arms": {arm["name"]: {key: arm[key] for key in ABOUT} for arm in compared["arms"]},
                 "contrasts": compared["contrasts"],
             }
+    changed = setting["overrides"]
     record = {
-        "title": found["title"],
+        "title": found["title"] + (f"; here with `{' '.join(changed)}`" if changed else ""),
         "drifa": found["drifa"],
-        "setting": {key: setting[key] for key in ("scale", "protocol", "seeds")} | {"weights": Path(setting["weights"]).name},
+        "setting": {key: setting[key] for key in ("scale", "protocol", "seeds", "overrides")}
+        | {"weights": Path(setting["weights"]).name},
         "date": datetime.date.today().isoformat(),
         "parts": parts,
     }
