@@ -138,6 +138,13 @@ def test_the_standard_networks_are_quoted_as_measured() -> None:
         each = [one["test"]["skin_lesion"]["accuracy"]["value"] for one in networks("cell_skin_lesion", fusion)]
         assert len(each) == 3
         assert said.format(f"{100 * sum(each) / 3:.1f}") in _plain("docs/results.md")
+    for task, said in (
+        ("tumour_type", "`concat` {}.*, one `single` {} and one `se_matched` {};"),
+        ("lung", "{}.*, {}.*, {} and {}: that few patients"),
+    ):
+        fusions = ("concat", "single", "se_matched") if task == "tumour_type" else ("drifa", "concat", "single", "se_matched")
+        values = [networks("lung_tumour_type", fusion)[0]["test"][task]["accuracy"]["value"] for fusion in fusions]
+        assert re.search(said.format(*(f"{100 * value:.1f} %" for value in values)), _plain("docs/results.md"))
 
 
 def _primary(name: str) -> dict[str, float]:
