@@ -6,13 +6,14 @@ more, which costs less than keeping it: without it a network with an attention b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 _SOURCE = "_drifa_rescaled"
+_GIVEN = "_drifa_given"
 
 
 def remember(y: Tensor, x: Tensor, scale: Tensor) -> Tensor:
@@ -20,6 +21,33 @@ def remember(y: Tensor, x: Tensor, scale: Tensor) -> Tensor:
     if torch.is_grad_enabled() and y.requires_grad and _plain(y):
         setattr(y, _SOURCE, (x, scale, y._version))
     return y
+
+
+def give(module: nn.Module, x: Tensor) -> Tensor:
+    """What an attention makes of x, which nobody else reads: it is overwritten where no gradient is wanted.
+
+    Args:
+        module: Reads x; one that ends in :func:`rescaled_in_place` makes use of it.
+        x: A map that was made for this module alone.
+    """
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or not _plain(x) or has_hooks(module):
+        return cast(Tensor, module(x))
+    setattr(x, _GIVEN, True)
+    try:
+        return cast(Tensor, module(x))
+    finally:
+        delattr(x, _GIVEN)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether somebody sees what goes in or comes out, and may keep it."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def rescaled_in_place(x: Tensor, scale: Tensor) -> Tensor:
+    """``x * scale[:, :, None, None]``, in the memory of an x that was given, without a gradient."""
+    factor = scale[:, :, None, None]
+    return x.mul_(factor) if getattr(x, _GIVEN, False) else x * factor
 
 
 class RescaledBatchNorm2d(nn.BatchNorm2d):

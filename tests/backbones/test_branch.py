@@ -31,6 +31,29 @@ def test_mfa_stands_after_every_convolution_of_the_main_path_and_after_all_block
     assert [isinstance(module, MFA) for module in branch.refine] == [True] * 7 + [False]
 
 
+@pytest.mark.parametrize("watched", [None, "conv", "mfa"])
+def test_the_map_of_a_convolution_is_overwritten_where_nobody_can_see_it(watched: str | None) -> None:
+    torch.manual_seed(0)
+    module = ConvMFA(nn.Conv2d(3, 6, 3), MFA(6)).eval()
+    x, seen, made = torch.randn(2, 3, 34, 34), [], []
+    expected, wanted = module(x).detach(), module.conv(x).detach()
+    if watched == "conv":  # by a hook, which keeps what it sees
+        module.conv.register_forward_hook(lambda _, __, output: made.append(output))
+    elif watched == "mfa":
+        module.mfa.register_forward_hook(lambda _, inputs, __: made.append(inputs[0]))
+    original = module.mfa.forward
+    module.mfa.forward = lambda y: seen.append(y) or original(y)
+    for context in (torch.no_grad(), torch.inference_mode()):
+        with context:
+            torch.testing.assert_close(module(x), expected)
+        torch.testing.assert_close(seen.pop(), wanted if watched else expected)
+        assert not watched or torch.equal(made.pop(), wanted)
+    y = wanted.clone()
+    with torch.no_grad():
+        torch.testing.assert_close(module.mfa(y), expected)  # alone, an attention leaves its input as it was
+    assert torch.equal(y, wanted)
+
+
 @pytest.mark.parametrize(("mfa_at", "count"), [("block", 8), ("stage", 4)])
 def test_coarser_places_carry_mfa_only_behind_blocks(mfa_at: str, count: int) -> None:
     branch = Branch("resnet18", 3, MFA, mfa_at, arguments=TINY)

@@ -33,6 +33,7 @@ from drifa.attention.tiles import (
     tiles_of,
     weight_and_bias,
 )
+from drifa.rescaled import rescaled_in_place
 
 #: Up to here the columns of all channels' maxima are more work, one by one, than a matrix product that is mostly zeros.
 DENSE_PIXELS = 256
@@ -44,7 +45,7 @@ def rescaled(x: Tensor, scale: Tensor) -> Tensor:
     """``x * scale``, with one factor ``[B, C]`` for each map; x comes from :func:`pooled`."""
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
         return _Rescaled.apply(x, scale)
-    return x * scale[:, :, None, None]
+    return rescaled_in_place(x, scale)
 
 
 def pooled(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tensor, Pools]:

@@ -13,7 +13,7 @@ from drifa.backbones.max_pool import quicken_pools
 from drifa.backbones.sizes import ImageSizes
 from drifa.backbones.weights import input_normalisation, load_pretrained
 from drifa.errors import DrifaError, suggest
-from drifa.rescaled import rescaled_norms
+from drifa.rescaled import give, has_hooks, rescaled_norms
 
 MFA_AT = ("conv", "block", "stage")
 # Paths that belong to a shortcut: the paper's RRA block has no MFA there.
@@ -29,7 +29,8 @@ class ConvMFA(nn.Module):
         self.mfa = mfa
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mfa(self.conv(x))
+        y = self.conv(x)
+        return self.mfa(y) if has_hooks(self.conv) else give(self.mfa, y)
 
 
 class Branch(nn.Module):
