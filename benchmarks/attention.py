@@ -1,4 +1,4 @@
-"""MFA by tiles against MFA from whole maps, run alternately: time by size of the map, and what a training step keeps.
+"""MFA by tiles, and as it chooses itself, against MFA from whole maps, run alternately: time by size, and what a step keeps.
 
 OMP_NUM_THREADS=1 python benchmarks/attention.py
 """
@@ -45,9 +45,11 @@ def compare_module(channels: int, side: int, batch: int, rounds: int) -> None:
         torch.autograd.grad(module(x), [x, *module.parameters()], given)
 
     for word, run in (("forward", forward), ("forward + backward", step)):
-        ways = {name: by_implementation(name, run) for name in ("tiled", "reference")}
+        ways = {name: by_implementation(name, run) for name in ("auto", "tiled", "reference")}
         report(f"MFA({channels}) at {side}x{side}, {word}", alternate(ways, rounds))
-    kept = {name: by_implementation(name, lambda: saved_mib(module, lambda: module(x))) for name in ("tiled", "reference")}
+    kept = {
+        name: by_implementation(name, lambda: saved_mib(module, lambda: module(x))) for name in ("auto", "tiled", "reference")
+    }
     print("  kept for backward: " + ", ".join(f"{name} {measure():.1f} MiB" for name, measure in kept.items()))
 
 

@@ -147,6 +147,25 @@ def test_the_standard_networks_are_quoted_as_measured() -> None:
         assert re.search(said.format(*(f"{100 * value:.1f} %" for value in values)), _plain("docs/results.md"))
 
 
+def test_the_network_from_scratch_is_quoted_as_measured() -> None:
+    record = json.loads((ROOT / "results/scratch/results.json").read_text(encoding="utf-8"))
+    lesions, cells = (record["test"][task] for task in ("skin_lesion", "cell"))
+    values = [f"{100 * one['value']:.1f}" for one in (lesions["accuracy"], lesions["balanced_accuracy"], cells["accuracy"])]
+    said = f"({record['image_size']} px, {record['epochs']} epochs, one seed, `results/scratch/README.md`), "
+    said += "has {} % on HAM10000 ({} % balanced) and {} % on"
+    assert said.format(*values) in _plain("docs/results.md")
+
+
+def test_table_2_is_quoted_as_measured() -> None:
+    parts = json.loads((ROOT / "results/reproduce/results.json").read_text(encoding="utf-8"))["frozen/table2"]["parts"]
+    for part, said in (
+        ("D1+D2", "is +{} points of balanced accuracy [{}, +{}] on the first"),
+        ("D3+D4", "and +{} [{}, +{}] on the"),
+    ):
+        (primary,) = (one for one in parts[part]["contrasts"] if one["primary"])
+        assert said.format(*_points(primary["difference"])) in _plain("docs/results.md")
+
+
 def _primary(name: str) -> dict[str, float]:
     (primary,) = (one for one in _record(name)["comparison"]["contrasts"] if one["primary"])
     difference: dict[str, float] = primary["difference"]

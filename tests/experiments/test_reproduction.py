@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,12 @@ def test_each_row_shows_both_numbers_and_the_note_that_it_is_named_in() -> None:
     assert "| drifa | M5 | 90.0 [80.0, 100.0]; 98.4 (-8.4) |" in lines
     assert "| – | M1 [1] | not measured; 95.0 |" in lines
     assert "1. D3, M1: unlikely." in lines
+
+
+def test_settings_that_were_changed_are_told() -> None:
+    assert "seeds 0, 1, 2; drifa" in markdown(TABLE)
+    changed = replace(TABLE, setting=SETTING | {"overrides": ["model.backbone=vgg11", "train.epochs=2"]})
+    assert "seeds 0, 1, 2, with `model.backbone=vgg11 train.epochs=2`; drifa" in markdown(changed)
 
 
 def test_the_three_files_hold_the_same_cells(tmp_path: Path) -> None:

@@ -90,12 +90,14 @@ def write_reproduction(result: Reproduction, out: Path) -> None:
 def markdown(result: Reproduction) -> str:
     """One table per part and dataset: ours with its interval, the printed number, the difference; then the footnotes."""
     own = result.setting
+    changed = f", with `{' '.join(own['overrides'])}`" if own.get("overrides") else ""
     lines = [
         f"# {result.table}: {result.title}",
         "",
-        f"Scale `{own['scale']}`, protocol `{own['protocol']}`, seeds {', '.join(map(str, own['seeds'] or [0, 1, 2]))}; drifa "
-        f"{__version__}. Each cell: ours [95 % interval], then the paper's number and ours minus it, in percent and points. "
-        f"Their test sets, splits and way of counting differ from ours, so a difference says nothing of one cause alone.",
+        f"Scale `{own['scale']}`, protocol `{own['protocol']}`, seeds {', '.join(map(str, own['seeds'] or [0, 1, 2]))}"
+        f"{changed}; drifa {__version__}. Each cell: ours [95 % interval], then the paper's number and ours minus it, in "
+        f"percent and points. Their test sets, splits and way of counting differ from ours, so a difference says nothing of "
+        f"one cause alone.",
         "",
         *(f"- **{part}**: {verdict}" for part, verdict in result.verdicts.items()),
     ]
