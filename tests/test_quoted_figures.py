@@ -164,6 +164,13 @@ def test_table_2_is_quoted_as_measured() -> None:
     ):
         (primary,) = (one for one in parts[part]["contrasts"] if one["primary"])
         assert said.format(*_points(primary["difference"])) in _plain("docs/results.md")
+        better = {
+            (one["b"], *one["tasks"])
+            for one in parts[part]["contrasts"]
+            if (one["a"], one["metric"], one["found"]) == ("drifa", "accuracy", "b") and len(one["tasks"]) == 1
+        }
+        task = "cell" if part == "D1+D2" else "tumour_type"
+        assert better == {("caf", task), ("se_matched", task)}
 
 
 def _primary(name: str) -> dict[str, float]:
