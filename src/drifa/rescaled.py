@@ -2,6 +2,8 @@
 
 An attention hands on ``y = x * scale``. Autograd keeps x for it, and y for the BatchNorm that follows; y is x multiplied once
 more, which costs less than keeping it: without it a network with an attention behind every convolution keeps a fifth less.
+
+Where no gradient is wanted, a map that was made for an attention alone is multiplied where it lies (:func:`give`).
 """
 
 from __future__ import annotations

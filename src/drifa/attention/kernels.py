@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from drifa.attention.implementation import tile_pixels
-from drifa.attention.layers import Layers, Pools, again, as_parameters, layers_of
+from drifa.attention.layers import Layers, Pools, again, as_parameters, layers_of, pools_of
 from drifa.attention.tiles import (
     Space,
     collect,
@@ -66,10 +66,8 @@ def pooled(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tensor, P
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters)):
         x, *vectors = _Tiled.apply(x, tile, hifa, *parameters)
     else:
-        vectors = list(_pool(x, tile, layers_of(hifa, parameters), places=False).vectors)
-    if hifa:
-        vectors[3] = torch.sigmoid(vectors[3])
-    return x, Pools(tuple(vectors[:split]), tuple(vectors[split:]))
+        vectors = [*_pool(x, tile, layers_of(hifa, parameters), places=False).vectors]
+    return x, pools_of(vectors, hifa)
 
 
 class _Pooled(NamedTuple):

@@ -19,6 +19,19 @@ class Pools(NamedTuple):
     clia: tuple[Tensor, ...]  # the mean of eta_1 of eq. 3
 
 
+def pools_of(vectors: Sequence[Tensor], hifa: bool) -> Pools:
+    """The pooled vectors in their places, the last maximum behind its sigmoid.
+
+    Args:
+        vectors: ``[B, C // r]`` each: four of HIFA, if it is there, then one of CLIA, if it is there.
+        hifa: Whether HIFA is there.
+    """
+    if not hifa:
+        return Pools((), tuple(vectors))
+    mean_0, peak_1, mean_2, peak_3, *clia = vectors
+    return Pools((mean_0, peak_1, mean_2, torch.sigmoid(peak_3)), tuple(clia))
+
+
 class Layers(NamedTuple):
     """The convolutions as matrices; a bias is a column."""
 

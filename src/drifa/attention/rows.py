@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from drifa.attention.layers import Pools, again, as_parameters, layers_of
+from drifa.attention.layers import Pools, again, as_parameters, layers_of, pools_of
 from drifa.attention.tiles import through_sigmoid, weight_and_bias
 
 
@@ -23,10 +23,8 @@ def pooled_rows(x: Tensor, convs: Sequence[nn.Module], hifa: bool) -> tuple[Tens
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *parameters)):
         x, *vectors = _Rows.apply(x, hifa, *parameters)
     else:
-        vectors = list(_pool(x, hifa, parameters)[0])
-    if hifa:
-        vectors[3] = torch.sigmoid(vectors[3])
-    return x, Pools(tuple(vectors[: 4 if hifa else 0]), tuple(vectors[4 if hifa else 0 :]))
+        vectors = _pool(x, hifa, parameters)[0]
+    return x, pools_of(vectors, hifa)
 
 
 def rows_of(x: Tensor) -> Tensor:
@@ -113,7 +111,7 @@ def _gradients(
     means = given[:1] if hifa else []
     if len(layers.first) > inner:
         means = [*means, given[-1]]
-    of_first = torch.cat([grad.expand(-1, inner or len(layers.first)) for grad in means], 1) if len(means) > 1 else means[0]
+    of_first = torch.cat([grad.expand(-1, inner) for grad in means], 1) if len(means) > 1 else means[0]
     grad = of_mean(of_first, len(layers.first)).contiguous()
     if hifa:
         lambda_1, lambda_2, place_1, place_3 = deep

@@ -136,8 +136,8 @@ def prepare_table(mapping_file: Path, pictures: Path | None = None) -> Study:
         notes=f"{mapping.notes}\n{counted}".lstrip(),
         place=f"the study made from {place}",
     )
-    for column, targets_of in targets.items():
-        write_pictures(files, column, targets_of)
+    for column, placed in targets.items():
+        write_pictures(files, column, placed)
     return study
 
 
