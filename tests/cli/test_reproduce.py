@@ -33,6 +33,11 @@ def test_a_dry_run_of_one_run_of_members(tmp_path: Path, monkeypatch: pytest.Mon
         (["figure4", "cases=0", "--out", "nowhere"], "cases=0 draws nothing"),
         (["all", "--scale", "huge"], "--scale 'huge' is none"),
         (["authors"], "drifa reproduce authors RUN"),
+        (["authors", "nowhere"], "nowhere"),
+        (["authors", "nowhere", "train.epochs=1"], "nowhere is no configuration"),
+        (["authors", "nowhere", "--seeds", "3"], "nowhere is no configuration"),
+        (["authors", "nowhere", "--scale", "frozen"], "authors takes a run, or a configuration"),
+        (["authors", "nowhere", "--dry-run"], "authors takes a run, or a configuration"),
     ],
 )
 def test_mistakes_are_told(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

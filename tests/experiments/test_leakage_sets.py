@@ -11,7 +11,7 @@ import pytest
 from drifa.data import Study, split
 from drifa.data.study.subjects import Subjects
 from drifa.errors import DrifaError
-from drifa.experiments.leakage_sets import Sets, check_nested, paired_sets, shares_in, with_sets
+from drifa.experiments.leakage_sets import CLEAN, Sets, check_columns, column_of, paired_sets, shares_in, with_sets
 from tests.studies import siblings
 
 SHARES = (0.1, 0.5, 1.0)
@@ -84,7 +84,7 @@ def test_further_shares_leave_the_sets_as_they_are_and_another_split_does_not(st
     with_sets(study, paired_sets(study.subjects(), [0.5])).save(tmp_path)
     begun = Study.load(tmp_path)
     assert shares_in(begun) == [0.5]
-    check_nested(begun, with_sets(study, paired_sets(study.subjects(), SHARES)), [0.5], tmp_path)
+    check_columns(begun, with_sets(study, paired_sets(study.subjects(), SHARES)), [CLEAN, column_of(0.5)], tmp_path)
     other = split(study, fractions=(0.7, 0.1, 0.2), seed=1)[0]
     with pytest.raises(DrifaError, match="another study or split"):
-        check_nested(begun, with_sets(other, paired_sets(other.subjects(), SHARES)), [0.5], tmp_path)
+        check_columns(begun, with_sets(other, paired_sets(other.subjects(), SHARES)), [CLEAN, column_of(0.5)], tmp_path)

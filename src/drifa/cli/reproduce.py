@@ -24,8 +24,9 @@ def reproduce(
     rest: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]... | RUN",
-            help="Overrides of the configuration, for all networks; for authors, a run; for figure4, layer=NAME and cases=N.",
+            metavar="[KEY=VALUE]... | RUN | CONFIG [KEY=VALUE]...",
+            help="Overrides of the configuration, for all networks; for authors, a run, or a configuration and its overrides; "
+            "for figure4, layer=NAME and cases=N.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write, or to continue; runs/reproduce-WHAT by default.")] = None,
@@ -43,12 +44,17 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """A table of the paper, made here beside the printed numbers; or a run, counted as the released code counts (authors)."""
+    """A table of the paper, made here beside the printed numbers; or the released code's habits, switch by switch (authors).
+
+    authors RUN counts a run as the released code counts; authors CONFIG also trains with its habits in training.
+    """
     from drifa.config.reading import checked
     from drifa.experiments.paper_tables import Setting
 
     if what == "authors":
-        _authors(rest or [], quiet)
+        if dry_run or data is not None or weights is not None or (scale, protocol) != ("quick", "strict"):
+            raise DrifaError("authors takes a run, or a configuration with KEY=VALUE, --seeds, --jobs and --out, and no more")
+        _authors(rest or [], seeds, out, jobs, quiet)
         return
     if what in ("figure4", "figure5"):
         _figure(what, rest or [], out, quiet)
@@ -149,12 +155,28 @@ def _figure(name: str, words: list[str], out: Path | None, quiet: bool) -> None:
         typer.secho(warning, fg=typer.colors.RED)
 
 
-def _authors(words: list[str], quiet: bool) -> None:
+def _authors(words: list[str], seeds: str | None, out: Path | None, jobs: int, quiet: bool) -> None:
     from drifa.experiments.authors import authors, markdown
+    from drifa.experiments.authors_training import authors_training
 
-    if len(words) != 1:
-        raise DrifaError("reproduce authors counts one run: drifa reproduce authors RUN")
+    if not words:
+        raise DrifaError("authors counts a run, or trains by a configuration: drifa reproduce authors RUN, or CONFIG")
+    if not Path(words[0]).is_file():
+        if len(words) > 1 or seeds or out:
+            raise DrifaError(
+                f"{words[0]} is no configuration, so nothing is trained; a run is counted by: drifa reproduce authors RUN"
+            )
+        with progress_bar(quiet) as progress:
+            found = authors(words[0], progress)
+        typer.echo(markdown(found))
+        typer.echo(f"wrote {words[0]}/authors.md and authors.json")
+        return
+    folder = out or Path("runs/reproduce-authors")
     with progress_bar(quiet) as progress:
-        found = authors(words[0], progress)
-    typer.echo(markdown(found))
-    typer.echo(f"wrote {words[0]}/authors.md and authors.json")
+        text, outcomes = authors_training(
+            words[0], folder, seeds_from(seeds) or [0, 1, 2], words[1:], tell_outcome, progress, quiet or jobs > 1, jobs
+        )
+    typer.echo(text)
+    typer.echo(f"wrote {folder}/authors.md and authors.json")
+    if any(outcome.state == "failed" for outcome in outcomes):
+        raise typer.Exit(3)

@@ -1,13 +1,13 @@
 """The released code's way of counting, switch by switch, on one run that was trained and judged soundly.
 
-What each adds shows how far numbers move without a better network. Splitting images at random is a matter of training, and is
-left to `drifa reproduce --protocol paper`.
+What each adds shows how far numbers move without a better network. What is a matter of training is in
+:mod:`drifa.experiments.authors_training`.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -102,16 +102,26 @@ def authors(folder: str | Path, progress: Progress | None = None) -> list[Counte
         DrifaError: It is no run, or has no task of classes.
     """
     run = Run.open(folder)
-    classes = {name: list(told["classes"]) for name, told in run.info.tasks.items() if told.get("kind") == "classes"}
-    if run.info.reads == "pixels" or not classes:
-        raise DrifaError(f"{run.folder} has no task of classes, whose answers could be counted otherwise; give a run that has")
-    with tempfile.TemporaryDirectory() as kept:
-        evaluate(run.folder, out=kept, settings={"passes": 1, "tta": []}, progress=progress)
-        table = pd.read_parquet(Path(kept) / "predictions.parquet")
-    found = count_all(table, classes)
+    found = count_run(run, progress)
     write_json(run.folder / "authors.json", {"drifa_authors": FORMAT, "counted": [asdict(one) for one in found]})
     write_text(run.folder / "authors.md", markdown(found))
     return found
+
+
+def classes_of(run: Run) -> dict[str, list[str]]:
+    """Task -> its classes, of the tasks that are answered with classes."""
+    classes = {name: list(told["classes"]) for name, told in run.info.tasks.items() if told.get("kind") == "classes"}
+    if run.info.reads == "pixels" or not classes:
+        raise DrifaError(f"{run.folder} has no task of classes, whose answers could be counted otherwise; give a run that has")
+    return classes
+
+
+def count_run(run: Run, progress: Progress | None = None) -> list[Counted]:
+    """The same, and nothing is written; arguments and errors as in :func:`authors`."""
+    classes = classes_of(run)
+    with tempfile.TemporaryDirectory() as kept:
+        evaluate(run.folder, out=kept, settings={"passes": 1, "tta": []}, progress=progress)
+        return count_all(pd.read_parquet(Path(kept) / "predictions.parquet"), classes)
 
 
 def count_all(table: pd.DataFrame, classes: Mapping[str, list[str]]) -> list[Counted]:
@@ -151,16 +161,19 @@ def markdown(found: list[Counted]) -> str:
     """A table per task: each switch, its metrics in percent, and the points that it adds."""
     lines = ["# The released code's way of counting, on one run", ""]
     lines += [f"- **{switch}**: {says}" for switch, says in SWITCHES.items()]
-    lines += [
-        "",
-        "In percent, with the points added; means over members, and over 200 draws where the test set is repeated. Splitting",
-        "images at random is a matter of training: `drifa reproduce --protocol paper`.",
-    ]
+    lines += [*counting(found), "", "What is a matter of training is not in it: `drifa reproduce authors CONFIG`."]
+    return "\n".join(lines) + "\n"
+
+
+def counting(found: Sequence[Counted]) -> list[str]:
+    """The tables themselves, as lines."""
+    lines = ["", "In percent, with the points added; means over networks, and over 200 draws where the test set is repeated."]
+    most = max(len(one.switches) for one in found)
     for task in dict.fromkeys(one.task for one in found):
         lines += ["", f"## {task}", "", f"| counted | {' | '.join(METRICS)} |", "|---|" + "---|" * len(METRICS)]
         for switches in dict.fromkeys(one.switches for one in found):
             own = {one.metric: one for one in found if (one.task, one.switches) == (task, switches)}
             cells = [f"{100 * own[name].value:.1f} ({own[name].added:+.1f})" for name in METRICS]
-            told = "all together" if len(switches) > 1 else switches[0] if switches else "soundly"
+            told = "all together" if len(switches) == most else " + ".join(switches) or "soundly"
             lines.append(f"| {told} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return lines

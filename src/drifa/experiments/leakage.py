@@ -22,7 +22,7 @@ from drifa.experiments.answers import Answers, read_answers
 from drifa.experiments.experiment import Experiment, Primary, ask
 from drifa.experiments.jobs import Outcome, begin, finished, run_folder
 from drifa.experiments.launch import Tell
-from drifa.experiments.leakage_sets import CLEAN, Sets, check_nested, column_of, paired_sets, shares_in, with_sets
+from drifa.experiments.leakage_sets import CLEAN, Sets, check_columns, column_of, paired_sets, shares_in, with_sets
 from drifa.experiments.plan import Plan, make_plan
 from drifa.experiments.run import run_experiment
 from drifa.files import write_json, write_text
@@ -89,9 +89,7 @@ def leakage_cost(
     plain = read_plain(config)
     for text in overrides:
         apply_override(plain, text)
-    plain["data"] = {**(plain.get("data") or {}), "study": str(out / "study")}
-    for key in ("protocol", "folds", "fold", "sizes", "column", "calibration_fraction"):
-        plain["data"].pop(key, None)
+    plain = without_split(plain, out / "study")
     data = make_config(plain, str(config)).data
     loaded = Study.load(study)
     loaded = loaded.select(data.modalities or list(loaded.modalities), data.tasks or None)
@@ -102,7 +100,7 @@ def leakage_cost(
     sets = paired_sets(divided.subjects(), shares, data.split_seed)
     held = with_sets(divided, sets)
     if begun is not None:
-        check_nested(begun, held, known, out / "study")
+        check_columns(begun, held, [CLEAN, *map(column_of, known)], out / "study")
 
     def planned(shares: Sequence[float]) -> Plan:
         arms: dict[str, Any] = {
@@ -150,7 +148,7 @@ def costs(plan: Plan, folder: Path, subjects: Subjects, sets: Sets) -> list[Leak
             cases = clean[seeds[0]][task].cases
             for on, chosen in (("all", np.full(len(cases), True)), ("exposed", np.isin(cases, subjects.ids[rows]))):
                 if chosen.any():
-                    both = [_drawn(kinds[task], [one[seed][task] for seed in seeds], chosen) for one in (leaky, clean)]
+                    both = [drawn(kinds[task], [one[seed][task] for seed in seeds], chosen) for one in (leaky, clean)]
                     for metric in METRICS:
                         if metric in both[0]:
                             difference = dict(paired(*both[0][metric], *both[1][metric]))
@@ -158,7 +156,14 @@ def costs(plan: Plan, folder: Path, subjects: Subjects, sets: Sets) -> list[Leak
     return found
 
 
-def _drawn(kind: SubjectKind[Any], answers: Sequence[Answers], chosen: np.ndarray) -> dict[str, tuple[float, np.ndarray]]:
+def without_split(plain: Mapping[str, Any], study: Path) -> dict[str, Any]:
+    """A configuration on another study, without what it says of splits; a column is to hold them."""
+    mine = ("protocol", "folds", "fold", "sizes", "column", "calibration_fraction")
+    data = {key: value for key, value in (plain.get("data") or {}).items() if key not in mine}
+    return {**plain, "data": {**data, "study": str(study)}}
+
+
+def drawn(kind: SubjectKind[Any], answers: Sequence[Answers], chosen: np.ndarray) -> dict[str, tuple[float, np.ndarray]]:
     """Metric -> value and draws on the chosen cases, mean over networks."""
     each = [bootstrap_draws([kind.judged_rows(one.rows[chosen])], one.groups[chosen], RESAMPLES) for one in answers]
     return {
@@ -179,9 +184,14 @@ def markdown(found: Sequence[LeakageCost], sizes: Mapping[str, int]) -> str:
         "|---|---|---|---|---|",
     ]
     for one in found:
-        value, low, high = (one.difference[name] for name in ("value", "low", "high"))
-        told = "–" if value is None or np.isnan(value) else f"{100 * value:+.1f}"
-        if told != "–" and low is not None and high is not None:
-            told += f" [{100 * low:+.1f}, {100 * high:+.1f}]"
-        lines.append(f"| {one.share:g} | {one.task} | {one.metric} | {one.cases} ({one.on}) | {told} |")
+        cells = [f"{one.share:g}", one.task, one.metric, f"{one.cases} ({one.on})", difference_text(one.difference)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def difference_text(difference: Mapping[str, float | None]) -> str:
+    """Points with their interval, such as ``+1.2 [-0.3, +2.7]``; a dash where there is none."""
+    value, low, high = (difference[name] for name in ("value", "low", "high"))
+    if value is None or np.isnan(value):
+        return "–"
+    return f"{100 * value:+.1f}" + (f" [{100 * low:+.1f}, {100 * high:+.1f}]" if low is not None and high is not None else "")

@@ -133,19 +133,19 @@ def shares_in(study: Study) -> list[float]:
     return [share for name, share in found.items() if column_of(share) == name]
 
 
-def check_nested(begun: Study, held: Study, shares: Sequence[float], place: str | Path) -> None:
-    """Refuses sets that were drawn from another split; of the same split, those of further shares leave them as they are.
+def check_columns(begun: Study, held: Study, columns: Sequence[str], place: str | Path) -> None:
+    """Refuses sets that were drawn from another split; of the same split, those of further shares leave the others as they are.
 
     Args:
         begun: With the sets of an earlier draw.
         held: With the same and further ones, drawn now.
-        shares: Of the earlier draw.
+        columns: Of the sets of the earlier draw.
         place: Of ``begun``, for errors.
 
     Raises:
         DrifaError: A set differs.
     """
-    for name in ("subject", "modality", CLEAN, *map(column_of, shares)):
+    for name in ("subject", "modality", *columns):
         if name not in begun.table or begun.table[name].tolist() != held.table[name].tolist():
             raise DrifaError(
                 f"{place} holds sets of another study or split (its column {name!r} differs); choose another --out, or give "
