@@ -31,7 +31,7 @@ def collect(folder: Path) -> tuple[str, dict[str, Any]]:
     for kind in ("md", "csv"):
         shutil.copy(path.with_suffix(f".{kind}"), place)
     parts = {}
-    for part in sorted(one for one in folder.iterdir() if one.is_dir()):
+    for part in sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")):
         receipt = json.loads(next(part.glob("**/split_receipt.json")).read_text())
         parts[part.name] = {
             "split": {key: receipt[key] for key in ("sha256", "subjects", "groups") if key in receipt},
