@@ -11,6 +11,8 @@ import yaml
 from PIL import Image
 
 from drifa.data import Study, make_phantom, split
+from drifa.data.study.schema import Task
+from drifa.data.targets import NumberTarget
 from drifa.errors import DrifaError
 from drifa.experiments.authors import METRICS, SWITCHES
 from drifa.experiments.authors_training import ARMS, BOTH, authors_training, copy_of, with_habits, write_copies
@@ -114,5 +116,16 @@ def test_a_study_without_siblings_is_refused(tmp_path: Path) -> None:
     study = make_phantom(tmp_path / "study", subjects=60, image_size=32)
     replace(study, table=study.table.assign(group=study.table["subject"])).save(tmp_path / "study")
     with pytest.raises(DrifaError, match="audit"):
+        authors_training(asked(tmp_path, tmp_path / "study"), tmp_path / "out", [0], quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_without_classes_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    study = siblings(tmp_path / "study")
+    table = study.table.assign(depth=[str(number) for number in range(len(study.table))])
+    table["depth"] = table.groupby("subject")["depth"].transform("first")
+    task = Task("depth", NumberTarget("mm"), study.tasks["depth"].modalities)
+    replace(study, table=table, tasks={"depth": task}).save(tmp_path / "study")
+    with pytest.raises(DrifaError, match="no task of classes"):
         authors_training(asked(tmp_path, tmp_path / "study"), tmp_path / "out", [0], quiet=True)
     assert not (tmp_path / "out").exists()

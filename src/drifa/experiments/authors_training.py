@@ -107,10 +107,12 @@ def authors_training(
         apply_override(plain, text)
     asked = make_config(plain, str(config))
     loaded = load_study(asked)
-    if loaded.reads() == "pixels" or any(modality.columns for modality in loaded.modalities.values()):
+    if not any(task.target.kind == "classes" for task in loaded.tasks.values()):
+        raise DrifaError(f"study {loaded.name!r} has no task of classes, whose answers could be counted otherwise")
+    if any(modality.columns for modality in loaded.modalities.values()):
         raise DrifaError(
-            f"study {loaded.name!r} has regions of volumes or columns of a table, of which there are no turned copies; give a "
-            f"configuration whose tasks are answered from images: data.modalities=[NAME]"
+            f"study {loaded.name!r} has columns of a table, of which there are no turned copies; leave out data.tabular, "
+            f"or choose the images with data.modalities=[NAME]"
         )
     divided, _ = split(loaded, "strict", asked.data.fractions, asked.data.split_seed)
     sets = paired_sets(divided.subjects(), [1.0], asked.data.split_seed)
