@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -38,17 +38,15 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         Traceback (most recent call last):
         drifa.errors.DrifaError: ...did you mean 'train.epochs'...
     """
-    raw = read_plain(path)
-    for override in overrides or []:
-        apply_override(raw, override)
+    raw = read_plain(path, overrides or [])
     return make_config(raw, f"{path} with the overrides" if overrides else str(path))
 
 
-def read_plain(path: str | Path) -> dict[str, Any]:
-    """The plain data of a YAML file of configuration, not checked further; study folders of a run are made absolute.
+def read_plain(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The plain data of a YAML file with its overrides, not checked further; study folders of a run are made absolute.
 
     Raises:
-        DrifaError: The file is missing, not YAML, or holds no keys.
+        DrifaError: The file is missing, not YAML, or holds no keys, or an override has no place in it.
     """
     path = Path(path)
     if not path.is_file():
@@ -61,6 +59,8 @@ def read_plain(path: str | Path) -> dict[str, Any]:
         raise DrifaError(f"{path} must hold the sections {', '.join(Config.model_fields)}")
     if path.name == "config.yaml" and _is_run(path.parent):
         _anchor_study(raw, path.parent.resolve())
+    for override in overrides:
+        apply_override(raw, override)
     return raw
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from PIL import Image
 
 from drifa.config import make_config
-from drifa.config.reading import apply_override, read_plain
+from drifa.config.reading import read_plain
 from drifa.data import Study, split
 from drifa.data.reading.images import read_image
 from drifa.data.study.checks import UNUSED
@@ -102,9 +102,7 @@ def authors_training(
             another split, or no job is finished.
     """
     out = Path(out)
-    plain = read_plain(config)
-    for text in overrides:
-        apply_override(plain, text)
+    plain = read_plain(config, overrides)
     asked = make_config(plain, str(config))
     loaded = load_study(asked)
     if not any(task.target.kind == "classes" for task in loaded.tasks.values()):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from drifa.config import make_config
-from drifa.config.reading import apply_override, read_plain
+from drifa.config.reading import read_plain
 from drifa.data import Study, split
 from drifa.data.study.subjects import Subjects
 from drifa.experiments.answers import Answers, read_answers
@@ -86,10 +86,7 @@ def leakage_cost(
         DrifaError: Nothing can leak, a setting does not fit, the folder holds the sets of another split, or no job is finished.
     """
     out = Path(out)
-    plain = read_plain(config)
-    for text in overrides:
-        apply_override(plain, text)
-    plain = without_split(plain, out / "study")
+    plain = without_split(read_plain(config, overrides), out / "study")
     data = make_config(plain, str(config)).data
     loaded = Study.load(study)
     loaded = loaded.select(data.modalities or list(loaded.modalities), data.tasks or None)
