@@ -59,4 +59,4 @@ def test_regions_end_the_names_of_their_metrics() -> None:
 
 def test_shares_are_written_in_points() -> None:
     assert [written(value, "share") for value in (0.1234, -0.05, None)] == ["+12.3", "-5.0", "–"]
-    assert written(0.5, "number", sign=False) == "0.5"
+    assert written(0.5, "number", sign=False) == "0.500"

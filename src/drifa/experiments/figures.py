@@ -10,12 +10,14 @@ from markupsafe import Markup
 from drifa.experiments.comparison import Arm, Contrast, Result
 from drifa.experiments.verdict import written
 from drifa.metrics.names import Style
-from drifa.report.svg import Plot, nice_ticks
+from drifa.report.svg import Plot, Point, nice_ticks
 
 #: Line styles of the page, taken in turn.
 STYLES = ("s0", "s1", "s2", "s3")
 #: Pixels of one row of the forest plot.
 ROW = 26
+#: Pixels from a dot to its label, of a letter of it and of its line.
+LABEL, LETTER, LINE = 9, 7, 13
 
 
 def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, unit: str) -> Markup | None:
@@ -68,13 +70,39 @@ def against_cost(results: Sequence[Result], arms: Sequence[Arm], style: Style, n
     told = "; ".join(f"{arm}: {cost:.0f} s, {value:.3g}" for arm, cost, value, *_ in points)
     plot = Plot(f"{name} by seconds of training. {told}", x, y, size=(420, 260), margins=(52, 12, 12, 40))
     plot.y_axis(nice_ticks(*y, 5), lambda tick: f"{tick:.3g}")
-    for number, (arm, cost, value, low, high) in enumerate(points):
+    names = [arm if len(arm) <= 16 else f"{arm[:15]}…" for arm, *_ in points]
+    heights = free_heights([plot.at(cost, value) for _, cost, value, *_ in points], names)
+    for number, (_, cost, value, low, high) in enumerate(points):
         (column, middle), (_, top), (_, bottom) = plot.at(cost, value), plot.at(cost, high), plot.at(cost, low)
         plot.add('<path d="M{x} {t}V{b}" class="axis"/>', x=column, t=top, b=bottom)
         plot.add('<circle cx="{x}" cy="{y}" r="4.5" class="dot {s}"/>', x=column, y=middle, s=STYLES[number % len(STYLES)])
-        plot.text(column + 9, middle - 6, arm if len(arm) <= 16 else f"{arm[:15]}…", anchor="start")
+        plot.text(column + LABEL, heights[number], names[number], anchor="start")
     plot.x_axis(nice_ticks(*x, 5), "seconds of training, one network", lambda tick: f"{tick:.3g}")
     return plot.render()
+
+
+def free_heights(dots: Sequence[Point], labels: Sequence[str]) -> list[float]:
+    """Heights at which the labels to the right of some dots cover no other label, as near to their dots as can be.
+
+    Args:
+        dots: Of each, in pixels.
+        labels: Of each.
+
+    Returns:
+        The base line of each label, in pixels.
+    """
+    found: list[tuple[float, float, float]] = []  # left end, right end and base line of those that have their place
+    for (x, y), label in zip(dots, labels, strict=True):
+        left, right = x + LABEL, x + LABEL + LETTER * len(label)
+        # Right above the dot's middle, below it, and so on outwards; one more than there are labels is free in any case.
+        steps = [y - 6 + LINE * sign * step for step in range(len(labels) + 1) for sign in (1, -1)]
+        free = (
+            base
+            for base in steps
+            if all(right < other[0] or left > other[1] or abs(base - other[2]) >= LINE for other in found)
+        )
+        found.append((left, right, next(free)))
+    return [base for *_, base in found]
 
 
 def learning(curves: Mapping[str, Sequence[Mapping[str, float | None]]], arm: str, limits: tuple[float, float]) -> Markup:

@@ -62,7 +62,7 @@ def _contrast(found: Comparison, contrast: Contrast) -> dict[str, Any]:
         "range": f"{written(own['low'], style)} to {written(own['high'], style)}",
         "by_seed": ", ".join(written(value, style) for value in contrast.by_seed.values()),
         "p": number(own["p"]),
-        "adjusted": "primary" if contrast.primary else number(contrast.adjusted),
+        "adjusted": "primary" if contrast.primary else f"Holm {number(contrast.adjusted)}",
         "detectable": written(own["detectable"], style, sign=False) + unit,
     }
 
@@ -91,7 +91,9 @@ def _task(found: Comparison, task: str) -> dict[str, Any]:
         meaning = words_of(name, found.tasks[task].kind).meaning  # type: ignore[arg-type]
         rows.append({"metric": name, "meaning": meaning, "cells": row["cells"], "figure": figure})
     cases = [case for case in found.cases if case.task == task]
-    return {"name": task, "about": found.tasks[task], "rows": rows, "cases": cases, "subsets": subset_rows(found, task)}
+    over = sorted({result.over for result in found.results if result.task == task})
+    about = {"about": found.tasks[task], "over": over, "subsets": subset_rows(found, task)}
+    return {"name": task, "rows": rows, "cases": cases, **about}
 
 
 def _curves(found: Comparison) -> list[dict[str, Any]]:

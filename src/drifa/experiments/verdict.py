@@ -85,10 +85,13 @@ def _doubt(value: float, by_seed: Sequence[float | None]) -> str:
 
 
 def written(value: float | None, style: str, sign: bool = True) -> str:
-    """A number of a metric without its unit: shares in percent or points, others to three figures; a dash for None."""
+    """A number of a metric without its unit: shares in percent or points; a dash for None.
+
+    Plain numbers, such as an AUC, have as many decimals as a share; millimetres and a task's own unit three figures.
+    """
     if value is None:
         return "–"
-    text = f"{100 * value:+.1f}" if style == "share" else f"{value:+.3g}"
+    text = f"{100 * value:+.1f}" if style == "share" else f"{value:+.3f}" if style == "number" else f"{value:+.3g}"
     return text if sign or text.startswith("-") else text[1:]
 
 
