@@ -21,7 +21,6 @@ EXCEPTIONS: dict[str, str] = {
     "tasks/base.py": "the contract, tried through tests/tasks/contract.py by every kind",
     "experiments/comparison.py": "records, tried through experiments/test_run.py",
     "experiments/disagree.py": "tried through experiments/test_judge.py",
-    "experiments/figures.py": "tried through experiments/test_page.py",
     "experiments/tables.py": "tried through experiments/test_run.py",
     "experiments/worker.py": "tried through experiments/test_launch.py",
     "explain/asked.py": "tried through explain/test_explain.py",
