@@ -212,3 +212,14 @@ def test_hidden_classes_are_quoted_as_measured() -> None:
     most = max((row["caught"], name) for own in sets.values() for name, row in own.items())
     assert most[1] == "notumor"
     assert f"the most is {100 * most[0]:.0f} %, of scans without a tumour" in said
+
+
+def test_what_habits_in_training_add_is_quoted_as_measured() -> None:
+    told = json.loads((ROOT / "results/authors/training_frozen.json").read_text(encoding="utf-8"))
+    added = {(one["arm"], one["task"], one["metric"]): one["difference"] for one in told["added"]}
+    quoted = [("siblings", task, metric) for task in ("skin_lesion", "cell") for metric in ("accuracy", "balanced_accuracy")]
+    for said in (_plain("docs/results.md"), _plain("results/authors/README.md")):
+        for key in (*quoted, ("copies", "skin_lesion", "accuracy"), ("copies", "cell", "accuracy")):
+            value, low, high = (re.escape(f"{round(100 * added[key][name], 1) + 0.0:.1f}") for name in ("value", "low", "high"))
+            assert re.search(rf"(?<![\d.]){value}(?: of [a-z ]+| points of [a-z ]+)? \[{low}, {high}\]", said), key
+        assert re.search(rf"\b{told['subjects']['test']} (?:test images|are tested)", said)
