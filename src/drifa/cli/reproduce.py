@@ -162,7 +162,7 @@ def _authors(words: list[str], seeds: str | None, out: Path | None, jobs: int, q
     if not words:
         raise DrifaError("authors counts a run, or trains by a configuration: drifa reproduce authors RUN, or CONFIG")
     if not Path(words[0]).is_file():
-        if len(words) > 1 or seeds or out:
+        if len(words) > 1 or seeds or out or jobs > 1:
             raise DrifaError(
                 f"{words[0]} is no configuration, so nothing is trained; a run is counted by: drifa reproduce authors RUN"
             )
