@@ -23,6 +23,7 @@ class Arm:
         parameters: Weights of one network; None before one is done.
         macs: Multiply-accumulates of one subject; None before, or where they cannot be counted.
         seconds: Of training, the mean over networks; None before.
+        memory: Most memory that the training of a network held, bytes; see :class:`drifa.experiments.jobs.JobRecord`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Arm:
     parameters: int | None
     macs: int | None
     seconds: float | None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,27 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class ClassResult:
+    """How much of one class an arm finds.
+
+    Attributes:
+        task, name: Which class.
+        cases: Of that class.
+        arm: Which arm.
+        value: The share of them that it answers with their class (sensitivity), the mean over its seeds.
+        difference: The first arm minus this one, over the seeds that both have, as in
+            :class:`drifa.metrics.differences.Difference`, not adjusted for the number of classes; None for the first arm.
+    """
+
+    task: str
+    name: str
+    cases: int
+    arm: str
+    value: float
+    difference: dict[str, float | None] | None
+
+
+@dataclass(frozen=True)
 class Case:
     """A case on which the arms disagree.
 
@@ -168,6 +191,7 @@ class Comparison:
         arms, tasks, results, contrasts, cases, jobs: The records.
         curves: Job -> rows of its history: ``epoch``, ``train_loss``, ``val_loss``.
         subsets: What each arm answers from every subset of the modalities, where the experiment asks.
+        classes: What each arm finds of every class.
     """
 
     name: str
@@ -187,6 +211,7 @@ class Comparison:
     jobs: list[JobState]
     curves: dict[str, list[dict[str, float | None]]]
     subsets: list[SubsetResult] = field(default_factory=list)
+    classes: list[ClassResult] = field(default_factory=list)
 
     @property
     def primary(self) -> Contrast | None:

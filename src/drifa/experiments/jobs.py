@@ -16,7 +16,8 @@ from drifa.experiments.plan import Job, Plan, job_key
 from drifa.files import locked, read_json, write_json
 from drifa.networks.folder import read_config
 from drifa.progress import Progress
-from drifa.runs.run import Run
+from drifa.runs.memory import forget_peak, peak
+from drifa.runs.run import Run, choose_device
 from drifa.training.train import resume, train
 from drifa.version import __version__
 
@@ -34,6 +35,8 @@ class JobRecord:
         parameters: Weights of the network.
         macs: Multiply-accumulates of one subject; None where they cannot be counted.
         seconds: Of training.
+        memory: The most that the process held while it trained, bytes: on a GPU of its memory, else resident, with the mapped
+            cache and what the process held before; None where the system does not say.
     """
 
     name: str
@@ -45,6 +48,7 @@ class JobRecord:
     parameters: int
     macs: int | None
     seconds: float
+    memory: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the format number comes first."""
@@ -189,13 +193,18 @@ def _take_over(job: Job, folder: Path, others: Sequence[Path]) -> bool:
 
 def _do(job: Job, folder: Path, progress: Progress | None, quiet: bool) -> None:
     place = run_folder(folder, job.name)
+    device = choose_device(job.config)
+    watched = forget_peak(device)
     if (place / "model.json").is_file():
         _check_begun(job, folder, place)
         run = Run.open(place)
-        if not run.is_trained(0):
+        if run.is_trained(0):
+            watched = False
+        else:
             run = resume(place, None, progress, quiet)
     else:
         run = train(job.config, place, progress, quiet)
+    memory = peak(device) if watched else None
     evaluate(place, progress=progress, subsets=job.subsets)
     seconds = read_config(run.member(0))["training"]["seconds"]
     record = JobRecord(
@@ -203,6 +212,7 @@ def _do(job: Job, folder: Path, progress: Progress | None, quiet: bool) -> None:
         parameters=run.info.parameters,
         macs=run.info.macs,
         seconds=float(seconds),
+        memory=memory,
     )
     write_json(place / RECORD, record.to_json())
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from drifa.errors import DrifaError
 from drifa.experiments.answers import Answers, MeanOverTasks, read_answers
+from drifa.experiments.by_class import class_results
 from drifa.experiments.comparison import Arm, Comparison, Contrast, JobState, Judged, Result
 from drifa.experiments.disagree import disagreements
 from drifa.experiments.experiment import LEAST_SEEDS
@@ -86,6 +87,7 @@ def compare(plan: Plan, folder: Path, outcomes: Sequence[Outcome] = ()) -> Compa
         jobs=_states(plan, folder, outcomes),
         curves=_curves(plan, folder),
         subsets=asked_subsets(plan, folder),
+        classes=class_results(done.answers, resamples),
     )
 
 
@@ -225,6 +227,7 @@ def _arm(plan: Plan, done: _Done, name: str) -> Arm:
         parameters=records[0].parameters if records else None,
         macs=records[0].macs if records else None,
         seconds=float(np.mean([record.seconds for record in records])) if records else None,
+        memory=max((record.memory for record in records if record.memory is not None), default=None),
     )
 
 

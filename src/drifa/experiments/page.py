@@ -7,7 +7,7 @@ from typing import Any
 
 from drifa.experiments import figures
 from drifa.experiments.comparison import Comparison, Contrast
-from drifa.experiments.tables import subset_rows
+from drifa.experiments.tables import CLASSES, class_rows, gigabytes, subset_rows
 from drifa.experiments.verdict import unit_of, words_of, written
 from drifa.metrics.names import Style
 from drifa.report.words import duration, number
@@ -21,6 +21,7 @@ def page(found: Comparison) -> str:
         .get_template("compare.jinja")
         .render(
             found=found,
+            about_classes=CLASSES,
             splits=", ".join(value[:12] for value in found.splits.values()),
             forests=_forests(found),
             contrasts=[_contrast(found, contrast) for contrast in found.contrasts],
@@ -75,6 +76,7 @@ def _arm(arm: Any) -> dict[str, Any]:
         "parameters": arm.parameters,
         "macs": number(None if arm.macs is None else arm.macs / 1e6, 1),
         "time": "–" if arm.seconds is None else duration(arm.seconds),
+        "memory": gigabytes(arm.memory),
     }
 
 
@@ -92,7 +94,7 @@ def _task(found: Comparison, task: str) -> dict[str, Any]:
         rows.append({"metric": name, "meaning": meaning, "cells": row["cells"], "figure": figure})
     cases = [case for case in found.cases if case.task == task]
     over = sorted({result.over for result in found.results if result.task == task})
-    about = {"about": found.tasks[task], "over": over, "subsets": subset_rows(found, task)}
+    about = {"about": found.tasks[task], "over": over, "subsets": subset_rows(found, task), "classes": class_rows(found, task)}
     return {"name": task, "rows": rows, "cases": cases, **about}
 
 

@@ -8,6 +8,13 @@ from drifa.experiments.comparison import Arm, Comparison, Contrast, Result, Subs
 from drifa.experiments.verdict import unit_of, words_of, written
 from drifa.report.words import duration, number
 
+#: What the tables of classes say.
+CLASSES = (
+    "The share of each class's cases that an arm finds (sensitivity), mean over seeds; with each other arm, the first arm's "
+    "minus its own in points, with an interval that is not adjusted for the number of classes: to see where arms differ, not "
+    "to conclude that they do."
+)
+
 
 def markdown(found: Comparison) -> str:
     """The verdict first, then what it rests on."""
@@ -25,8 +32,8 @@ def markdown(found: Comparison) -> str:
         "",
         "## Arms",
         "",
-        "| arm | sets | seeds done | parameters | MACs | training of one network |",
-        "|---|---|---|---|---|---|",
+        "| arm | sets | seeds done | parameters | MACs | training of one network | memory |",
+        "|---|---|---|---|---|---|---|",
         *(_arm(arm) for arm in found.arms),
     ]
     for task, about in found.tasks.items():
@@ -49,6 +56,8 @@ def markdown(found: Comparison) -> str:
         "|---|---|---|---|---|---|---|---|",
         *(_contrast(contrast, found) for contrast in found.contrasts),
     ]
+    if found.classes:
+        lines += ["", "## Class by class", "", CLASSES, *_classes(found)]
     if found.subsets:
         lines += ["", "## Asked with every subset of the modalities", *_subsets(found)]
     if found.cases:
@@ -87,7 +96,13 @@ def _arm(arm: Arm) -> str:
     parameters = f"{arm.parameters:,}" if arm.parameters is not None else "–"
     macs = f"{arm.macs / 1e6:,.1f} M" if arm.macs is not None else "–"
     seconds = duration(arm.seconds) if arm.seconds is not None else "–"
-    return f"| {arm.name} | {sets} | {', '.join(map(str, arm.seeds)) or '–'} | {parameters} | {macs} | {seconds} |"
+    cells = [arm.name, sets, ", ".join(map(str, arm.seeds)) or "–", parameters, macs, seconds, gigabytes(arm.memory)]
+    return f"| {' | '.join(cells)} |"
+
+
+def gigabytes(memory: int | None) -> str:
+    """Bytes as ``1.2 GB``; a dash for None."""
+    return "–" if memory is None else f"{memory / 1e9:.1f} GB"
 
 
 def _result(result: Result, found: Comparison) -> str:
@@ -119,6 +134,34 @@ def _subset(one: SubsetResult, kind: str) -> str:
     style = words_of(one.metric, kind).style  # type: ignore[arg-type]
     mean, low, high = (written(value, style, sign=False) for value in (one.mean, one.low, one.high))
     return mean if one.low is None else f"{mean} [{low}, {high}]"
+
+
+def _classes(found: Comparison) -> list[str]:
+    lines = []
+    for task in found.tasks:
+        arms, rows = class_rows(found, task)
+        if rows:
+            lines += ["", f"| {task} | cases | {' | '.join(arms)} |", "|---" * (len(arms) + 2) + "|"]
+        for name, cases, cells in rows:
+            told = (value if not apart else f"{value} ({apart})" for value, apart in cells)
+            lines.append(f"| {_cell(name)} | {cases} | {' | '.join(told)} |")
+    return lines
+
+
+def class_rows(found: Comparison, task: str) -> tuple[list[str], list[tuple[str, int, list[tuple[str, str]]]]]:
+    """The arms, and of every class its cases and per arm the share that it finds with the first arm's difference to it."""
+    own = {(one.name, one.arm): one for one in found.classes if one.task == task}
+    arms = list(dict.fromkeys(arm for _, arm in own))
+    rows = []
+    for name in dict.fromkeys(name for name, _ in own):
+        cells = []
+        for arm in arms:
+            one = own[name, arm]
+            value, low, high = (written((one.difference or {}).get(key), "share") for key in ("value", "low", "high"))
+            apart = f"{value} [{low}, {high}]" if one.difference else ""
+            cells.append((written(one.value, "share", sign=False), apart))
+        rows.append((name, own[name, arms[0]].cases, cells))
+    return arms, rows
 
 
 def _contrast(contrast: Contrast, found: Comparison) -> str:
