@@ -32,6 +32,8 @@ def test_a_dry_run_of_one_run_of_members(tmp_path: Path, monkeypatch: pytest.Mon
         (["figure5", "layer=layer2.0", "--out", "nowhere"], "figure5 takes no 'layer'"),
         (["figure4", "cases=0", "--out", "nowhere"], "cases=0 draws nothing"),
         (["all", "--scale", "huge"], "--scale 'huge' is none"),
+        (["table4", "--every"], "table4 has no further rows"),
+        (["tabel5", "--every"], "'tabel5' is no table of the paper"),
         (["authors"], "drifa reproduce authors RUN"),
         (["authors", "nowhere"], "nowhere"),
         (["authors", "nowhere", "train.epochs=1"], "nowhere is no configuration"),

@@ -48,6 +48,18 @@ def test_every_arm_is_a_configuration_of_its_own(name: str) -> None:
                 MIFA(16, 2, **mifa)
 
 
+def test_every_choice_of_components_is_a_row_of_table_5() -> None:
+    found = set()
+    for raw in asked("table5", "D1+D2", Setting(every=True)).arms.values():
+        config = make_config(raw)
+        chosen = []
+        for options, names in ((config.model.mfa, ("hifa", "clia")), (config.model.mifa, ("mgifa", "mlifa"))):
+            on = {} if options is True else dict.fromkeys(names, False) if options is False else options
+            chosen += [bool(on.get(name, True)) for name in names]
+        found.add(tuple(chosen))
+    assert len(found) == 16
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_rows_and_printed_rows_meet(name: str) -> None:
     table = read_table(name)

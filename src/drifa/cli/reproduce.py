@@ -40,6 +40,9 @@ def reproduce(
     studies: Annotated[Path, typer.Option(help="Folder of the studies.")] = Path("studies"),
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or which, such as 0,1,2; 3 by default.")] = None,
     weights: Annotated[Path | None, typer.Option(help="File of pretrained weights of the backbone.")] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="Table 5 of all sixteen choices of components, not only the usual eight.")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Networks to train side by side, as processes.", min=1)] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
     quiet: Quiet = False,
@@ -49,10 +52,10 @@ def reproduce(
     authors RUN counts a run as the released code counts; authors CONFIG also trains with its habits in training.
     """
     from drifa.config.reading import checked
-    from drifa.experiments.paper_tables import Setting
+    from drifa.experiments.paper_tables import Setting, read_table
 
     if what == "authors":
-        if dry_run or data is not None or weights is not None or (scale, protocol) != ("quick", "strict"):
+        if dry_run or every or data is not None or weights is not None or (scale, protocol) != ("quick", "strict"):
             raise DrifaError("authors takes a run, or a configuration with KEY=VALUE, --seeds, --jobs and --out, and no more")
         _authors(rest or [], seeds, out, jobs, quiet)
         return
@@ -63,8 +66,10 @@ def reproduce(
         raise DrifaError(f"--weights {weights} is no file; give that of the backbone's weights")
     told = {
         **{"scale": scale, "protocol": protocol, "studies": str(studies), "seeds": seeds_from(seeds) or []},
-        **{"weights": str(weights or ""), "overrides": rest or []},
+        **{"weights": str(weights or ""), "every": every, "overrides": rest or []},
     }
+    if every and what != "all" and not read_table(what).more:
+        raise DrifaError(f"{what} has no further rows; --every is for table5, and for all")
     setting, folder = checked(Setting, told, "reproduce"), out or Path("runs") / f"reproduce-{what}"
     if what == "all":
         failed = _all(setting, folder, data, dry_run, quiet, jobs)

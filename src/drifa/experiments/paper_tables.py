@@ -61,6 +61,7 @@ class PaperTable(Section):
         metrics: Columns, by the names of this package.
         parts: By name.
         arms: Rows; the first one is what the others are compared with.
+        more: Further rows, where all are asked for.
         primary: The two arms whose difference was decided beforehand.
         modes: Instead of arms: ways of asking one run of several members.
     """
@@ -70,12 +71,13 @@ class PaperTable(Section):
     metrics: list[str]
     parts: dict[str, Part]
     arms: dict[str, TableArm] = Field({})
+    more: dict[str, TableArm] = Field({})
     primary: list[str] = Field([])
     modes: dict[str, TableArm] = Field({})
 
-    def arms_of(self, part: str) -> dict[str, TableArm]:
-        """The rows of a part."""
-        return self.parts[part].arms or self.arms
+    def arms_of(self, part: str, every: bool = False) -> dict[str, TableArm]:
+        """The rows of a part, or every one that it could have."""
+        return {**(self.parts[part].arms or self.arms), **(self.more if every else {})}
 
 
 class Setting(Section):
@@ -87,6 +89,7 @@ class Setting(Section):
         studies: Folder that holds the studies.
         seeds: Of the networks; empty = 0, 1 and 2.
         weights: File of pretrained weights; empty = as the scale has it.
+        every: Also the rows that a table has beside its usual ones.
         overrides: ``section.key=value``, on top of all.
     """
 
@@ -95,6 +98,7 @@ class Setting(Section):
     studies: str = "studies"
     seeds: list[int] = Field([])
     weights: str = ""
+    every: bool = False
     overrides: list[str] = Field([])
 
 
@@ -169,7 +173,7 @@ def asked(name: str, part: str, setting: Setting) -> Asked:
     metric = "dice" if "dice" in table.metrics else "balanced_accuracy"
     experiment = Experiment(
         config=raw,
-        arms={arm: [*row.sets, *narrower.get(arm, ())] for arm, row in table.arms_of(part).items()},
+        arms={arm: [*row.sets, *narrower.get(arm, ())] for arm, row in table.arms_of(part, setting.every).items()},
         seeds=setting.seeds or [0, 1, 2],
         folds=folds,
         primary=Primary(arms=(table.primary[0], table.primary[1]), metric=metric),

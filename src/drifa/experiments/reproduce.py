@@ -70,7 +70,7 @@ def reproduce(
         ended, found = run_experiment(plans[part], out / part, jobs, tell, progress, quiet, known)
         outcomes += ended
         verdicts[part] = found.verdict
-        cells += _cells(name, table, part, table.arms_of(part), _values(found))
+        cells += _cells(name, table, part, table.arms_of(part, setting.every), _values(found))
     result = Reproduction(name, table.title, setting.model_dump(), verdicts, cells, notes_of(name))
     write_reproduction(result, out)
     return result, outcomes
