@@ -45,6 +45,7 @@ def test_the_record_says_what_the_network_costs(plan: Plan, done: Done) -> None:
         assert record.parameters > 0
         assert record.macs
         assert record.seconds > 0
+        assert record.memory is None or record.memory > 4 * record.parameters
 
 
 def test_a_network_that_another_experiment_has_is_taken_over(plan: Plan, done: Done, tmp_path: Path) -> None:
