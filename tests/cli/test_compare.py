@@ -41,9 +41,12 @@ def test_a_failed_job_is_told_by_the_exit_code(
     assert (tmp_path / "out" / "comparison.html").is_file()
 
 
-def test_a_number_of_seeds_is_a_number(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["compare", "x.yaml", "--out", str(tmp_path), "--seeds", "many"])
-    with pytest.raises(DrifaError, match="--seeds 'many'"):
+@pytest.mark.parametrize(
+    ("seeds", "message"), [("many", "--seeds 'many'"), ("0", "--seeds 0 trains nothing"), ("-1", "--seeds -1")]
+)
+def test_a_number_of_seeds_is_a_number_that_trains_something(seeds: str, message: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["compare", "x.yaml", "--out", str(tmp_path), "--seeds", seeds])
+    with pytest.raises(DrifaError, match=message):
         raise result.exception or AssertionError
 
 

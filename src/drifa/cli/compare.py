@@ -66,6 +66,8 @@ def seeds_from(text: str | None) -> list[int] | None:
         raise DrifaError(
             f"--seeds {text!r} is neither a number of seeds, such as 3, nor a list of them, such as 0,1,2"
         ) from None
+    if "," not in text and numbers[0] < 1:
+        raise DrifaError(f"--seeds {text} trains nothing; give how many seeds, 1 or more, or a list of them, such as 0,1,2")
     return numbers if "," in text else list(range(numbers[0]))
 
 
