@@ -223,3 +223,12 @@ def test_what_habits_in_training_add_is_quoted_as_measured() -> None:
             value, low, high = (re.escape(f"{round(100 * added[key][name], 1) + 0.0:.1f}") for name in ("value", "low", "high"))
             assert re.search(rf"(?<![\d.]){value}(?: of [a-z ]+| points of [a-z ]+)? \[{low}, {high}\]", said), key
         assert re.search(rf"\b{told['subjects']['test']} (?:test images|are tested)", said)
+
+
+def test_rivals_are_quoted_as_measured() -> None:
+    said = _plain("docs/results.md")
+    rivals = [record for record in measured().values() if record["fusion"] in ("gloria", "mttu_net", "caf", "mtf_ma")]
+    assert rivals
+    for record in rivals:
+        values = [f"{100 * own['accuracy']['value']:.1f}" for own in record["test"].values()]
+        assert f"`{record['fusion']}` {values[0]} and {values[1]} %" in said, record["fusion"]
