@@ -128,13 +128,13 @@ def authors_training(
     )
     plan = make_plan(ask("authors", experiment, place=str(config)))
     outcomes, _ = run_experiment(plan, out / "runs", jobs, tell, progress, quiet)
-    added, counts = _judge(plan, out / "runs", progress)
+    judged, added, counts = _judge(plan, out / "runs", progress)
     parts = {"train": sets.clean, "val": sets.val, "test": sets.test, "exposed": sets.exposed[1.0]}
     sizes = {name: len(rows) for name, rows in parts.items()}
     sizes["copies"] = int(held.table.loc[held.table[BOTH] == "val", "subject"].nunique())
-    content = {"seeds": list(seeds), "subjects": sizes, "added": [asdict(one) for one in added]}
+    content = {"seeds": judged, "subjects": sizes, "added": [asdict(one) for one in added]}
     write_json(out / "authors.json", {"drifa_authors": FORMAT, **content, "counted": [asdict(one) for one in counts]})
-    text = markdown(added, counts, sizes, len(seeds))
+    text = markdown(added, counts, sizes, len(judged))
     write_text(out / "authors.md", text)
     return text, outcomes
 
@@ -205,8 +205,8 @@ def copy_of(pixels: np.ndarray, turned: bool) -> Image.Image:
     return image.transform(image.size, Image.Transform.AFFINE, (1, 0, -right, 0, 1, -down))
 
 
-def _judge(plan: Plan, folder: Path, progress: Progress | None) -> tuple[list[Added], list[Counted]]:
-    """What the habits add, and the counts of every arm, over the seeds of which all arms are done."""
+def _judge(plan: Plan, folder: Path, progress: Progress | None) -> tuple[list[int], list[Added], list[Counted]]:
+    """The seeds of which all arms are done; over them, what the habits add, and the counts of every arm."""
     done = [(job.arm, job.seed) for job in plan.jobs if finished(folder, job) is not None]
     seeds = [seed for seed in plan.experiment.seeds if all((arm, seed) in done for arm in ARMS)]
     if not seeds:
@@ -224,7 +224,7 @@ def _judge(plan: Plan, folder: Path, progress: Progress | None) -> tuple[list[Ad
                 shown = np.mean([_validation(run, task) for run in runs[arm]]) if metric == "accuracy" else None
                 told = None if shown is None else float(shown)
                 added.append(Added(arm, task, metric, dict(paired(*own, *clean)), own[0], told))  # type: ignore[arg-type]
-    return added, _counts({arm: [count_run(run, progress) for run in own] for arm, own in runs.items()})
+    return seeds, added, _counts({arm: [count_run(run, progress) for run in own] for arm, own in runs.items()})
 
 
 def _validation(run: Run, task: str) -> float:
