@@ -227,10 +227,15 @@ def test_what_habits_in_training_add_is_quoted_as_measured() -> None:
 
 def test_rivals_are_quoted_as_measured() -> None:
     said = _plain("docs/results.md")
-    rivals = [record for record in measured().values() if record["fusion"] in ("gloria", "mttu_net", "caf", "mtf_ma")]
-    assert rivals
-    for record in rivals:
-        values = [f"{100 * own['accuracy']['value']:.1f}" for own in record["test"].values()]
-        assert re.search(rf"`{record['fusion']}`(?:, [a-z0-9. ]+ as large,)? {values[0]} and {values[1]} %", said), record[
-            "fusion"
-        ]
+    rivals = {name: one for name, one in measured().items() if one["fusion"] in ("gloria", "mttu_net", "caf", "mtf_ma")}
+    for name, record in rivals.items():
+        first, second = (f"{100 * own['accuracy']['value']:.1f}" for own in record["test"].values())
+        assert re.search(rf"`{record['fusion']}`(?:, [a-z0-9. ]+ as large,)? {first} and {second} %", said), name
+    pair = [record["test"] for name, record in rivals.items() if name.startswith("cell_skin_lesion/")]
+    assert len(pair) == 4
+    ends = [
+        f"{100 * end(own[task]['accuracy']['value'] for own in pair):.1f}"
+        for task in ("skin_lesion", "cell")
+        for end in (min, max)
+    ]
+    assert "have {} to {} % on lesions and {} to {} % on cells".format(*ends) in _section("README.md", "Measured")
