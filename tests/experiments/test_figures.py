@@ -14,7 +14,7 @@ from drifa.experiments.figures import LABEL, LETTER, LINE, free_heights
 def test_no_label_covers_another(spread: float) -> None:
     random = np.random.default_rng(0)
     labels = ["a" * length for length in random.integers(1, 16, 12)]
-    dots = [(float(x), float(y)) for x, y in spread * random.random((12, 2))]
+    dots = [(float(x), float(y)) for x, y in 33.3 + spread * random.random((12, 2))]
     heights = free_heights(dots, labels)
     boxes = [
         (x + LABEL, x + LABEL + LETTER * len(label), base) for (x, _), label, base in zip(dots, labels, heights, strict=True)

@@ -94,8 +94,8 @@ def free_heights(dots: Sequence[Point], labels: Sequence[str]) -> list[float]:
     found: list[tuple[float, float, float]] = []  # left end, right end and base line of those that have their place
     for (x, y), label in zip(dots, labels, strict=True):
         left, right = x + LABEL, x + LABEL + LETTER * len(label)
-        # Right above the dot's middle, below it, and so on outwards; one more than there are labels is free in any case.
-        steps = [y - 6 + LINE * sign * step for step in range(len(labels) + 1) for sign in (1, -1)]
+        # At the dot, below, above, and so on outwards. Another label takes three of these at most, so that one stays free.
+        steps = [y - 6 + LINE * sign * step for step in range(2 * len(labels) + 1) for sign in (1, -1)]
         free = (
             base
             for base in steps
