@@ -74,7 +74,6 @@ def test_the_differences_of_the_table_are_quoted_as_measured() -> None:
         apart |= {(task, other) for other, _, low, high in differences if not float(low) <= 0 <= float(high)}
         for other, value, *_ in differences if task in ("skin_lesion", "cell") else ():
             assert value in _section("README.md", "Measured") or other not in ("concat", "single", "se_matched")
-            assert value in _plain("docs/results.md") or other not in ("concat", "single", "se_matched", "se_matched_paper")
     assert apart == APART
 
 
@@ -134,17 +133,37 @@ def test_the_primary_comparisons_are_quoted_as_measured() -> None:
 
 
 def test_the_standard_networks_are_quoted_as_measured() -> None:
-    for fusion, said in (("drifa", "three `drifa` networks have {} % accuracy"), ("concat", "three `concat` networks {} %")):
-        each = [one["test"]["skin_lesion"]["accuracy"]["value"] for one in networks("cell_skin_lesion", fusion)]
-        assert len(each) == 3
-        assert said.format(f"{100 * sum(each) / 3:.1f}") in _plain("docs/results.md")
-    for task, said in (
-        ("tumour_type", "`concat` {}.*, one `single` {} and one `se_matched` {};"),
-        ("lung", "{}.*, {}.*, {} and {}: that few patients"),
+    said = _plain("docs/results.md")
+    found = {
+        (fusion, task, metric): [one["test"][task][metric]["value"] for one in networks("cell_skin_lesion", fusion)]
+        for fusion in ("drifa", "concat")
+        for task in ("skin_lesion", "cell")
+        for metric in ("accuracy", "balanced_accuracy")
+    }
+    assert {len(each) for each in found.values()} == {3}
+    mean = {key: f"{100 * sum(each) / 3:.1f}" for key, each in found.items()}
+    for fusion, text in (
+        ("drifa", "hree `drifa` networks have {} % accuracy on HAM10000 and {} % on SIPaKMeD"),
+        ("concat", "three `concat` networks {} % and {} %"),
     ):
-        fusions = ("concat", "single", "se_matched") if task == "tumour_type" else ("drifa", "concat", "single", "se_matched")
-        values = [networks("lung_tumour_type", fusion)[0]["test"][task]["accuracy"]["value"] for fusion in fusions]
-        assert re.search(said.format(*(f"{100 * value:.1f} %" for value in values)), _plain("docs/results.md"))
+        assert text.format(*(mean[fusion, task, "accuracy"] for task in ("skin_lesion", "cell"))) in said
+    text = "three `drifa` networks have {} % on lesions and three `concat` networks {} %."
+    assert text.format(*(mean[fusion, "skin_lesion", "balanced_accuracy"] for fusion in ("drifa", "concat"))) in said
+
+
+def test_the_overview_of_the_standard_networks_is_that_of_the_results() -> None:
+    tables = [
+        [line for line in _part(file, title).splitlines() if line.startswith("|")]
+        for file, title in (("results/standard/README.md", "Accuracy at a glance"), ("docs/results.md", "The standard recipe"))
+    ]
+    assert tables[0] == tables[1]
+    fusions = {one["fusion"] for one in measured().values()}
+    assert len(tables[0]) == len(fusions) + 2
+    for row in tables[0][2:]:
+        fusion, *cells = (cell.strip() for cell in row.strip("|").split("|"))
+        for (pair, task), cell in zip(ROWS.values(), cells, strict=True):
+            values = [one["test"][task]["accuracy"]["value"] for one in networks(pair, fusion.strip("`"))]
+            assert re.split(r"[ ;]", cell)[0] == (f"{100 * sum(values) / len(values):.1f}" if values else "")
 
 
 def test_the_network_from_scratch_is_quoted_as_measured() -> None:
@@ -183,8 +202,12 @@ def _plain(file: str) -> str:
     return " ".join((ROOT / file).read_text(encoding="utf-8").split())
 
 
+def _part(file: str, title: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
 def _section(file: str, title: str) -> str:
-    return " ".join((ROOT / file).read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0].split())
+    return " ".join(_part(file, title).split())
 
 
 def test_strangers_are_quoted_as_measured() -> None:
@@ -226,12 +249,7 @@ def test_what_habits_in_training_add_is_quoted_as_measured() -> None:
 
 
 def test_rivals_are_quoted_as_measured() -> None:
-    said = _plain("docs/results.md")
-    rivals = {name: one for name, one in measured().items() if one["fusion"] in ("gloria", "mttu_net", "caf", "mtf_ma")}
-    for name, record in rivals.items():
-        first, second = (f"{100 * own['accuracy']['value']:.1f}" for own in record["test"].values())
-        assert re.search(rf"`{record['fusion']}`(?:, [a-z0-9. ]+ as large,)? {first} and {second} %", said), name
-    pair = [record["test"] for name, record in rivals.items() if name.startswith("cell_skin_lesion/")]
+    pair = [one["test"] for rival in ("gloria", "mttu_net", "caf", "mtf_ma") for one in networks("cell_skin_lesion", rival)]
     assert len(pair) == 4
     ends = [
         f"{100 * end(own[task]['accuracy']['value'] for own in pair):.1f}"

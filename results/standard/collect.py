@@ -8,6 +8,7 @@ Networks of one table are trained in several goes, on one thread each; the diffe
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import sys
 from pathlib import Path
@@ -23,6 +24,14 @@ from drifa.runs.run import Run
 
 HERE = Path(__file__).parent
 SHOWN = ("accuracy", "balanced_accuracy", "auc", "ece")
+#: Rows and columns of the overview.
+FUSIONS = ("drifa", "concat", "single", "se_matched", "se_matched_paper", "gloria", "mttu_net", "caf", "mtf_ma")
+TASKS = {
+    "skin_lesion": "lesions, HAM10000",
+    "cell": "cells, SIPaKMeD",
+    "tumour_type": "brain MRI, Nickparvar",
+    "lung": "lung CT, IQ-OTH/NCCD",
+}
 
 
 def collect(folder: Path) -> tuple[str, dict[str, Any], pd.DataFrame]:
@@ -71,7 +80,7 @@ def answers_of(name: str, task: str) -> pd.DataFrame:
 
 def page(found: dict[str, Any]) -> str:
     """The tables, from what has been collected so far."""
-    lines = [HEAD]
+    lines = [HEAD, "", *overview(found)]
     for pair in sorted({record["pair"] for record in found.values()}):
         own = {name: record for name, record in found.items() if record["pair"] == pair}
         hashes = {record["split"]["sha256"] for record in own.values()}
@@ -82,6 +91,22 @@ def page(found: dict[str, Any]) -> str:
         for task in some["test"]:
             lines += table_of(own, task)
     return "\n".join(lines) + "\n"
+
+
+def overview(found: dict[str, Any]) -> list[str]:
+    """Accuracy, the number of networks where it is more than one, and how much more `drifa` has."""
+    lines = ["| fusion | " + " | ".join(TASKS.values()) + " |", "|---|" + "---|" * len(TASKS)]
+    for fusion in FUSIONS:
+        cells = []
+        for task in TASKS:
+            own = {name: record for name, record in found.items() if task in record["test"]}
+            values = [one["test"][task]["accuracy"]["value"] for one in own.values() if one["fusion"] == fusion]
+            cell = f"{100 * np.mean(values):.1f}" if values else ""
+            cell += f" ({len(values)})" if len(values) > 1 else ""
+            less = paired(own, task, fusion, "accuracy") if fusion != "drifa" and values else None
+            cells.append(f"{cell}; {less}" if less else cell)
+        lines.append(f"| `{fusion}` | " + " | ".join(cells) + " |")
+    return lines
 
 
 def table_of(own: dict[str, Any], task: str) -> list[str]:
@@ -111,28 +136,39 @@ def told(intervals: list[dict[str, float]]) -> str:
 
 
 def differences(own: dict[str, Any], task: str) -> list[str]:
-    """Of drifa and each other fusion, paired over test images, of the seeds that both have."""
-    by_fusion: dict[str, dict[int, str]] = {}
-    for name, record in own.items():
-        by_fusion.setdefault(record["fusion"], {})[record["seed"]] = name
-    classes = next(iter(own.values()))["classes"][task]
+    """Of drifa and each other fusion."""
     lines = []
-    for other in sorted(set(by_fusion) - {"drifa"}):
-        shared = sorted(set(by_fusion.get("drifa", {})) & set(by_fusion[other]))
-        if not shared:
-            continue
-        sides = [[answers_of(by_fusion[fusion][seed], task) for seed in shared] for fusion in ("drifa", other)]
-        truth = sides[0][0]
-        labels = truth["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
-        stacks = [np.stack([np.stack(list(part["probabilities"])) for part in side]) for side in sides]
-        stacks = [stack / stack.sum(-1, keepdims=True) for stack in stacks]
-        words = []
-        for metric in ("accuracy", "balanced_accuracy"):
-            one = paired_difference(labels, *stacks, truth["group"].to_numpy(), metric)
-            words.append(f"{metric} {100 * one['value']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]")
-        seeds = ", ".join(map(str, shared))
+    for other in sorted({record["fusion"] for record in own.values()} - {"drifa"}):
+        words = [f"{metric} {paired(own, task, other, metric)}" for metric in ("accuracy", "balanced_accuracy")]
+        seeds = ", ".join(map(str, shared_seeds(own, other)))
         lines += [f"`drifa` - `{other}` (seeds {seeds}; points, paired bootstrap over groups): {'; '.join(words)}.", ""]
     return lines
+
+
+def shared_seeds(own: dict[str, Any], other: str) -> list[int]:
+    """Of drifa and another fusion."""
+    seeds = [{record["seed"] for record in own.values() if record["fusion"] == fusion} for fusion in ("drifa", other)]
+    return sorted(set.intersection(*seeds))
+
+
+@functools.cache
+def stack_of(names: tuple[str, ...], task: str) -> np.ndarray[Any, Any]:
+    """Probabilities of several networks, as they were before they were rounded for their file."""
+    stack = np.stack([np.stack(list(answers_of(name, task)["probabilities"])) for name in names])
+    return stack / stack.sum(-1, keepdims=True)
+
+
+def paired(own: dict[str, Any], task: str, other: str, metric: str) -> str:
+    """Points that drifa has more than another fusion, paired over test images, of the seeds that both have."""
+    pair = next(iter(own)).partition("/")[0]
+    sides = [
+        stack_of(tuple(f"{pair}/{fusion}-{seed}" for seed in shared_seeds(own, other)), task) for fusion in ("drifa", other)
+    ]
+    truth = answers_of(next(iter(own)), task)
+    classes = next(iter(own.values()))["classes"][task]
+    labels = truth["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
+    one = paired_difference(labels, *sides, truth["group"].to_numpy(), metric)
+    return f"{100 * one['value']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]"
 
 
 HEAD = """# The standard recipe
@@ -148,7 +184,13 @@ and not to be compared between the arms. The gates of all arms begin open, so th
 WEIGHTS=tf_efficientnet_lite0.safetensors sh results/standard/run.sh drifa 0
 ```
 
-trains and judges one network and adds it here: figures and learning curves to `results.json`, answers to `answers/`."""
+trains and judges one network and adds it here: figures and learning curves to `results.json`, answers to `answers/`.
+
+## Accuracy at a glance
+
+In percent: the mean where there are several networks (their number in brackets), then by how many points `drifa` is above
+it, of the seeds that both have, paired over the same test images, with its 95 % interval over groups, not adjusted for
+several comparisons."""
 
 
 def main() -> None:
