@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
+from itertools import cycle, islice
 from pathlib import Path
+from queue import SimpleQueue
 
 import torch
 
@@ -18,6 +21,8 @@ from drifa.experiments.jobs import Outcome, finished, run_job
 from drifa.experiments.plan import Job, Plan
 from drifa.progress import Progress
 
+#: Tells torch which GPUs it may see.
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 #: Told of each job: how it ended, how many have, of how many.
 Tell = Callable[[Outcome, int, int], None]
 
@@ -41,6 +46,13 @@ def _on_gpu(config: Config) -> bool:
     return config.train.accelerator != "cpu" and torch.cuda.is_available()
 
 
+def gpus() -> list[str]:
+    """The GPUs that torch finds, by the names that CUDA_VISIBLE_DEVICES has for them."""
+    count = torch.cuda.device_count()
+    named = os.environ.get(VISIBLE)
+    return [name.strip() for name in named.split(",")][:count] if named else [str(number) for number in range(count)]
+
+
 def run_jobs(
     plan: Plan,
     folder: Path,
@@ -55,7 +67,7 @@ def run_jobs(
     Args:
         plan: The experiment.
         folder: Its folder, see :func:`drifa.experiments.jobs.begin`.
-        side_by_side: How many jobs at a time; more than one run as processes.
+        side_by_side: How many jobs at a time; more than one run as processes, each with a GPU of its own as far as there are.
         tell: Called whenever a job has ended.
         progress: As in :func:`drifa.training.train.train`, for one at a time.
         quiet: No progress bars.
@@ -78,13 +90,22 @@ def run_jobs(
 
 def _processes(jobs: list[Job], folder: Path, side_by_side: int, others: Sequence[Path]) -> Iterator[Outcome]:
     running: dict[str, subprocess.Popen[str]] = {}
+    free: SimpleQueue[str] = SimpleQueue()
+    for name in islice(cycle(gpus() or [""]), side_by_side):
+        free.put(name)
 
     def work(job: Job) -> Outcome:
         command = [sys.executable, "-m", "drifa.experiments.worker", str(folder), *map(str, others)]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
-            running[job.name] = process
-            said, _ = process.communicate(as_text(job))
+        pipe, gpu = subprocess.PIPE, free.get()
+        # A network that wants several GPUs sees them all.
+        alone = _on_gpu(job.config) and job.config.train.devices == 1
+        env = {**os.environ, VISIBLE: gpu} if alone else None
+        try:
+            with subprocess.Popen(command, text=True, env=env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+                running[job.name] = process
+                said, _ = process.communicate(as_text(job))
+        finally:
+            free.put(gpu)
         return _understood(job, said, process.returncode)
 
     with ThreadPoolExecutor(side_by_side) as pool:
