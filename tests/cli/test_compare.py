@@ -25,6 +25,7 @@ def test_a_dry_run_shows_the_jobs_and_writes_nothing(
     assert result.exit_code == 0, result.output
     assert "drifa-s0 concat-s0 drifa-s1 concat-s1" in result.output
     assert "primary: drifa - concat, balanced_accuracy of depth" in result.output
+    assert "all of it: about" in result.output
     assert not (tmp_path / "out").exists()
 
 
@@ -38,6 +39,7 @@ def test_a_failed_job_is_told_by_the_exit_code(
     assert result.exit_code == 3, result.output
     assert "single-s0 failed: fusion 'single' reads each task from one modality" in result.output
     assert "Nothing can be said yet" in result.output
+    assert "concat-s0 done, about" in result.output
     assert (tmp_path / "out" / "comparison.html").is_file()
 
 

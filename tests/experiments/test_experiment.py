@@ -10,6 +10,7 @@ import yaml
 
 from drifa.errors import DrifaError
 from drifa.experiments.experiment import read_experiment
+from drifa.experiments.plan import make_plan
 from tests.experiments.conftest import Write
 
 
@@ -67,8 +68,17 @@ def test_a_mistake_is_named(write: Write, changes: dict[str, Any], message: str)
 
 
 def test_an_experiment_takes_no_fusions_from_outside(write: Write) -> None:
-    with pytest.raises(DrifaError, match="leave --fusions and --seeds away"):
+    with pytest.raises(DrifaError, match="leave --seeds away"):
         read_experiment(write(), seeds=[0])
+    with pytest.raises(DrifaError, match="leave --folds away"):
+        read_experiment(write(), folds=3)
+
+
+def test_a_configuration_is_compared_by_folds(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "base.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(write().read_text())["config"]))
+    plan = make_plan(read_experiment(path, fusions=["drifa", "concat"], seeds=[0], folds=3))
+    assert [job.name for job in plan.jobs] == [f"{arm}-s0-f{fold}" for fold in range(3) for arm in ("drifa", "concat")]
 
 
 def test_a_configuration_is_looked_for_beside_the_file_and_then_in_the_working_directory(

@@ -25,6 +25,9 @@ def compare(
     seeds: Annotated[
         str | None, typer.Option(help="For a CONFIG: how many seeds, or which, such as 0,1,2; 3 by default.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="For a CONFIG: folds of a cross-validation, judged together.", min=3, max=1000)
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Networks to train side by side, as processes.", min=1)] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and their cost, and train nothing.")] = False,
     quiet: Quiet = False,
@@ -35,9 +38,9 @@ def compare(
     from drifa.experiments.run import run_experiment
 
     named = None if fusions is None else [name.strip() for name in fusions.split(",") if name.strip()]
-    plan = make_plan(read_experiment(arguments[0], arguments[1:], named, seeds_from(seeds)))
+    plan = make_plan(read_experiment(arguments[0], arguments[1:], named, seeds_from(seeds), folds))
     if dry_run:
-        show_plan(plan, out)
+        show_plan(plan, out, jobs)
         return
     with progress_bar(quiet) as progress:
         outcomes, found = run_experiment(plan, out, jobs, tell_outcome, progress, quiet or jobs > 1)
@@ -71,13 +74,16 @@ def seeds_from(text: str | None) -> list[int] | None:
     return numbers if "," in text else list(range(numbers[0]))
 
 
-def tell_outcome(outcome: Outcome, done: int, total: int) -> None:
-    """Prints how a job ended."""
+def tell_outcome(outcome: Outcome, done: int, total: int, left: float | None) -> None:
+    """Prints how a job ended, and how long the others will take."""
+    from drifa.report.words import duration
+
     reason = f": {outcome.reason}" if outcome.reason else ""
-    typer.echo(f"[{done}/{total}] {outcome.name} {outcome.state}{reason}", err=outcome.state == "failed")
+    rest = f", about {duration(left)} left" if left else ""
+    typer.echo(f"[{done}/{total}] {outcome.name} {outcome.state}{reason}{rest}", err=outcome.state == "failed")
 
 
-def show_plan(plan: Plan, out: Path) -> None:
+def show_plan(plan: Plan, out: Path, side_by_side: int = 1) -> None:
     """Prints the arms of an experiment with their cost, its jobs and its primary comparison."""
     from rich.console import Console
     from rich.table import Table
@@ -85,13 +91,21 @@ def show_plan(plan: Plan, out: Path) -> None:
     from drifa.experiments.cost import costs
     from drifa.report.words import duration
 
-    told = costs(plan, out)
+    told = costs(plan, out, side_by_side)
     shown = Table("arm", "sets", "parameters", "MACs", "jobs left", "time left")
     for cost in told:
         macs = f"{cost.macs / 1e6:,.1f} M" if cost.macs is not None else "–"
         time = duration(cost.seconds) if cost.seconds is not None else "not known before one is done"
+        time = f"about {time}" if cost.guessed and cost.seconds else time
         shown.add_row(cost.arm, ", ".join(plan.told[cost.arm]), f"{cost.parameters:,}", macs, str(cost.left), time)
     Console().print(shown)
+    known = [cost.seconds for cost in told if cost.seconds is not None]
+    if len(known) == len(told):
+        typer.echo(
+            f"all of it: about {duration(sum(known) / side_by_side)}{f' with --jobs {side_by_side}' * (side_by_side > 1)}"
+        )
+    if any(cost.guessed and cost.seconds is not None for cost in told):
+        typer.echo("about: one step of the network was timed here, on drawn numbers; reading images and the test come on top")
     typer.echo(f"jobs: {' '.join(job.name for job in plan.jobs)}")
     own = plan.primary
     typer.echo(f"primary: {own.a} - {own.b}, {own.metric} of {' and '.join(own.tasks)}, on split {plan.jobs[0].split[:12]}")

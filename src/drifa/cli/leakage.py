@@ -20,6 +20,7 @@ def leakage_cost(
     share: Annotated[str, typer.Option(help="Shares of the test groups with siblings that leak.")] = "0.1,0.5,1",
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or which, such as 0,1,2; 3 by default.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to write, or to continue.")] = Path("runs/leakage"),
+    jobs: Annotated[int, typer.Option(help="Networks to train side by side, as processes.", min=1)] = 1,
     quiet: Quiet = False,
 ) -> None:
     """Trains with and without siblings of test images, on sets of equal size, and tells the points that they add."""
@@ -30,9 +31,8 @@ def leakage_cost(
     except ValueError:
         raise DrifaError(f"--share {share!r} is no list of numbers, such as 0.1,0.5,1") from None
     with progress_bar(quiet) as progress:
-        found, outcomes = measure(
-            study, config, shares, out, seeds_from(seeds) or [0, 1, 2], overrides or [], tell_outcome, progress, quiet
-        )
+        numbers, quiet = seeds_from(seeds) or [0, 1, 2], quiet or jobs > 1
+        found, outcomes = measure(study, config, shares, out, numbers, overrides or [], tell_outcome, progress, quiet, jobs)
     for one in found:
         value = one.difference["value"]
         if one.metric == "balanced_accuracy" and value is not None:

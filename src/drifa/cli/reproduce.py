@@ -130,7 +130,7 @@ def _table(
                 typer.echo(f"one run of {config.train.members} members, asked in the modes {', '.join(table.modes)}")
                 typer.echo("nothing was trained or written; leave --dry-run away to begin")
             else:
-                show_plan(plan_part(name, part, setting), folder / part)
+                show_plan(plan_part(name, part, setting), folder / part, jobs)
         return 0
     with progress_bar(quiet) as progress:
         result, outcomes = reproduce(name, setting, folder, tell_outcome, progress, quiet or jobs > 1, jobs, others)

@@ -82,7 +82,11 @@ class Asked:
 
 
 def read_experiment(
-    path: str | Path, overrides: Sequence[str] = (), fusions: Sequence[str] | None = None, seeds: Sequence[int] | None = None
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    fusions: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    folds: int | None = None,
 ) -> Asked:
     """Reads an experiment file, or makes one of a configuration.
 
@@ -91,14 +95,16 @@ def read_experiment(
         overrides: ``section.key=value`` for all arms, on top of the file's own; what an arm sets itself wins.
         fusions: For a configuration: one arm each.
         seeds: For a configuration: those of its networks, 0, 1 and 2 by default.
+        folds: For a configuration: of a cross-validation; without them its own split is kept.
 
     Raises:
         DrifaError: The file is neither, or a key, an arm or a seed does not fit; names it.
     """
     raw = read_plain(path)
     if "arms" in raw:
-        if fusions is not None or seeds is not None:
-            raise DrifaError(f"{path} is an experiment with arms and seeds of its own; leave --fusions and --seeds away")
+        for option, value in (("--fusions", fusions), ("--seeds", seeds), ("--folds", folds)):
+            if value is not None:
+                raise DrifaError(f"{path} is an experiment with arms, seeds and folds of its own; leave {option} away")
         experiment = _experiment(_beside(raw, Path(path)), str(path))
     elif "data" in raw:
         if not fusions:
@@ -109,7 +115,7 @@ def read_experiment(
         if len(set(fusions)) < len(fusions):
             raise DrifaError(f"--fusions {','.join(fusions)} names one twice; give each once")
         arms: dict[str, list[str | dict[str, Any]] | dict[str, Any]] = {name: [f"model.fusion={name}"] for name in fusions}
-        experiment = Experiment(config=raw, arms=arms, seeds=[0, 1, 2] if seeds is None else list(seeds))
+        experiment = Experiment(config=raw, arms=arms, seeds=[0, 1, 2] if seeds is None else list(seeds), folds=folds or 0)
     else:
         raise DrifaError(f"{path} is neither an experiment (it has no 'arms') nor a configuration (it has no 'data')")
     return ask(Path(path).stem, experiment, overrides, str(path))

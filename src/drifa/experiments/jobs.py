@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,11 +70,19 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: ``done`` now, ``finished`` before, ``claimed`` by another process, or ``failed`` for a reason."""
+    """How a job ended: ``done`` now, ``finished`` before, ``claimed`` by another process, or ``failed`` for a reason.
+
+    Attributes:
+        name: Of the job.
+        state: One of these.
+        reason: Why it failed.
+        seconds: That a job took which is ``done``, its test too.
+    """
 
     name: str
     state: str
     reason: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
 
 def run_folder(folder: Path, name: str) -> Path:
@@ -152,6 +161,7 @@ def run_job(
         quiet: No progress bars.
         others: Folders of other experiments; where one of them has trained the same network, it is copied.
     """
+    began = time.monotonic()
     with ExitStack() as claim:
         try:
             # Beside the run, whose own lock its training takes.
@@ -169,7 +179,7 @@ def run_job(
             return Outcome(job.name, "failed", str(error))
         except Exception as error:  # out of memory, a broken driver: the reason of this job, not the end of the others
             return Outcome(job.name, "failed", f"{type(error).__name__}: {short(error)}")
-    return Outcome(job.name, "done")
+    return Outcome(job.name, "done", seconds=time.monotonic() - began)
 
 
 def _take_over(job: Job, folder: Path, others: Sequence[Path]) -> bool:

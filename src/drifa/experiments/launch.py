@@ -18,13 +18,14 @@ import torch
 from drifa.config import Config
 from drifa.errors import short
 from drifa.experiments.jobs import Outcome, finished, run_job
+from drifa.experiments.pace import Pace
 from drifa.experiments.plan import Job, Plan
 from drifa.progress import Progress
 
 #: Tells torch which GPUs it may see.
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-#: Told of each job: how it ended, how many have, of how many.
-Tell = Callable[[Outcome, int, int], None]
+#: Told of each job: how it ended, how many have, of how many, and how many seconds the others will take, where that is known.
+Tell = Callable[[Outcome, int, int, float | None], None]
 
 
 def placed(job: Job, folder: Path, one_thread: bool = False) -> Job:
@@ -73,9 +74,13 @@ def run_jobs(
         quiet: No progress bars.
         others: As in :func:`drifa.experiments.jobs.run_job`.
     """
-    outcomes = [Outcome(job.name, "finished") for job in plan.jobs if finished(folder, job) is not None]
-    known = {outcome.name for outcome in outcomes}
-    left = [placed(job, folder, side_by_side > 1) for job in plan.jobs if job.name not in known]
+    outcomes, pace, arms = [], Pace(side_by_side), {job.name: job.arm for job in plan.jobs}
+    for job in plan.jobs:
+        record = finished(folder, job)
+        if record is not None:
+            outcomes.append(Outcome(job.name, "finished"))
+            pace.add(arms.pop(job.name), record.seconds)
+    left = [placed(job, folder, side_by_side > 1) for job in plan.jobs if job.name in arms]
     ended = (
         _processes(left, folder, side_by_side, others)
         if side_by_side > 1
@@ -83,8 +88,11 @@ def run_jobs(
     )
     for outcome in ended:
         outcomes.append(outcome)
+        arm = arms.pop(outcome.name)
+        if outcome.state == "done":
+            pace.add(arm, outcome.seconds)
         if tell:
-            tell(outcome, len(outcomes), len(plan.jobs))
+            tell(outcome, len(outcomes), len(plan.jobs), pace.left(arms.values()))
     return outcomes
 
 

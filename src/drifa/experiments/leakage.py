@@ -67,6 +67,7 @@ def leakage_cost(
     tell: Tell | None = None,
     progress: Progress | None = None,
     quiet: bool = False,
+    jobs: int = 1,
 ) -> tuple[list[LeakageCost], list[Outcome]]:
     """Trains on the clean and the leaky sets, and writes `leakage.json` and `leakage.md` beside the comparison.
 
@@ -81,6 +82,7 @@ def leakage_cost(
         tell: Called whenever a job has ended.
         progress: As in :func:`drifa.training.train.train`.
         quiet: No progress bars.
+        jobs: How many networks are trained at a time.
 
     Raises:
         DrifaError: Nothing can leak, a setting does not fit, the folder holds the sets of another split, or no job is finished.
@@ -117,7 +119,7 @@ def leakage_cost(
             begin(planned(sorted(known)), out / "runs")
         held.save(out / "study")
     plan = planned(shares)
-    outcomes, _ = run_experiment(plan, out / "runs", 1, tell, progress, quiet)
+    outcomes, _ = run_experiment(plan, out / "runs", jobs, tell, progress, quiet)
     found = costs(plan, out / "runs", divided.subjects(), sets)
     sizes = {"test": len(sets.test), "train": len(sets.clean)}
     sizes |= {f"siblings, share {share:g}": len(rows) for share, rows in sets.siblings.items()}

@@ -49,10 +49,10 @@ def run_experiment(
     begin(plan, folder)
     outcomes: list[Outcome] = []
 
-    def keep(outcome: Outcome, done: int, total: int) -> None:
+    def keep(outcome: Outcome, done: int, total: int, left: float | None) -> None:
         outcomes.append(outcome)
         if tell:
-            tell(outcome, done, total)
+            tell(outcome, done, total, left)
 
     try:
         run_jobs(plan, folder, side_by_side, keep, progress, quiet, others)

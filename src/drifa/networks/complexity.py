@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drifa.networks.fusionnet import FusionNet
@@ -22,16 +22,26 @@ def macs(net: FusionNet | FusionSegNet, image_size: int = 128) -> int:
         net: A network; on the ``meta`` device nothing is computed.
         image_size: Side of the images, pixels.
     """
-    device = next(net.parameters()).device
-    images = {
-        name: torch.zeros(
-            1, channels, *((1, 1) if name in net.config.get("tabular", ()) else (image_size, image_size)), device=device
-        )
-        for name, channels in net.config["modalities"].items()
-    }
+    images = drawn_images(net, image_size, 1, next(net.parameters()).device)
     training = net.training
     net._check(images, None)  # a branch may try a new image size once, which is not to be counted
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         net.eval()(images)
     net.train(training)
     return counter.get_total_flops() // 2  # one multiply-accumulate is two operations
+
+
+def drawn_images(net: FusionNet | FusionSegNet, image_size: int, rows: int, device: torch.device) -> dict[str, Tensor]:
+    """Modality -> normal numbers of the shape that a network takes, ``[rows, C, H, W]``; columns of a table are ``[.., 1, 1]``.
+
+    Args:
+        net: A network.
+        image_size: Side of the images, pixels.
+        rows: How many.
+        device: Where they are made.
+    """
+    table = net.config.get("tabular", ())
+    return {
+        name: torch.randn(rows, channels, *((1, 1) if name in table else (image_size, image_size)), device=device)
+        for name, channels in net.config["modalities"].items()
+    }
