@@ -11,7 +11,7 @@ import torch
 
 from drifa.config import Config
 from drifa.data import EpochPairing, Study
-from drifa.networks.complexity import drawn_images
+from drifa.networks.complexity import blank_images
 from drifa.runs.encoded import changing, frozen_encoders
 from drifa.runs.run import choose_device, use_threads
 
@@ -57,12 +57,13 @@ def guess_seconds(config: Config, study: Study, net: Any) -> float:
         net: From :func:`drifa.training.job.build_network`, on the CPU; it is moved to where it would learn, and its gradients
             and statistics are no longer those of a new one.
     """
-    subjects, device = study.subjects(), choose_device(config)
+    subjects, device, threads = study.subjects(), choose_device(config), torch.get_num_threads()
     pairing = EpochPairing(subjects, subjects.in_split("train"), 0, balanced=config.train.sampling == "balanced")
     learned, validated = len(pairing.epoch(0)), len(subjects.in_split("val"))
     use_threads(config)
     net.train().to(device)
-    images: dict[str, Any] = drawn_images(net, config.data.image_size, ROWS, device)
+    blank = blank_images(net, config.data.image_size, ROWS, device)
+    images: dict[str, Any] = {name: torch.randn_like(image) for name, image in blank.items()}
     for name in frozen_encoders(net) if config.data.maps_gb else ():
         if not changing(config, name):
             with torch.no_grad():
@@ -71,6 +72,7 @@ def guess_seconds(config: Config, study: Study, net: Any) -> float:
     began = time.perf_counter()
     _step(net, images)
     seconds = (time.perf_counter() - began) / ROWS
+    torch.set_num_threads(threads)
     # A pass without gradients is about a third of a step.
     return config.train.epochs * seconds * (learned + validated / 3)
 

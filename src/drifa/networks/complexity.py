@@ -22,7 +22,7 @@ def macs(net: FusionNet | FusionSegNet, image_size: int = 128) -> int:
         net: A network; on the ``meta`` device nothing is computed.
         image_size: Side of the images, pixels.
     """
-    images = drawn_images(net, image_size, 1, next(net.parameters()).device)
+    images = blank_images(net, image_size, 1, next(net.parameters()).device)
     training = net.training
     net._check(images, None)  # a branch may try a new image size once, which is not to be counted
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -31,8 +31,8 @@ def macs(net: FusionNet | FusionSegNet, image_size: int = 128) -> int:
     return counter.get_total_flops() // 2  # one multiply-accumulate is two operations
 
 
-def drawn_images(net: FusionNet | FusionSegNet, image_size: int, rows: int, device: torch.device) -> dict[str, Tensor]:
-    """Modality -> normal numbers of the shape that a network takes, ``[rows, C, H, W]``; columns of a table are ``[.., 1, 1]``.
+def blank_images(net: FusionNet | FusionSegNet, image_size: int, rows: int, device: torch.device) -> dict[str, Tensor]:
+    """Modality -> zeros of the shape that a network takes, ``[rows, C, H, W]``; of columns of a table, H = W = 1.
 
     Args:
         net: A network.
@@ -42,6 +42,6 @@ def drawn_images(net: FusionNet | FusionSegNet, image_size: int, rows: int, devi
     """
     table = net.config.get("tabular", ())
     return {
-        name: torch.randn(rows, channels, *((1, 1) if name in table else (image_size, image_size)), device=device)
+        name: torch.zeros(rows, channels, *((1, 1) if name in table else (image_size, image_size)), device=device)
         for name, channels in net.config["modalities"].items()
     }
