@@ -40,7 +40,7 @@ def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, u
 
     Args:
         contrasts: Differences of metrics that are written alike.
-        labels: Of each.
+        labels: Of each in full, for those who cannot see the figure.
         style: How they are written.
         unit: What the axis is in.
     """

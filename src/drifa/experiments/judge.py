@@ -155,7 +155,7 @@ class _Draws:
         return float(value), mean_defined(np.stack([draws for _, draws in each]), axis=0)
 
     def difference(self, a: str, b: str, seeds: Sequence[int], tasks: Sequence[str], metric: str) -> Difference:
-        """Arm a minus arm b, the mean over seeds; a seed of which one of them is undefined is none of the other's either."""
+        """Arm a minus arm b, the mean over the seeds for which both are defined."""
         pairs = [(self.mean(a, [seed], tasks, metric), self.mean(b, [seed], tasks, metric)) for seed in seeds]
         value = mean_defined(np.array([of_a - of_b for (of_a, _), (of_b, _) in pairs]), axis=0)
         draws = mean_defined(np.stack([of_a - of_b for (_, of_a), (_, of_b) in pairs]), axis=0)
