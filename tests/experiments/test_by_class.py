@@ -45,6 +45,17 @@ def test_arms_that_answer_alike_do_not_differ() -> None:
     )
 
 
+def test_a_class_of_one_group_has_no_interval() -> None:
+    right, wrong = answers([True] * 10), answers([False] * 10)
+    for seed in (right, wrong):
+        seed["t"].groups[LABELS == "b"] = "one patient"
+    found = class_results({"first": {0: right}, "second": {0: wrong}}, 200)
+    told = {one.name: one.difference for one in found if one.difference is not None}
+    assert {name: one["value"] for name, one in told.items()} == {"a": 1, "b": 1}
+    assert told["a"]["low"] is not None
+    assert told["b"]["low"] is None
+
+
 def test_before_the_first_arm_is_done_shares_stand_alone() -> None:
     found = class_results({"first": {}, "second": {0: answers([True] * 10)}}, 200)
     assert {one.arm for one in found} == {"second"}

@@ -81,6 +81,31 @@ def test_arms_that_judged_different_cases_are_not_compared(plan: Plan, done: Don
         compare(plan, folder)
 
 
+def test_a_seed_that_leaves_one_arm_undefined_counts_for_neither(write: Write, done: Done, tmp_path: Path) -> None:
+    import numpy as np
+    import pandas as pd
+
+    changes = {"metrics": ["error_auroc"], "primary": "drifa - concat, error_auroc, depth"}
+    plan, folder = make_plan(read_experiment(write(**changes))), tmp_path / "out"
+    shutil.copytree(done[0], folder)
+    own = folder / "jobs" / "concat-s1"
+    rows = pd.read_parquet(own / "predictions.parquet")
+    classes = plan.studies["concat"].tasks["depth"].classes
+    answers = zip(rows["task"], rows["label"], rows["probabilities"], strict=True)
+    # Without an error, nothing ranks errors.
+    rows["probabilities"] = [np.eye(3)[classes.index(label)] if task == "depth" else given for task, label, given in answers]
+    rows.to_parquet(own / "predictions.parquet", index=False)
+    told = json.loads((own / "evaluation.json").read_text())
+    told["files"]["predictions.parquet"] = digest(own / "predictions.parquet")
+    write_json(own / "evaluation.json", told)
+
+    primary = compare(plan, folder).primary
+    assert primary is not None
+    assert primary.by_seed["1"] is None
+    assert primary.by_seed["0"] is not None
+    assert primary.difference["value"] == pytest.approx(primary.by_seed["0"])
+
+
 def test_cases_are_those_on_which_arms_answer_otherwise(done: Done) -> None:
     cases = done[2].cases
     assert cases

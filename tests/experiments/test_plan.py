@@ -66,3 +66,15 @@ def test_the_key_knows_what_is_learned_and_not_where(plan: Plan, tmp_path: Path)
 def test_a_mistake_is_named_before_anything_is_trained(write: Write, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DrifaError, match=message):
         make_plan(read_experiment(write(**changes)))
+
+
+def test_a_metric_of_another_kind_of_task_is_not_offered(write: Write, tmp_path: Path) -> None:
+    from drifa.data import make_phantom
+
+    make_phantom(tmp_path / "study", subjects=60, image_size=32, numbers=True)
+    overrides = [f"data.study={tmp_path / 'study'}"]
+    plan = make_plan(read_experiment(write(primary="drifa - concat, mae, radius"), overrides))
+    assert plan.primary.tasks == ("radius",)
+    with pytest.raises(DrifaError, match="'mae', which depth does not have") as caught:
+        make_plan(read_experiment(write(primary="drifa - concat, mae, depth"), overrides))
+    assert "'mae'?" not in str(caught.value)

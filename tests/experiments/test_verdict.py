@@ -60,3 +60,11 @@ def test_regions_end_the_names_of_their_metrics() -> None:
 def test_shares_are_written_in_points() -> None:
     assert [written(value, "share") for value in (0.1234, -0.05, None)] == ["+12.3", "-5.0", "–"]
     assert written(0.5, "number", sign=False) == "0.500"
+
+
+def test_answers_that_never_vary_promise_no_power() -> None:
+    never: Difference = {**difference(0.0, 0.0, 0.0), "se": 0.0, "p": 1.0, "detectable": 0.0}
+    found, sentence = judge("a", "b", "t", "accuracy", "classes", never, {"0": 0.0})
+    assert found == "nothing"
+    assert "could have shown one of about" not in sentence
+    assert "same in every resample" in sentence

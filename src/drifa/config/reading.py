@@ -156,7 +156,7 @@ def _place(problem: ErrorDetails, raw: Mapping[str, Any]) -> tuple[str, ...]:
     found, node = [], raw
     for part in problem["loc"]:
         held = isinstance(node, Mapping) and part in node
-        indexed = isinstance(node, list) and isinstance(part, int)
+        indexed = isinstance(node, list) and isinstance(part, int) and part < len(node)
         if held or indexed or (problem["type"] == "missing" and part == problem["loc"][-1]):
             found.append(str(part))
             node = node[part] if held or indexed else {}  # type: ignore[index]

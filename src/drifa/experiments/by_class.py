@@ -44,10 +44,15 @@ def class_results(answers: Mapping[str, Mapping[int, Mapping[str, Answers]]], re
 
 
 def _drawn(own: Answers, resamples: int) -> dict[str, tuple[float, Floats]]:
-    """Class -> the share of its cases that are found, on the full sample and on each resample; the same ones for all arms."""
+    """Class -> the share of its cases that are found, on the full sample and on each resample; the same ones for all arms.
+
+    The draws of a class of one group are NaN: it is drawn whole or not at all, so that its share never varies.
+    """
     right, label = own.rows["correct"].to_numpy(dtype=np.float64), own.rows["label"].to_numpy()
     shares = CaseMeans({name: np.where(label == name, right, np.nan) for name in own.classes})
-    return bootstrap_draws([shares], own.groups, resamples)
+    drawn = bootstrap_draws([shares], own.groups, resamples)
+    alone = {name for name in own.classes if len(np.unique(own.groups[label == name])) < 2}
+    return {name: (value, np.full_like(draws, np.nan) if name in alone else draws) for name, (value, draws) in drawn.items()}
 
 
 def _mean(each: Iterable[tuple[float, Floats]]) -> tuple[float, Floats]:

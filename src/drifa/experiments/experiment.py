@@ -196,6 +196,9 @@ def _check(experiment: Experiment, place: str) -> None:
     wrong = [seed for seed in seeds if not 0 <= seed <= SEEDS or seeds.count(seed) > 1]
     if wrong:
         raise DrifaError(f"{place}: seed {wrong[0]} is used twice or not between 0 and {SEEDS}; give each network its own")
+    twice = [name for name in experiment.metrics if experiment.metrics.count(name) > 1]
+    if twice:
+        raise DrifaError(f"{place} names the metric {twice[0]!r} twice, and would adjust for it twice; name it once")
     if experiment.interval == "seeds" and len(seeds) < LEAST_SEEDS:
         raise DrifaError(
             f"{place}: an interval over seeds needs {LEAST_SEEDS} seeds, and there are {len(seeds)}; add seeds, or leave "
@@ -224,6 +227,8 @@ def _as_pairs(settings: Sequence[str | dict[str, Any]] | dict[str, Any], place: 
             found += _texts([setting], place)
             continue
         for section, values in setting.items():
+            if section in Config.model_fields and not isinstance(values, dict):
+                raise DrifaError(f"{place}: section {section!r} is {short(values)}; write key: value pairs below it")
             if isinstance(values, dict) and "." not in section:
                 pairs = [([section, *str(key).split(".")], value) for key, value in values.items()]
             else:

@@ -18,6 +18,21 @@ STYLES = ("s0", "s1", "s2", "s3")
 ROW = 26
 #: Pixels from a dot to its label, of a letter of it and of its line.
 LABEL, LETTER, LINE = 9, 7, 13
+#: Letters of a label of the forest plot, and the fewest of an arm's name that are left of it.
+LONGEST, SHORTEST = 52, 10
+
+
+def contrast_label(contrast: Contrast) -> str:
+    """What a row of the forest plot is of; long names of arms are shortened, so that metric and task can be read."""
+    behind = f", {contrast.metric}, {' + '.join(contrast.tasks)}"
+    room = LONGEST - len(f" - {behind}")
+    first = shortened(contrast.a, max(SHORTEST, room // 2))
+    return shortened(f"{first} - {shortened(contrast.b, max(SHORTEST, room - len(first)))}{behind}", LONGEST)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text without its middle where it is longer: names of one experiment often begin alike, or end alike."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
 
 
 def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, unit: str) -> Markup | None:
@@ -25,7 +40,7 @@ def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, u
 
     Args:
         contrasts: Differences of metrics that are written alike.
-        labels: Of each.
+        labels: Of each in full, for those who cannot see the figure.
         style: How they are written.
         unit: What the axis is in.
     """
@@ -34,7 +49,7 @@ def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, u
     for contrast, label in zip(contrasts, labels, strict=True):
         value, low, high = (contrast.difference[key] for key in ("value", "low", "high"))
         if value is not None and low is not None and high is not None:
-            rows.append((label, value * scale, low * scale, high * scale, contrast.primary))
+            rows.append((label, value * scale, low * scale, high * scale, contrast))
     if not rows:
         return None
     ends = [0.0, *(end for _, _, low, high, _ in rows for end in (low, high))]
@@ -45,11 +60,16 @@ def forest(contrasts: Sequence[Contrast], labels: Sequence[str], style: Style, u
     plot = Plot(f"Differences with 95 % intervals. {told}", x, (0, len(rows)), size=size, margins=margins)
     zero, base = plot.at(0, 0)
     plot.add('<path d="M{x} 6V{b}" class="mark"/>', x=zero, b=base)
-    for place, (label, value, low, high, primary) in enumerate(reversed(rows)):
+    for place, (_, value, low, high, contrast) in enumerate(reversed(rows)):
         (left, middle), (right, _) = plot.at(low, place + 0.5), plot.at(high, place + 0.5)
         plot.add('<path d="M{l} {y}H{r}" class="span"/>', l=left, r=right, y=middle)
-        plot.add('<circle cx="{x}" cy="{y}" r="{s}" class="dot s0"/>', x=plot.at(value, 0)[0], y=middle, s=6 if primary else 4)
-        plot.text(margins[0] - 10, middle + 4, label if len(label) <= 52 else f"{label[:51]}…", anchor="end")
+        plot.add(
+            '<circle cx="{x}" cy="{y}" r="{s}" class="dot s0"/>',
+            x=plot.at(value, 0)[0],
+            y=middle,
+            s=6 if contrast.primary else 4,
+        )
+        plot.text(margins[0] - 10, middle + 4, contrast_label(contrast), anchor="end")
     plot.x_axis(nice_ticks(*x, 6), unit.strip(), lambda tick: f"{tick:+.3g}" if tick else "0")
     return plot.render()
 
@@ -70,7 +90,7 @@ def against_cost(results: Sequence[Result], arms: Sequence[Arm], style: Style, n
     told = "; ".join(f"{arm}: {cost:.0f} s, {value:.3g}" for arm, cost, value, *_ in points)
     plot = Plot(f"{name} by seconds of training. {told}", x, y, size=(420, 260), margins=(52, 12, 12, 40))
     plot.y_axis(nice_ticks(*y, 5), lambda tick: f"{tick:.3g}")
-    names = [arm if len(arm) <= 16 else f"{arm[:15]}…" for arm, *_ in points]
+    names = [shortened(arm, 16) for arm, *_ in points]
     heights = free_heights([plot.at(cost, value) for _, cost, value, *_ in points], names)
     for number, (_, cost, value, low, high) in enumerate(points):
         (column, middle), (_, top), (_, bottom) = plot.at(cost, value), plot.at(cost, high), plot.at(cost, low)

@@ -154,6 +154,13 @@ class _Draws:
         value = mean_defined(np.array([value for value, _ in each]), axis=0)
         return float(value), mean_defined(np.stack([draws for _, draws in each]), axis=0)
 
+    def difference(self, a: str, b: str, seeds: Sequence[int], tasks: Sequence[str], metric: str) -> Difference:
+        """Arm a minus arm b, the mean over the seeds for which both are defined."""
+        pairs = [(self.mean(a, [seed], tasks, metric), self.mean(b, [seed], tasks, metric)) for seed in seeds]
+        value = mean_defined(np.array([of_a - of_b for (of_a, _), (of_b, _) in pairs]), axis=0)
+        draws = mean_defined(np.stack([of_a - of_b for (_, of_a), (_, of_b) in pairs]), axis=0)
+        return paired(float(value), draws, 0.0, np.zeros(self.resamples))
+
 
 def _result(plan: Plan, drawn: _Draws, arm: str, task: str, metric: str) -> Result:
     seeds = drawn.seeds(arm, [task])
@@ -195,8 +202,7 @@ def _contrasts(plan: Plan, drawn: _Draws, pairs: Sequence[_Pair], tasks: Mapping
     differences: list[Difference] = []
     for pair in pairs:
         a, b, names, metric, _ = pair
-        seeds = _shared(drawn.answers, pair)
-        differences.append(paired(*drawn.mean(a, seeds, names, metric), *drawn.mean(b, seeds, names, metric)))
+        differences.append(drawn.difference(a, b, _shared(drawn.answers, pair), names, metric))
     family = [number for number, pair in enumerate(pairs) if not pair[4] and differences[number]["p"] is not None]
     adjusted = dict(zip(family, holm([differences[number]["p"] or 0.0 for number in family]), strict=True))
     found = []

@@ -91,7 +91,7 @@ def _exchanged(subjects: Subjects, clean: np.ndarray, coming: np.ndarray) -> np.
         if len(room) < 2:
             raise DrifaError(
                 f"too few training subjects have the labels of {str(subjects.ids[row])!r} to make room for all siblings of "
-                f"the test set; give smaller shares, or a smaller test set with data.fractions"
+                f"the test set; give smaller shares, fewer tasks with data.tasks, or a smaller test set with data.fractions"
             )
         going.append(room.pop())
     return np.sort(np.concatenate([clean[~np.isin(clean, going)], coming]))

@@ -250,10 +250,11 @@ def _primary(experiment: Experiment, tasks: Mapping[str, Task]) -> Primary:
         raise DrifaError(f"primary names the task {asked.task!r}{suggest(asked.task, tasks)}")
     metric = asked.metric if asked else MAIN_METRIC[next(iter(tasks.values())).kind]
     chosen = [asked.task] if asked and asked.task else [name for name, task in tasks.items() if metric in task.metrics]
-    known = list(dict.fromkeys(name for task in tasks.values() for name in task.metrics))
     if not chosen or metric not in tasks[chosen[0]].metrics:
+        asked_of = chosen or list(tasks)
+        known = list(dict.fromkeys(name for task in asked_of for name in tasks[task].metrics))
         raise DrifaError(
-            f"primary names the metric {metric!r}, which {' and '.join(chosen or tasks)} does not have{suggest(metric, known)}"
+            f"primary names the metric {metric!r}, which {' and '.join(asked_of)} does not have{suggest(metric, known)}"
         )
     kinds = {tasks[name].kind for name in chosen}
     if len(chosen) > 1 and (len(kinds) > 1 or metric_words(metric, kinds.pop()).style == "unit"):

@@ -49,10 +49,12 @@ def judge(
     told = f"{a} - {b} = {written(value, row.style)} {limits}"
     least = difference["detectable"] or 0.0
     if low <= 0 <= high:
-        return "nothing", (
-            f"No difference between {a} and {b} can be told apart: {name}, {told}; this test set could have shown one of about "
-            f"{written(least, row.style, sign=False)}{unit_of(row.style, unit)}."
+        shown = (
+            f"this test set could have shown one of about {written(least, row.style, sign=False)}{unit_of(row.style, unit)}"
+            if least
+            else "it is the same in every resample, which does not tell what this test set could have shown"
         )
+        return "nothing", f"No difference between {a} and {b} can be told apart: {name}, {told}; {shown}."
     if adjusted is not None and adjusted >= ALPHA:
         return "nothing", (
             f"No difference between {a} and {b} is told: {name}, {told}, excludes 0 by itself, and does not among all that "
