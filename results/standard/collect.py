@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from drifa.experiments.telling import STARRED, star
 from drifa.files import write_json, write_text
 from drifa.metrics.intervals import paired_difference, seed_interval
 from drifa.runs.files import MAIN_CONDITIONS
@@ -80,7 +81,7 @@ def answers_of(name: str, task: str) -> pd.DataFrame:
 
 def page(found: dict[str, Any]) -> str:
     """The tables, from what has been collected so far."""
-    lines = [HEAD, "", *overview(found)]
+    lines = [HEAD, STARRED, "", *overview(found)]
     for pair in sorted({record["pair"] for record in found.values()}):
         own = {name: record for name, record in found.items() if record["pair"] == pair}
         hashes = {record["split"]["sha256"] for record in own.values()}
@@ -103,8 +104,9 @@ def overview(found: dict[str, Any]) -> list[str]:
             values = [one["test"][task]["accuracy"]["value"] for one in own.values() if one["fusion"] == fusion]
             cell = f"{100 * np.mean(values):.1f}" if values else ""
             cell += f" ({len(values)})" if len(values) > 1 else ""
-            less = paired(own, task, fusion, "accuracy") if fusion != "drifa" and values else None
-            cells.append(f"{cell}; {less}" if less else cell)
+            if values and fusion != "drifa":
+                cell += f"; {paired(own, task, fusion, 'accuracy')}{star(telling(own, task, fusion))}"
+            cells.append(cell)
         lines.append(f"| `{fusion}` | " + " | ".join(cells) + " |")
     return lines
 
@@ -139,7 +141,8 @@ def differences(own: dict[str, Any], task: str) -> list[str]:
     """Of drifa and each other fusion."""
     lines = []
     for other in sorted({record["fusion"] for record in own.values()} - {"drifa"}):
-        words = [f"{metric} {paired(own, task, other, metric)}" for metric in ("accuracy", "balanced_accuracy")]
+        few = star(telling(own, task, other))
+        words = [f"{metric} {paired(own, task, other, metric)}{few}" for metric in ("accuracy", "balanced_accuracy")]
         seeds = ", ".join(map(str, shared_seeds(own, other)))
         lines += [f"`drifa` - `{other}` (seeds {seeds}; points, paired bootstrap over groups): {'; '.join(words)}.", ""]
     return lines
@@ -156,6 +159,16 @@ def stack_of(names: tuple[str, ...], task: str) -> np.ndarray[Any, Any]:
     """Probabilities of several networks, as they were before they were rounded for their file."""
     stack = np.stack([np.stack(list(answers_of(name, task)["probabilities"])) for name in names])
     return stack / stack.sum(-1, keepdims=True)
+
+
+def telling(own: dict[str, Any], task: str, other: str) -> int:
+    """Groups in which drifa and another fusion have different numbers of right answers."""
+    pair, classes = next(iter(own)).partition("/")[0], np.array(next(iter(own.values()))["classes"][task])
+    truth, right = answers_of(next(iter(own)), task), []
+    for fusion in ("drifa", other):
+        answers = stack_of(tuple(f"{pair}/{fusion}-{seed}" for seed in shared_seeds(own, other)), task).argmax(-1)
+        right.append((classes[answers] == truth["label"].to_numpy()).sum(0))
+    return int((pd.Series(right[0] - right[1]).groupby(truth["group"].to_numpy()).sum() != 0).sum())
 
 
 def paired(own: dict[str, Any], task: str, other: str, metric: str) -> str:

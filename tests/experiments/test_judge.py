@@ -6,14 +6,18 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from drifa.errors import DrifaError
+from drifa.experiments.answers import read_answers
 from drifa.experiments.comparison import Comparison
 from drifa.experiments.experiment import read_experiment
-from drifa.experiments.jobs import JobRecord, Outcome
+from drifa.experiments.jobs import JobRecord, Outcome, run_folder
 from drifa.experiments.judge import compare
 from drifa.experiments.plan import Plan, make_plan
+from drifa.experiments.telling import least_p, telling_groups
 from drifa.files import digest, write_json
 from drifa.metrics.intervals import seed_interval
 from tests.experiments.conftest import Write
@@ -81,10 +85,18 @@ def test_arms_that_judged_different_cases_are_not_compared(plan: Plan, done: Don
         compare(plan, folder)
 
 
-def test_a_seed_that_leaves_one_arm_undefined_counts_for_neither(write: Write, done: Done, tmp_path: Path) -> None:
-    import numpy as np
-    import pandas as pd
+def test_no_p_is_below_what_the_groups_allow(done: Done) -> None:
+    folder, _, found = done
+    answers = {job.name: read_answers([run_folder(folder, job.name)]) for job in found.jobs}
+    for contrast in found.contrasts:
+        telling: set[str] = set()
+        for task in contrast.tasks:
+            a, b = ([answers[f"{arm}-s{seed}"][task] for seed in contrast.seeds] for arm in (contrast.a, contrast.b))
+            telling |= telling_groups(a, b)[contrast.metric]
+        assert (contrast.difference["p"] or 0) >= least_p(len(telling))
 
+
+def test_a_seed_that_leaves_one_arm_undefined_counts_for_neither(write: Write, done: Done, tmp_path: Path) -> None:
     changes = {"metrics": ["error_auroc"], "primary": "drifa - concat, error_auroc, depth"}
     plan, folder = make_plan(read_experiment(write(**changes))), tmp_path / "out"
     shutil.copytree(done[0], folder)

@@ -9,6 +9,7 @@ import yaml
 
 from drifa.errors import DrifaError
 from drifa.experiments.leakage import leakage_cost
+from drifa.experiments.telling import least_p
 from drifa.files import read_json
 from tests.studies import siblings, tiny_config
 
@@ -22,6 +23,9 @@ def test_networks_are_judged_on_the_same_cases_and_a_further_share_goes_on(tmp_p
     found, outcomes = leakage_cost(study, config, [1.0], out, [0], quiet=True)
     assert [outcome.state for outcome in outcomes] == ["done", "done"]
     assert {one.on for one in found} == {"all", "exposed"}
+    text = (out / "leakage.md").read_text()
+    assert ("A star" in text) == any(one.groups < 6 for one in found)
+    assert all((one.difference["p"] or 0) >= least_p(one.groups) for one in found if one.difference["p"] is not None)
     # All test subjects have siblings here, so that the exposed are all.
     by_place = {(one.task, one.metric, one.on): one for one in found}
     for (task, metric, _), one in by_place.items():

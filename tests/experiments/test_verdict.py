@@ -44,6 +44,15 @@ def test_seeds_that_disagree_are_told() -> None:
     assert "one seed" in judge("a", "b", "t", "accuracy", "classes", own, {"0": 0.1})[1]
 
 
+@pytest.mark.parametrize(("groups", "told"), [(0, False), (1, False), (5, False), (6, True), (None, True)])
+def test_a_difference_in_few_groups_is_none(groups: int | None, told: bool) -> None:
+    own = difference(0.1, 0.05, 0.15)
+    for adjusted in (None, 0.01):
+        found, sentence = judge("a", "b", "t", "accuracy", "classes", own, {"0": 0.1}, adjusted, groups=groups)
+        assert (found == "a") == told
+        assert ("of the test set only" in sentence) == (not told)
+
+
 def test_no_interval_no_verdict() -> None:
     assert "can be told" in judge("a", "b", "t", "accuracy", "classes", difference(0.1, None, None), {})[1]
 

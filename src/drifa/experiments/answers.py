@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ class Answers:
         measured: Ready to be judged.
         classes: In the order of the probabilities; empty for other kinds.
         unit: Of numbers; empty for other kinds.
+        kind: Of the task, if it is one of subjects; None for volumes.
     """
 
     cases: np.ndarray
@@ -38,6 +40,16 @@ class Answers:
     measured: Measured
     classes: tuple[str, ...] = ()
     unit: str = ""
+    kind: SubjectKind | None = None
+
+    def judged(self, rows: pd.DataFrame) -> Measured:
+        """Rows of this task, of whichever network, ready to be judged."""
+        return _judged(rows, self.kind)
+
+    def at(self, chosen: np.ndarray) -> Self:
+        """Those of some cases only: bool ``[N]``."""
+        rows = self.rows[chosen].reset_index(drop=True)
+        return replace(self, cases=self.cases[chosen], groups=self.groups[chosen], rows=rows, measured=self.judged(rows))
 
 
 class CaseMeans:
@@ -112,17 +124,20 @@ def read_answers(folders: Sequence[Path]) -> dict[str, Answers]:
         if isinstance(kind, SubjectKind):
             # A table of several tasks has the columns of all of their kinds.
             rows = rows.dropna(axis="columns", how="all")
-            measured: Measured = kind.judged_rows(rows)
-        else:
-            measured = CaseMeans(
-                {str(column): rows[column].to_numpy() for column in rows if str(column).split("_")[0] in _FIRST_WORDS}
-            )
+        own = kind if isinstance(kind, SubjectKind) else None
+        measured = _judged(rows, own)
         cases, groups = rows["subject"].astype(str).to_numpy(), rows["group"].astype(str).to_numpy()
         if len(np.unique(cases)) < len(cases):
             raise DrifaError(f"{folders[0]} and its folds judge a case of task {name!r} twice; delete them and train again")
         told = runs[0].info.tasks[name]
-        found[name] = Answers(cases, groups, rows, measured, tuple(told.get("classes", ())), told.get("unit", ""))
+        found[name] = Answers(cases, groups, rows, measured, tuple(told.get("classes", ())), told.get("unit", ""), own)
     return found
+
+
+def _judged(rows: pd.DataFrame, kind: SubjectKind | None) -> Measured:
+    if kind is not None:
+        return kind.judged_rows(rows)
+    return CaseMeans({str(column): rows[column].to_numpy() for column in rows if str(column).split("_")[0] in _FIRST_WORDS})
 
 
 _FIRST_WORDS = {name.split("_")[0] for name in VOLUME_METRICS}

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,15 +29,14 @@ from drifa.experiments.authors import FORMAT, SWITCHES, Counted, classes_of, cou
 from drifa.experiments.experiment import Experiment, ask
 from drifa.experiments.jobs import Outcome, finished, run_folder
 from drifa.experiments.launch import Tell
-from drifa.experiments.leakage import difference_text, drawn, without_split
+from drifa.experiments.leakage import difference_text, differences, drawn, without_split
 from drifa.experiments.leakage_sets import CLEAN, Sets, check_columns, paired_sets, with_sets
 from drifa.experiments.plan import Plan, make_plan
 from drifa.experiments.run import run_experiment
+from drifa.experiments.telling import STARRED, star
 from drifa.files import atomic_path, write_json, write_text
-from drifa.metrics.differences import paired
 from drifa.progress import Progress
 from drifa.runs.run import Run, load_study
-from drifa.tasks import kinds_from
 
 #: Habit -> what the released code does.
 HABITS = {
@@ -61,6 +59,7 @@ class Added:
         difference: On the test cases, against the clean arm; as in :class:`drifa.metrics.differences.Difference`.
         value: On the test cases.
         validation: Accuracy that the arm's own validation part shows in its best epoch; None for other metrics.
+        groups: How many of them tell the arm from the clean one, see :func:`drifa.experiments.telling.telling_groups`.
     """
 
     arm: str
@@ -69,6 +68,7 @@ class Added:
     difference: dict[str, float | None]
     value: float
     validation: float | None
+    groups: int
 
 
 def authors_training(
@@ -212,18 +212,16 @@ def _judge(plan: Plan, folder: Path, progress: Progress | None) -> tuple[list[in
     if not seeds:
         raise DrifaError(f"{folder} has no seed of which all of {', '.join(ARMS)} are done; see why jobs failed, and run again")
     runs = {arm: [Run.open(run_folder(folder, f"{arm}-s{seed}")) for seed in seeds] for arm in ARMS}
-    kinds: Mapping[str, Any] = kinds_from(runs[CLEAN][0].info.tasks)
     answers = {arm: [read_answers([run.folder]) for run in runs[arm]] for arm in ARMS}
     added = []
     for task in classes_of(runs[CLEAN][0]):
-        every = np.full(len(answers[CLEAN][0][task].cases), True)
-        found = {arm: drawn(kinds[task], [one[task] for one in answers[arm]], every) for arm in ARMS}
         for arm in ARMS:
+            own, clean = ([one[task] for one in answers[side]] for side in (arm, CLEAN))
+            values, told = drawn(own), differences(own, clean, COMPARED)
             for metric in COMPARED:
-                own, clean = found[arm][metric], found[CLEAN][metric]
-                shown = np.mean([_validation(run, task) for run in runs[arm]]) if metric == "accuracy" else None
-                told = None if shown is None else float(shown)
-                added.append(Added(arm, task, metric, dict(paired(*own, *clean)), own[0], told))  # type: ignore[arg-type]
+                shown = float(np.mean([_validation(run, task) for run in runs[arm]])) if metric == "accuracy" else None
+                difference, groups = told[metric]
+                added.append(Added(arm, task, metric, difference, values[metric][0], shown, groups))
     return seeds, added, _counts({arm: [count_run(run, progress) for run in own] for arm, own in runs.items()})
 
 
@@ -262,13 +260,17 @@ def markdown(added: Sequence[Added], counts: Sequence[Counted], sizes: dict[str,
         f"In percent, means over seeds; behind each value the points against `{CLEAN}`, with 95 % intervals over the groups of "
         f"the test set. `validation` is the accuracy that the arm's own validation part shows.",
         "",
+        *([STARRED, ""] if any(star(one.groups) for one in added if one.arm != CLEAN) else []),
         f"| task | arm | validation | {' | '.join(COMPARED)} |",
         "|---|---|---|" + "---|" * len(COMPARED),
     ]
     by_place = {(one.task, one.arm, one.metric): one for one in added}
     for task, arm in dict.fromkeys((one.task, one.arm) for one in added):
         own = [by_place[task, arm, metric] for metric in COMPARED]
-        cells = [f"{100 * one.value:.1f}" + ("" if arm == CLEAN else f" ({difference_text(one.difference)})") for one in own]
+        cells = [
+            f"{100 * one.value:.1f}" + ("" if arm == CLEAN else f" ({difference_text(one.difference)}{star(one.groups)})")
+            for one in own
+        ]
         shown = own[0].validation
         lines.append(f"| {task} | {arm} | {'–' if shown is None else f'{100 * shown:.1f}'} | {' | '.join(cells)} |")
     lines += ["", *(f"- **{switch}**: {says}" for switch, says in SWITCHES.items()), *counting(counts)]

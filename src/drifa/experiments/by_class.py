@@ -8,6 +8,7 @@ import numpy as np
 
 from drifa.experiments.answers import Answers, CaseMeans
 from drifa.experiments.comparison import ClassResult
+from drifa.experiments.telling import floored
 from drifa.metrics.differences import paired
 from drifa.metrics.intervals import bootstrap_draws
 from drifa.metrics.weighted import Floats
@@ -37,7 +38,7 @@ def class_results(answers: Mapping[str, Mapping[int, Mapping[str, Answers]]], re
                 both = [seed for seed in drawn[first] if seed in seeds]
                 if arm != first and both:
                     a, b = (_mean(drawn[side][seed][name] for seed in both) for side in (first, arm))
-                    difference = dict(paired(*a, *b))
+                    difference = dict(floored(paired(*a, *b), len(np.unique(one.groups[one.rows["label"] == name]))))
                 value = _mean(own[name] for own in seeds.values())[0]
                 found.append(ClassResult(task, name, cases, arm, value, difference))  # type: ignore[arg-type]
     return found

@@ -19,6 +19,7 @@ from drifa.experiments.experiment import LEAST_SEEDS
 from drifa.experiments.jobs import JobRecord, Outcome, finished, run_folder
 from drifa.experiments.plan import Plan
 from drifa.experiments.subsets import asked_subsets
+from drifa.experiments.telling import floored, telling_groups
 from drifa.experiments.verdict import judge
 from drifa.metrics.differences import Difference, holm, paired
 from drifa.metrics.intervals import bootstrap_draws, percentile_interval, seed_interval
@@ -129,6 +130,7 @@ class _Draws:
     def __init__(self, answers: Mapping[str, Mapping[int, Mapping[str, Answers]]], resamples: int) -> None:
         self.answers, self.resamples = answers, resamples
         self._made: dict[tuple[Any, ...], Drawn] = {}
+        self._telling: dict[tuple[Any, ...], dict[str, set[str]]] = {}
 
     def seeds(self, arm: str, tasks: Sequence[str]) -> list[int]:
         return [seed for seed, by_task in self.answers[arm].items() if all(task in by_task for task in tasks)]
@@ -159,7 +161,18 @@ class _Draws:
         pairs = [(self.mean(a, [seed], tasks, metric), self.mean(b, [seed], tasks, metric)) for seed in seeds]
         value = mean_defined(np.array([of_a - of_b for (of_a, _), (of_b, _) in pairs]), axis=0)
         draws = mean_defined(np.stack([of_a - of_b for (_, of_a), (_, of_b) in pairs]), axis=0)
-        return paired(float(value), draws, 0.0, np.zeros(self.resamples))
+        found = paired(float(value), draws, 0.0, np.zeros(self.resamples))
+        return floored(found, len(self.telling(a, b, seeds, tasks, metric)))
+
+    def telling(self, a: str, b: str, seeds: Sequence[int], tasks: Sequence[str], metric: str) -> set[str]:
+        """The groups that tell arm a from arm b."""
+        found = set()
+        for task in tasks:
+            key = (a, b, *seeds, task)
+            if key not in self._telling:
+                self._telling[key] = telling_groups(*([self.answers[arm][seed][task] for seed in seeds] for arm in (a, b)))
+            found |= self._telling[key].get(metric, set())
+        return found
 
 
 def _result(plan: Plan, drawn: _Draws, arm: str, task: str, metric: str) -> Result:
@@ -215,7 +228,8 @@ def _contrasts(plan: Plan, drawn: _Draws, pairs: Sequence[_Pair], tasks: Mapping
         about = names[0] if len(names) == 1 else f"the mean over {', '.join(names)}"
         kind, unit = plan.tasks[names[0]].kind, tasks[names[0]].unit
         told = cast("dict[str, float | None]", dict(difference))
-        verdict = judge(a, b, about, metric, kind, difference, by_seed, adjusted.get(number), unit)
+        telling = len(drawn.telling(a, b, seeds, names, metric))
+        verdict = judge(a, b, about, metric, kind, difference, by_seed, adjusted.get(number), unit, telling)
         found.append(Contrast(a, b, list(names), metric, primary, seeds, by_seed, told, adjusted.get(number), *verdict))
     return found
 

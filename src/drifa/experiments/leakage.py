@@ -7,7 +7,7 @@ leak alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,11 @@ from drifa.experiments.launch import Tell
 from drifa.experiments.leakage_sets import CLEAN, Sets, check_columns, column_of, paired_sets, shares_in, with_sets
 from drifa.experiments.plan import Plan, make_plan
 from drifa.experiments.run import run_experiment
+from drifa.experiments.telling import STARRED, floored, star, telling_groups
 from drifa.files import write_json, write_text
 from drifa.metrics.differences import paired
 from drifa.metrics.intervals import bootstrap_draws
 from drifa.progress import Progress
-from drifa.runs.run import Run
-from drifa.tasks import SubjectKind, kinds_from
 
 FORMAT = 1
 METRICS = ("accuracy", "balanced_accuracy", "auc")
@@ -47,6 +46,7 @@ class LeakageCost:
         on: ``all`` test cases, or the ``exposed`` ones.
         cases: Their number.
         difference: As in :class:`drifa.metrics.differences.Difference`.
+        groups: How many of them tell the two apart, see :func:`drifa.experiments.telling.telling_groups`.
     """
 
     share: float
@@ -55,6 +55,7 @@ class LeakageCost:
     on: str
     cases: int
     difference: dict[str, float | None]
+    groups: int
 
 
 def leakage_cost(
@@ -131,27 +132,22 @@ def leakage_cost(
 def costs(plan: Plan, folder: Path, subjects: Subjects, sets: Sets) -> list[LeakageCost]:
     """Leaky minus clean, on all test cases and on the exposed ones, over the seeds of which both are done."""
     done: dict[str, dict[int, dict[str, Answers]]] = {}
-    kinds: Mapping[str, Any] = {}
     for job in plan.jobs:
         if finished(folder, job) is not None:
-            place = run_folder(folder, job.name)
-            done.setdefault(job.arm, {})[job.seed] = read_answers([place])
-            kinds = kinds or kinds_from(Run.open(place).info.tasks)
+            done.setdefault(job.arm, {})[job.seed] = read_answers([run_folder(folder, job.name)])
     found = []
     for share, rows in sets.exposed.items():
         clean, leaky = done.get(CLEAN, {}), done.get(column_of(share), {})
         seeds = [seed for seed in leaky if seed in clean]
-        for task in kinds if seeds else ():
+        for task in clean[seeds[0]] if seeds else ():
             if any(task not in one[seed] for one in (clean, leaky) for seed in seeds):
                 continue
             cases = clean[seeds[0]][task].cases
             for on, chosen in (("all", np.full(len(cases), True)), ("exposed", np.isin(cases, subjects.ids[rows]))):
                 if chosen.any():
-                    both = [drawn(kinds[task], [one[seed][task] for seed in seeds], chosen) for one in (leaky, clean)]
-                    for metric in METRICS:
-                        if metric in both[0]:
-                            difference = dict(paired(*both[0][metric], *both[1][metric]))
-                            found.append(LeakageCost(share, task, metric, on, int(chosen.sum()), difference))  # type: ignore[arg-type]
+                    leaks, without = ([one[seed][task].at(chosen) for seed in seeds] for one in (leaky, clean))
+                    for metric, (difference, groups) in differences(leaks, without, METRICS).items():
+                        found.append(LeakageCost(share, task, metric, on, int(chosen.sum()), difference, groups))
     return found
 
 
@@ -162,9 +158,21 @@ def without_split(plain: Mapping[str, Any], study: Path) -> dict[str, Any]:
     return {**plain, "data": {**data, "study": str(study)}}
 
 
-def drawn(kind: SubjectKind[Any], answers: Sequence[Answers], chosen: np.ndarray) -> dict[str, tuple[float, np.ndarray]]:
-    """Metric -> value and draws on the chosen cases, mean over networks."""
-    each = [bootstrap_draws([kind.judged_rows(one.rows[chosen])], one.groups[chosen], RESAMPLES) for one in answers]
+def differences(
+    first: Sequence[Answers], second: Sequence[Answers], metrics: Iterable[str]
+) -> dict[str, tuple[dict[str, float | None], int]]:
+    """Metric -> the first networks minus the second, and how many groups tell them apart; of the metrics that they have."""
+    (a, b), telling = (drawn(first), drawn(second)), telling_groups(first, second)
+    return {
+        metric: (dict(floored(paired(*a[metric], *b[metric]), len(telling[metric]))), len(telling[metric]))  # type: ignore[arg-type]
+        for metric in metrics
+        if metric in a
+    }
+
+
+def drawn(answers: Sequence[Answers]) -> dict[str, tuple[float, np.ndarray]]:
+    """Metric -> value and draws, mean over networks."""
+    each = [bootstrap_draws([one.measured], one.groups, RESAMPLES) for one in answers]
     return {
         name: (float(np.mean([one[name][0] for one in each])), np.mean([one[name][1] for one in each], axis=0))
         for name in each[0]
@@ -179,11 +187,18 @@ def markdown(found: Sequence[LeakageCost], sizes: Mapping[str, int]) -> str:
         f"Leaky minus clean, in points, mean over seeds, 95 % intervals over the groups of the test set; {sizes['test']} test "
         f"subjects, and {sizes['train']} training subjects in either set.",
         "",
+        *([STARRED, ""] if any(star(one.groups) for one in found) else []),
         "| share | task | metric | test cases | difference |",
         "|---|---|---|---|---|",
     ]
     for one in found:
-        cells = [f"{one.share:g}", one.task, one.metric, f"{one.cases} ({one.on})", difference_text(one.difference)]
+        cells = [
+            f"{one.share:g}",
+            one.task,
+            one.metric,
+            f"{one.cases} ({one.on})",
+            difference_text(one.difference) + star(one.groups),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from drifa.errors import plural
+from drifa.experiments.telling import ALPHA, least_p
 from drifa.metrics.differences import Difference
 from drifa.metrics.names import VOLUME_METRICS, Kind, Metric, metric_words
 
-#: Chance of a false finding that is taken.
-ALPHA = 0.05
 Found = Literal["a", "b", "higher", "lower", "nothing"]
 
 
@@ -23,6 +23,7 @@ def judge(
     by_seed: Mapping[str, float | None],
     adjusted: float | None = None,
     unit: str = "",
+    groups: int | None = None,
 ) -> tuple[Found, str]:
     """What may be said of arm a minus arm b.
 
@@ -36,6 +37,7 @@ def judge(
         by_seed: The same, of each seed.
         adjusted: p after adjustment for all that was looked at; None for what was decided beforehand.
         unit: Of numbers.
+        groups: How many tell the arms apart, as in :func:`drifa.experiments.telling.telling_groups`; None for enough.
 
     Returns:
         Which arm is better, and the sentence.
@@ -55,6 +57,11 @@ def judge(
             else "it is the same in every resample, which does not tell what this test set could have shown"
         )
         return "nothing", f"No difference between {a} and {b} can be told apart: {name}, {told}; {shown}."
+    if groups is not None and least_p(groups) >= ALPHA:
+        return "nothing", (
+            f"No difference between {a} and {b} is told: {name}, {told}, excludes 0, but the arms differ in "
+            f"{plural(groups, 'group')} of the test set only, which all favour one by chance with p = {least_p(groups):.3f}."
+        )
     if adjusted is not None and adjusted >= ALPHA:
         return "nothing", (
             f"No difference between {a} and {b} is told: {name}, {told}, excludes 0 by itself, and does not among all that "
