@@ -55,6 +55,8 @@ def test_a_configuration_with_fusions_is_an_experiment(write: Write, tmp_path: P
         ({"interval": "seeds"}, "needs 3 seeds, and there are 2"),
         ({"arms": {"drifa": []}, "primary": None}, "a comparison needs two"),
         ({"arms": {"a/b": [], "c": []}, "primary": None}, "'a/b' cannot name an arm"),
+        ({"arms": {"A": [], "b": [], "a": []}, "primary": None}, "'A' and 'a' would share folders"),
+        ({"arms": {True: [], "b": []}, "primary": None}, "the arm True is no text; write its name in quotes"),
         ({"arms": {"a": ["train.seed=3"], "b": []}, "primary": None}, "the seeds of an experiment are its 'seeds'"),
         ({"arms": {"a": {"modell": {"fusion": "drifa"}}, "b": []}, "primary": None}, "did you mean 'model'"),
         ({"arms": {"a": {"model": None}, "b": []}, "primary": None}, "section 'model' is None; write key: value pairs"),

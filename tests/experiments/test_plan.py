@@ -68,6 +68,13 @@ def test_a_mistake_is_named_before_anything_is_trained(write: Write, changes: di
         make_plan(read_experiment(write(**changes)))
 
 
+@pytest.mark.parametrize("given", ["nowhere.safetensors", {"photo": "nowhere.safetensors"}])
+def test_weights_that_do_not_exist_are_missed_before_anything_is_trained(write: Write, given: Any) -> None:
+    arms = {"a": {"model": {"pretrained": given}}, "b": ["model.fusion=concat"]}
+    with pytest.raises(DrifaError, match=r"arm 'a' of tiny: weights file nowhere\.safetensors does not exist"):
+        make_plan(read_experiment(write(arms=arms, primary=None)))
+
+
 def test_a_metric_of_another_kind_of_task_is_not_offered(write: Write, tmp_path: Path) -> None:
     from drifa.data import make_phantom
 

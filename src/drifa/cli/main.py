@@ -276,6 +276,8 @@ def main() -> None:
         sys.exit(2)
     except (Interrupted, KeyboardInterrupt):
         typer.echo(
-            "interrupted; files that are complete are kept, and a training continues with: drifa train --resume RUN", err=True
+            "interrupted; files that are complete are kept. A training continues with: drifa train --resume RUN, and an "
+            "experiment with the same command",
+            err=True,
         )
         sys.exit(130)

@@ -156,6 +156,9 @@ def _beside(raw: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _experiment(raw: dict[str, Any], place: str) -> Experiment:
     _known(raw, list(Experiment.model_fields), place)
+    for name in raw["arms"] if isinstance(raw.get("arms"), dict) else ():
+        if not isinstance(name, str):
+            raise DrifaError(f"{place}: to YAML the arm {name!r} is no text; write its name in quotes")
     primary = raw.get("primary")
     if isinstance(primary, str):
         raw = {**raw, "primary": _primary(primary, place)}
@@ -190,6 +193,13 @@ def _check(experiment: Experiment, place: str) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,59}", name):
             raise DrifaError(
                 f"{place}: {name!r} cannot name an arm, nor its folders; use letters, digits, '_', '-', '+' and '.'"
+            )
+    alike = {name.lower(): name for name in arms}
+    for name in arms:
+        other = alike[name.lower()]
+        if other != name:
+            raise DrifaError(
+                f"{place}: the arms {name!r} and {other!r} would share folders where case does not count; rename one"
             )
     if not seeds:
         raise DrifaError(f"{place} has no seeds, so there is nothing to train; give seeds: [0, 1, 2]")

@@ -129,6 +129,7 @@ def make_plan(asked: Asked) -> Plan:
         for fold in folds:
             for arm, plain in asked.arms.items():
                 config = _config(plain, seed, fold, experiment.folds, f"arm {arm!r} of {asked.name}")
+                _refuse_missing_weights(config.model.pretrained, f"arm {arm!r} of {asked.name}")
                 study, receipt = _split(config, seen)
                 name = f"{arm}-s{seed}" + (f"-f{fold}" if fold is not None else "")
                 jobs.append(Job(name, arm, seed, fold, config, receipt, job_key(config, receipt), experiment.subsets))
@@ -164,6 +165,14 @@ def _weights(source: Any) -> Any:
     if isinstance(source, Mapping):
         return {name: _weights(part) for name, part in source.items()}
     return digest(source) if isinstance(source, str) and Path(source).is_file() else source
+
+
+def _refuse_missing_weights(source: Any, place: str) -> None:
+    for one in source.values() if isinstance(source, Mapping) else [source]:
+        if isinstance(one, str) and not Path(one).is_file():
+            raise DrifaError(
+                f"{place}: weights file {one} does not exist; give model.pretrained the path of one, or true for timm's own"
+            )
 
 
 def _config(plain: Mapping[str, Any], seed: int, fold: int | None, folds: int, place: str) -> Config:
