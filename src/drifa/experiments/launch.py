@@ -47,7 +47,7 @@ def _on_gpu(config: Config) -> bool:
     return config.train.accelerator != "cpu" and torch.cuda.is_available()
 
 
-def gpus() -> list[str]:
+def _gpus() -> list[str]:
     """The GPUs that torch finds, by the names that CUDA_VISIBLE_DEVICES has for them."""
     count = torch.cuda.device_count()
     named = os.environ.get(VISIBLE)
@@ -99,7 +99,7 @@ def run_jobs(
 def _processes(jobs: list[Job], folder: Path, side_by_side: int, others: Sequence[Path]) -> Iterator[Outcome]:
     running: dict[str, subprocess.Popen[str]] = {}
     free: SimpleQueue[str] = SimpleQueue()
-    for name in islice(cycle(gpus() or [""]), side_by_side):
+    for name in islice(cycle(_gpus() or [""]), side_by_side):
         free.put(name)
 
     def work(job: Job) -> Outcome:
