@@ -44,7 +44,8 @@ def test_a_number_is_written_in_the_unit_of_its_task() -> None:
 
 
 def test_durations_have_two_units() -> None:
-    assert [words.duration(seconds) for seconds in (12.2, 200, 7500)] == ["12 s", "3 min 20 s", "2 h 05 min"]
+    told = [words.duration(seconds) for seconds in (12.2, 200, 7500, 47 * 3600, 76 * 3600)]
+    assert told == ["12 s", "3 min 20 s", "2 h 05 min", "47 h 00 min", "3 d 04 h"]
 
 
 def test_modes_are_ordered_by_thoroughness_and_say_what_is_averaged() -> None:

@@ -42,9 +42,11 @@ def capital(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the two units that matter: ``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
+    """A time in the two units that matter: ``3 d 04 h``, ``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
     total = round(seconds) if math.isfinite(seconds) else 0
     hours, minutes, rest = total // 3600, total % 3600 // 60, total % 60
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24:02d} h"
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
