@@ -24,7 +24,7 @@ def groups() -> np.ndarray:
 
 def test_arms_that_answer_alike_are_told_apart_by_none(groups: np.ndarray) -> None:
     same = volumes(np.linspace(0, 1, len(groups)), groups)
-    assert telling_groups([same, same], [same, same]) == {"dice": set()}
+    assert telling_groups([same, same], [same, same], ["dice"]) == {"dice": set()}
     assert least_p(0) == 1
 
 
@@ -35,20 +35,20 @@ def test_the_groups_are_those_in_which_the_metric_differs(groups: np.ndarray, co
     other = np.where(np.isin(groups, list(chosen)), one / 2, one)
     swapped = other.copy()
     swapped[:3] = other[2::-1]  # in another order within a group: the same to any mean
-    assert telling_groups([volumes(one, groups)], [volumes(other, groups)])["dice"] == chosen
-    assert telling_groups([volumes(one, groups)], [volumes(swapped, groups)])["dice"] == chosen
+    assert telling_groups([volumes(one, groups)], [volumes(other, groups)], ["dice"])["dice"] == chosen
+    assert telling_groups([volumes(one, groups)], [volumes(swapped, groups)], ["dice"])["dice"] == chosen
 
 
 def test_groups_of_any_seed_count(groups: np.ndarray) -> None:
     one = volumes(np.linspace(0, 1, len(groups)), groups)
     others = [volumes(np.where(groups == name, 0.5, one.rows["dice"]), groups) for name in ("p7", "p9")]
-    assert telling_groups([one, one], others)["dice"] == {"p7", "p9"}
+    assert telling_groups([one, one], others, ["dice"])["dice"] == {"p7", "p9"}
 
 
 def test_of_many_no_more_are_looked_for_than_are_needed() -> None:
     groups = np.arange(3000).astype(str)
     one, other = (volumes(np.random.default_rng(seed).random(3000), groups) for seed in (0, 1))
-    assert ENOUGH <= len(telling_groups([one], [other])["dice"]) < 3000
+    assert ENOUGH <= len(telling_groups([one], [other], ["dice"])["dice"]) < 3000
 
 
 @pytest.mark.parametrize("count", [2, 5, 8])
@@ -56,3 +56,8 @@ def test_no_exchange_of_whole_groups_has_a_smaller_p(count: int) -> None:
     differences = np.random.default_rng(0).random(count)  # all of one sign: the clearest case there is
     sums = [np.dot(signs, differences) for signs in product((-1, 1), repeat=count)]
     assert np.mean(np.abs(sums) >= differences.sum() - 1e-12) == least_p(count)
+
+
+def test_a_metric_that_is_undefined_is_left_out(groups: np.ndarray) -> None:
+    one = volumes(np.full(len(groups), np.nan), groups)
+    assert telling_groups([one], [one], ["dice", "hd95"]) == {}

@@ -130,7 +130,7 @@ class _Draws:
     def __init__(self, answers: Mapping[str, Mapping[int, Mapping[str, Answers]]], resamples: int) -> None:
         self.answers, self.resamples = answers, resamples
         self._made: dict[tuple[Any, ...], Drawn] = {}
-        self._telling: dict[tuple[Any, ...], dict[str, set[str]]] = {}
+        self._telling: dict[tuple[Any, ...], set[str]] = {}
 
     def seeds(self, arm: str, tasks: Sequence[str]) -> list[int]:
         return [seed for seed, by_task in self.answers[arm].items() if all(task in by_task for task in tasks)]
@@ -166,12 +166,13 @@ class _Draws:
 
     def telling(self, a: str, b: str, seeds: Sequence[int], tasks: Sequence[str], metric: str) -> set[str]:
         """The groups that tell arm a from arm b."""
-        found = set()
+        found: set[str] = set()
         for task in tasks:
-            key = (a, b, *seeds, task)
+            key = (a, b, *seeds, task, metric)
             if key not in self._telling:
-                self._telling[key] = telling_groups(*([self.answers[arm][seed][task] for seed in seeds] for arm in (a, b)))
-            found |= self._telling[key].get(metric, set())
+                of_a, of_b = ([self.answers[arm][seed][task] for seed in seeds] for arm in (a, b))
+                self._telling[key] = telling_groups(of_a, of_b, [metric]).get(metric, set())
+            found |= self._telling[key]
         return found
 
 

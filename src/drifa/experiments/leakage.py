@@ -162,12 +162,13 @@ def differences(
     first: Sequence[Answers], second: Sequence[Answers], metrics: Iterable[str]
 ) -> dict[str, tuple[dict[str, float | None], int]]:
     """Metric -> the first networks minus the second, and how many groups tell them apart; of the metrics that they have."""
-    (a, b), telling = (drawn(first), drawn(second)), telling_groups(first, second)
-    return {
-        metric: (dict(floored(paired(*a[metric], *b[metric]), len(telling[metric]))), len(telling[metric]))  # type: ignore[arg-type]
-        for metric in metrics
-        if metric in a
-    }
+    a, b = drawn(first), drawn(second)
+    known = [metric for metric in metrics if metric in a]
+    telling, found = telling_groups(first, second, known), {}
+    for metric in known:
+        groups = len(telling.get(metric, ()))
+        found[metric] = (dict(floored(paired(*a[metric], *b[metric]), groups)), groups)
+    return found  # type: ignore[return-value]
 
 
 def drawn(answers: Sequence[Answers]) -> dict[str, tuple[float, np.ndarray]]:

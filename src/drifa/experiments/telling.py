@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,36 +47,49 @@ def star(groups: int) -> str:
     return " *" if least_p(groups) >= ALPHA else ""
 
 
-def telling_groups(first: Sequence[Answers], second: Sequence[Answers]) -> dict[str, set[str]]:
+def telling_groups(first: Sequence[Answers], second: Sequence[Answers], metrics: Collection[str]) -> dict[str, set[str]]:
     """Metric -> groups whose exchange between two arms changes it: those that tell one arm from the other.
 
     Args:
         first: Of one arm, one per seed.
         second: Of another, of the same cases and seeds.
+        metrics: Those to look at.
 
     Returns:
-        Of each metric that both have, no more groups than needed once there are :data:`ENOUGH`.
+        Of each of them that is defined; once there are :data:`ENOUGH`, not all that there are.
     """
     found: dict[str, set[str]] = {}
     for a, b in zip(first, second, strict=True):
-        for metric, names in _of_one(a, b).items():
+        for metric, names in _of_one(a, b, metrics).items():
             found.setdefault(metric, set()).update(names)
+        if _enough(found):
+            break
     return found
 
 
-def _of_one(a: Answers, b: Answers) -> Mapping[str, set[str]]:
+def _enough(found: Mapping[str, set[str]]) -> bool:
+    return all(len(groups) >= ENOUGH for groups in found.values())
+
+
+def _of_one(a: Answers, b: Answers, metrics: Collection[str]) -> Mapping[str, set[str]]:
     names, index = np.unique(a.groups, return_inverse=True)
     both = a.judged(pd.concat([a.rows, b.rows], join="inner", ignore_index=True))
     whole = np.concatenate([np.ones(len(index)), np.zeros(len(index))])[None]
-    before = {metric: value[0] for metric, value in both.measure(whole).items()}
+    measured = both.measure(whole)
+    before = {metric: measured[metric][0] for metric in metrics if not np.isnan(measured.get(metric, [np.nan])[0])}
     found: dict[str, set[str]] = {metric: set() for metric in before}
     step = max(1, BLOCK // whole.size)
+    # Those first whose answers are right in one arm and wrong in the other: soon there are enough.
+    likely = np.zeros(len(names), bool)
+    if "correct" in a.rows:
+        likely[index[(a.rows["correct"] != b.rows["correct"]).to_numpy()]] = True
+    order = np.argsort(~likely, kind="stable")
     for start in range(0, len(names), step):
-        block = names[start : start + step]
-        given = index == np.arange(start, start + len(block))[:, None]
+        block = order[start : start + step]
+        given = index == block[:, None]
         after = both.measure(np.concatenate([~given, given], axis=1).astype(np.float64))
-        for metric, values in after.items():
-            found[metric].update(block[~np.isclose(values, before[metric], rtol=0, atol=1e-9, equal_nan=True)].tolist())
-        if all(len(changed) >= ENOUGH for changed in found.values()):
+        for metric, value in before.items():
+            found[metric].update(names[block][~np.isclose(after[metric], value, rtol=0, atol=1e-9)].tolist())
+        if _enough(found):
             break
     return found
