@@ -61,3 +61,6 @@ def test_no_exchange_of_whole_groups_has_a_smaller_p(count: int) -> None:
 def test_a_metric_that_is_undefined_is_left_out(groups: np.ndarray) -> None:
     one = volumes(np.full(len(groups), np.nan), groups)
     assert telling_groups([one], [one], ["dice", "hd95"]) == {}
+    other = volumes(np.linspace(0, 1, len(groups)), groups)
+    last = volumes(np.where(groups == "p7", 0.5, other.rows["dice"]), groups)
+    assert telling_groups([one, other], [one, last], ["dice"]) == {"dice": {"p7"}}

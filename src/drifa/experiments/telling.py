@@ -62,13 +62,13 @@ def telling_groups(first: Sequence[Answers], second: Sequence[Answers], metrics:
     for a, b in zip(first, second, strict=True):
         for metric, names in _of_one(a, b, metrics).items():
             found.setdefault(metric, set()).update(names)
-        if _enough(found):
+        if _enough(found, metrics):
             break
     return found
 
 
-def _enough(found: Mapping[str, set[str]]) -> bool:
-    return all(len(groups) >= ENOUGH for groups in found.values())
+def _enough(found: Mapping[str, set[str]], metrics: Collection[str]) -> bool:
+    return all(len(found.get(metric, ())) >= ENOUGH for metric in metrics)
 
 
 def _of_one(a: Answers, b: Answers, metrics: Collection[str]) -> Mapping[str, set[str]]:
@@ -90,6 +90,6 @@ def _of_one(a: Answers, b: Answers, metrics: Collection[str]) -> Mapping[str, se
         after = both.measure(np.concatenate([~given, given], axis=1).astype(np.float64))
         for metric, value in before.items():
             found[metric].update(names[block][~np.isclose(after[metric], value, rtol=0, atol=1e-9)].tolist())
-        if _enough(found):
+        if _enough(found, before):
             break
     return found
