@@ -215,13 +215,14 @@ def _judge(plan: Plan, folder: Path, progress: Progress | None) -> tuple[list[in
     answers = {arm: [read_answers([run.folder]) for run in runs[arm]] for arm in ARMS}
     added = []
     for task in classes_of(runs[CLEAN][0]):
+        own = {arm: [one[task] for one in answers[arm]] for arm in ARMS}
+        draws = {arm: drawn(own[arm]) for arm in ARMS}
         for arm in ARMS:
-            own, clean = ([one[task] for one in answers[side]] for side in (arm, CLEAN))
-            values, told = drawn(own), differences(own, clean, COMPARED)
+            told = differences(own[arm], own[CLEAN], draws[arm], draws[CLEAN], COMPARED)
             for metric in COMPARED:
                 shown = float(np.mean([_validation(run, task) for run in runs[arm]])) if metric == "accuracy" else None
                 difference, groups = told[metric]
-                added.append(Added(arm, task, metric, difference, values[metric][0], shown, groups))
+                added.append(Added(arm, task, metric, difference, draws[arm][metric][0], shown, groups))
     return seeds, added, _counts({arm: [count_run(run, progress) for run in own] for arm, own in runs.items()})
 
 

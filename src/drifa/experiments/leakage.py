@@ -34,6 +34,8 @@ from drifa.progress import Progress
 FORMAT = 1
 METRICS = ("accuracy", "balanced_accuracy", "auc")
 RESAMPLES = 2000
+#: Metric -> value and draws.
+Drawn = dict[str, tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,9 @@ def costs(plan: Plan, folder: Path, subjects: Subjects, sets: Sets) -> list[Leak
             for on, chosen in (("all", np.full(len(cases), True)), ("exposed", np.isin(cases, subjects.ids[rows]))):
                 if chosen.any():
                     leaks, without = ([one[seed][task].at(chosen) for seed in seeds] for one in (leaky, clean))
-                    for metric, (difference, groups) in differences(leaks, without, METRICS).items():
+                    for metric, (difference, groups) in differences(
+                        leaks, without, drawn(leaks), drawn(without), METRICS
+                    ).items():
                         found.append(LeakageCost(share, task, metric, on, int(chosen.sum()), difference, groups))
     return found
 
@@ -159,10 +163,9 @@ def without_split(plain: Mapping[str, Any], study: Path) -> dict[str, Any]:
 
 
 def differences(
-    first: Sequence[Answers], second: Sequence[Answers], metrics: Iterable[str]
+    first: Sequence[Answers], second: Sequence[Answers], a: Drawn, b: Drawn, metrics: Iterable[str]
 ) -> dict[str, tuple[dict[str, float | None], int]]:
-    """Metric -> the first networks minus the second, and how many groups tell them apart; of the metrics that they have."""
-    a, b = drawn(first), drawn(second)
+    """Metric -> the first networks minus the second, whose draws are a and b, and how many groups tell them apart."""
     known = [metric for metric in metrics if metric in a]
     telling, found = telling_groups(first, second, known), {}
     for metric in known:
@@ -171,7 +174,7 @@ def differences(
     return found  # type: ignore[return-value]
 
 
-def drawn(answers: Sequence[Answers]) -> dict[str, tuple[float, np.ndarray]]:
+def drawn(answers: Sequence[Answers]) -> Drawn:
     """Metric -> value and draws, mean over networks."""
     each = [bootstrap_draws([one.measured], one.groups, RESAMPLES) for one in answers]
     return {
