@@ -15,7 +15,7 @@ from drifa.networks.complexity import blank_images
 from drifa.runs.encoded import changing, frozen_encoders
 from drifa.runs.run import choose_device, use_threads
 
-#: Rows of the step that is timed; further ones take as long again.
+#: Rows of the step that is timed, where a batch has as many; further ones take as long again.
 ROWS = 8
 
 
@@ -62,7 +62,8 @@ def guess_seconds(config: Config, study: Study, net: Any) -> float:
     learned, validated = len(pairing.epoch(0)), len(subjects.in_split("val"))
     use_threads(config)
     net.train().to(device)
-    blank = blank_images(net, config.data.image_size, ROWS, device)
+    rows = min(ROWS, config.train.batch_size)
+    blank = blank_images(net, config.data.image_size, rows, device)
     images: dict[str, Any] = {name: torch.randn_like(image) for name, image in blank.items()}
     for name in frozen_encoders(net) if config.data.maps_gb else ():
         if not changing(config, name):
@@ -71,7 +72,7 @@ def guess_seconds(config: Config, study: Study, net: Any) -> float:
     _step(net, images)  # first uses of memory and kernels are slow
     began = time.perf_counter()
     _step(net, images)
-    seconds = (time.perf_counter() - began) / ROWS
+    seconds = (time.perf_counter() - began) / rows
     torch.set_num_threads(threads)
     # A pass without gradients is about a third of a step.
     return config.train.epochs * seconds * (learned + validated / 3)
