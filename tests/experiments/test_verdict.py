@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from drifa.experiments.verdict import judge, words_of, written
+from drifa.experiments.verdict import amount, judge, words_of, written
 from drifa.metrics.differences import Difference
 
 
@@ -71,8 +71,13 @@ def test_shares_are_written_in_points() -> None:
     assert written(0.5, "number", sign=False) == "0.500"
 
 
+def test_an_amount_has_its_unit_and_none_has_none() -> None:
+    assert [amount(value, "share") for value in (0.1234, None)] == ["+12.3 points", "–"]
+    assert amount(3, "unit", "years", sign=False) == "3 years"
+
+
 def test_answers_that_never_vary_promise_no_power() -> None:
-    never: Difference = {**difference(0.0, 0.0, 0.0), "se": 0.0, "p": 1.0, "detectable": 0.0}
+    never: Difference = {**difference(0.0, 0.0, 0.0), "se": 0.0, "p": 1.0, "detectable": None}
     found, sentence = judge("a", "b", "t", "accuracy", "classes", never, {"0": 0.0})
     assert found == "nothing"
     assert "could have shown one of about" not in sentence

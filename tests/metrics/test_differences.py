@@ -46,6 +46,14 @@ def test_swapping_the_methods_changes_the_sign_alone() -> None:
     assert (found["p"], found["se"]) == pytest.approx((swapped["p"], swapped["se"]))
 
 
+def test_what_is_the_same_in_every_resample_promises_no_power() -> None:
+    labels, a, groups = networks(6, 1.0)
+    drawn = bootstrap_draws([Judged(labels, a)], groups, 50)["accuracy"]
+    found = paired(*drawn, *drawn)
+    assert (found["value"], found["low"], found["high"], found["p"]) == (0, 0, 0, 1)
+    assert found["detectable"] is None
+
+
 def test_one_group_has_no_interval() -> None:
     labels, a, _ = networks(5, 1.0)
     drawn = bootstrap_draws([Judged(labels, a)], np.zeros(90), 50)["accuracy"]

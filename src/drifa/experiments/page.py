@@ -8,7 +8,7 @@ from typing import Any
 from drifa.experiments import figures
 from drifa.experiments.comparison import Comparison, Contrast
 from drifa.experiments.tables import CLASSES, class_rows, gigabytes, subset_rows
-from drifa.experiments.verdict import unit_of, words_of, written
+from drifa.experiments.verdict import amount, unit_of, words_of, written
 from drifa.metrics.names import Style
 from drifa.report.words import duration, number
 from drifa.report.write import page_environment
@@ -54,17 +54,17 @@ def _forests(found: Comparison) -> list[dict[str, Any]]:
 
 def _contrast(found: Comparison, contrast: Contrast) -> dict[str, Any]:
     style, own = _style(found, contrast.metric, contrast.tasks[0]), contrast.difference
-    unit = unit_of(style, found.tasks[contrast.tasks[0]].unit)
+    unit = found.tasks[contrast.tasks[0]].unit
     return {
         "name": f"{contrast.a} - {contrast.b}",
         "tasks": " + ".join(contrast.tasks),
         "metric": contrast.metric,
-        "value": written(own["value"], style) + unit,
+        "value": amount(own["value"], style, unit),
         "range": f"{written(own['low'], style)} to {written(own['high'], style)}",
         "by_seed": ", ".join(written(value, style) for value in contrast.by_seed.values()),
         "p": number(own["p"]),
         "adjusted": "primary" if contrast.primary else f"Holm {number(contrast.adjusted)}",
-        "detectable": written(own["detectable"], style, sign=False) + unit,
+        "detectable": amount(own["detectable"], style, unit, sign=False),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from drifa.experiments.comparison import Arm, Comparison, Contrast, Result, SubsetResult
-from drifa.experiments.verdict import unit_of, words_of, written
+from drifa.experiments.verdict import amount, words_of, written
 from drifa.report.words import duration, number
 
 #: What the tables of classes say.
@@ -170,7 +170,7 @@ def _contrast(contrast: Contrast, found: Comparison) -> str:
     value, low, high = (written(own[name], style) for name in ("value", "low", "high"))
     each = ", ".join(written(one, style) for one in contrast.by_seed.values())
     adjusted = "primary" if contrast.primary else number(contrast.adjusted)
-    least = f"{written(own['detectable'], style, sign=False)}{unit_of(style, about.unit)}"
+    least = amount(own["detectable"], style, about.unit, sign=False)
     told = f"{value} [{low}, {high}]"
     cells = [
         f"{contrast.a} - {contrast.b}",

@@ -49,11 +49,11 @@ def judge(
         return "nothing", f"No difference between {a} and {b} can be told: {name} has no interval on this test set."
     limits = f"[{written(low, row.style)}, {written(high, row.style)}]{unit_of(row.style, unit)}"
     told = f"{a} - {b} = {written(value, row.style)} {limits}"
-    least = difference["detectable"] or 0.0
+    least = difference["detectable"]
     if low <= 0 <= high:
         shown = (
-            f"this test set could have shown one of about {written(least, row.style, sign=False)}{unit_of(row.style, unit)}"
-            if least
+            f"this test set could have shown one of about {amount(least, row.style, unit, sign=False)}"
+            if least is not None
             else "it is the same in every resample, which does not tell what this test set could have shown"
         )
         return "nothing", f"No difference between {a} and {b} can be told apart: {name}, {told}; {shown}."
@@ -102,6 +102,11 @@ def written(value: float | None, style: str, sign: bool = True) -> str:
         return "–"
     text = f"{100 * value:+.1f}" if style == "share" else f"{value:+.3f}" if style == "number" else f"{value:+.3g}"
     return text if sign or text.startswith("-") else text[1:]
+
+
+def amount(value: float | None, style: str, unit: str = "", sign: bool = True) -> str:
+    """A number of a metric with its unit; a dash for None."""
+    return written(value, style, sign) + (unit_of(style, unit) if value is not None else "")
 
 
 def unit_of(style: str, unit: str = "") -> str:

@@ -21,7 +21,8 @@ class Difference(TypedDict):
         value, low, high: The difference and its percentile interval.
         se: Standard deviation over the resamples.
         p: Two-sided; how readily the resamples fall on the other side of 0.
-        detectable: The smallest difference that such a sample shows four times out of five.
+        detectable: The smallest difference that such a sample shows four times out of five; None where the two are the same in
+            every resample, which does not tell.
     """
 
     value: float | None
@@ -57,7 +58,7 @@ def paired(value_a: float, draws_a: Floats, value_b: float, draws_b: Floats, lev
     beyond = min((defined <= 0).sum(), (defined >= 0).sum())
     # The sample itself counts as one draw more, so that no finite number of resamples gives a p-value of 0.
     p = min(1.0, 2 * (1 + float(beyond)) / (1 + len(defined)))
-    return {**interval, "se": se, "p": p, "detectable": POWER_80 * se}
+    return {**interval, "se": se, "p": p, "detectable": POWER_80 * se if se > 0 else None}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
